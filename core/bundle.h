@@ -1,0 +1,39 @@
+/* Rows of one lane as bytes: what crosses a transport. The format is in sdk/BUNDLE.md. */
+#ifndef BUNDLE_H
+#define BUNDLE_H
+
+#include <runnel/host.h>
+
+struct bundle_head {
+    uint32_t lane;
+    uint32_t flags; /* RNL_BUNDLE_* */
+    uint64_t number;
+    uint32_t unit;
+    uint32_t table;
+};
+
+/* For writing: grows as rows come; full at max_rows or max_bytes. */
+struct rnl_bundle *bundle_new(uint32_t max_rows, size_t max_bytes);
+void bundle_reset(struct rnl_bundle *bundle);
+int bundle_add(struct rnl_bundle *bundle, const struct rnl_row *row, struct rnl_error *err);
+int bundle_mark(struct rnl_bundle *bundle, struct rnl_slice position, struct rnl_error *err);
+bool bundle_full(const struct rnl_bundle *bundle);
+uint32_t bundle_rows(const struct rnl_bundle *bundle);
+/*
+ * Completes the bytes (head, position, CRC32C) and gives them away: *bytes is the
+ * caller's, to be freed by free(). The bundle is empty after it.
+ */
+int bundle_seal(struct rnl_bundle *bundle, const struct bundle_head *head, void **bytes,
+                size_t *len, struct rnl_error *err);
+
+/*
+ * For reading: checks all of the bytes that bundle_next won't (magic, version, sizes,
+ * CRC32C). bytes are borrowed until bundle_free, and not changed.
+ */
+int bundle_open(const void *bytes, size_t len, struct rnl_bundle **bundle, struct rnl_error *err);
+int bundle_next(struct rnl_bundle *bundle, struct rnl_row *row, struct rnl_error *err);
+void bundle_rewind(struct rnl_bundle *bundle);
+void bundle_info(const struct rnl_bundle *bundle, struct rnl_bundle_info *info);
+void bundle_free(struct rnl_bundle *bundle);
+
+#endif

@@ -1,0 +1,70 @@
+/* Connections and pipelines, read from libconfig files, URLs, environment and flags. */
+#ifndef CONFIG_H
+#define CONFIG_H
+
+#include "catalog.h"
+#include "settings.h"
+#include <runnel/sink.h>
+
+struct connection_config {
+    char *name;               /* "" for one made of a URL */
+    char *plugin;             /* "mysql" */
+    struct settings settings; /* of the options marked RNL_O_CONNECTION */
+    struct origin origin;
+};
+
+enum pipeline_mode { MODE_CONVERT = 1, MODE_CDC, MODE_REPLICATE };
+
+struct role_config {
+    char *plugin; /* of the source or sink */
+    const struct connection_config *connection;
+    struct settings settings; /* of the role's other options */
+    uint32_t lanes;
+};
+
+struct pipeline_config {
+    char *name;
+    enum pipeline_mode mode;
+    struct role_config reader, writer;
+    struct table_rule *tables;
+    size_t ntables;
+    uint32_t bundle_rows;
+    int64_t chunk_bytes;
+    char *transport; /* plugin */
+    struct settings transport_settings;
+    enum rnl_schema_policy schema_policy;
+    enum rnl_write_mode write_mode;
+    uint32_t structure;                  /* RNL_WITH_* */
+    int64_t limit_events, limit_seconds; /* 0: none */
+    struct origin origin;
+};
+
+/* The program's own settings: one table in config.c gives names, presets and help. */
+struct config {
+    struct connection_config **connections;
+    size_t nconnections;
+    struct pipeline_config **pipelines;
+    size_t npipelines;
+    struct settings program;  /* log.level, plugin_dir, … as found, with origins */
+    struct settings *secrets; /* of each store, see secret_resolver_store() */
+    char **secret_stores;
+    size_t nsecret_stores;
+};
+
+/*
+ * A file, or a folder whose *.cfg are read in order of name; @include and
+ * include = [ "pipelines.d" ] inside. What can't be right is refused with file:line.
+ */
+int config_load(const char *path, struct config **config, struct rnl_error *err);
+void config_free(struct config *config);
+const struct pipeline_config *config_pipeline(const struct config *config, const char *name);
+
+/*
+ * mysql://user:password@host:port/database?tls=verify-full&ca=… into a connection. A
+ * password in url is overwritten there (url is argv's own memory) and warned about.
+ */
+int config_connection_from_url(char *url, struct connection_config **connection,
+                               struct rnl_error *err);
+void connection_config_free(struct connection_config *connection);
+
+#endif

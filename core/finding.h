@@ -1,0 +1,19 @@
+/* What a person should know of a run beside its rows: collected, sorted, printed once. */
+#ifndef FINDING_H
+#define FINDING_H
+
+#include <runnel/host.h>
+
+struct findings;
+struct findings *findings_new(void);
+void findings_free(struct findings *findings);
+/* Any thread. The same code, table, object and policy twice: kept once, counts added. */
+void findings_add(struct findings *findings, const struct rnl_finding *finding);
+size_t findings_count(struct findings *findings, enum rnl_severity at_least);
+/* Sorted by severity, code, table. The finding is borrowed until the next add. */
+const struct rnl_finding *findings_at(struct findings *findings, size_t index);
+void findings_print(struct findings *findings, FILE *to);
+char *findings_to_json(struct findings *findings); /* an array; malloc'd */
+int findings_from_json(struct findings *findings, const char *text, size_t len);
+
+#endif

@@ -1,0 +1,33 @@
+/* Applies an option table to settings: the one place where options are parsed and checked. */
+#ifndef OPTIONS_H
+#define OPTIONS_H
+
+#include "settings.h"
+#include <runnel/option.h>
+
+struct secret;
+struct secret_resolver;
+
+/*
+ * Makes the plugin's config struct (options_free() frees it) from settings.
+ * Unknown name, wrong type, value out of range, missing required: RNL_E_CONFIG
+ * "config.*" with file:line and the nearest valid word. Secret options are
+ * resolved through resolver (references, files, environment).
+ * what names the block in messages: "connection shop-mysql".
+ */
+int options_build(const struct rnl_options *table, const char *what,
+                  const struct settings *settings, struct secret_resolver *resolver, void **config,
+                  struct rnl_error *err);
+void options_free(const struct rnl_options *table, void *config);
+
+/* The option at index, read with the table's own stride into out (zeroed beyond it). */
+void options_at(const struct rnl_options *table, uint32_t index, struct rnl_option *out);
+
+/* The whole table, as help text (markdown: as a table of a reference page). */
+void options_print(const struct rnl_options *table, FILE *to, bool markdown);
+
+/* Also used for the program's own settings. */
+int parse_size(const char *text, int64_t *bytes);  /* "16M", "1GiB", "65536"; 0 or -1 */
+int parse_duration(const char *text, int64_t *ms); /* "500ms", "30s", "5m", "2h", "10" = s */
+
+#endif

@@ -1,0 +1,195 @@
+/* What the host lends a plugin. */
+#ifndef RNL_HOST_H
+#define RNL_HOST_H
+
+#include <runnel/error.h>
+#include <runnel/schema.h>
+#include <stdbool.h>
+
+/* The host's own; a plugin only passes them back. */
+struct rnl_bundle;
+struct rnl_catalog;
+struct rnl_plan;
+struct rnl_steps;
+struct rnl_memory;
+struct rnl_secret;
+struct rnl_names;
+struct rnl_services;
+struct rnl_host;
+
+/* One configured use of a plugin: made by the host, alive from open to close. */
+struct rnl_ctx {
+    const struct rnl_host *host;
+    const char *name;   /* "shop/source", as logs show it */
+    const void *config; /* the plugin's own struct, filled from its options */
+};
+
+enum rnl_level { RNL_LOG_DEBUG, RNL_LOG_INFO, RNL_LOG_WARN, RNL_LOG_ERROR };
+
+enum rnl_op { RNL_INSERT = 1, RNL_UPDATE, RNL_DELETE, RNL_TRUNCATE, RNL_BEGIN, RNL_COMMIT };
+
+struct rnl_row {
+    uint32_t size;
+    uint32_t table; /* index in the catalog */
+    uint16_t op;
+    uint16_t nvalues;
+    uint32_t reserved;
+    const struct rnl_value *after;  /* NULL for a delete */
+    const struct rnl_value *before; /* the old key or row; NULL for an insert */
+};
+
+/* A piece of reading that one lane does alone. */
+enum rnl_unit_kind { RNL_UNIT_CHUNK = 1, RNL_UNIT_CHANGES };
+
+enum {
+    RNL_UNIT_HEAVY = 1 << 0, /* rows of a MiB and more: the host reads one such unit at a time */
+};
+
+/*
+ * from, to and position are the source's own bytes: the host keeps them and hands
+ * them back, in this run or in a later one. A chunk holds the rows with
+ * from <= key < to (empty: open). position says where to go on: behind the last
+ * row committed of a chunk that was cut off; where changes start.
+ */
+struct rnl_unit {
+    uint32_t size;
+    uint32_t kind;
+    uint32_t id; /* given by the host, unique in a pipeline */
+    uint32_t table;
+    uint32_t flags;
+    uint32_t ncolumns;       /* with columns: how many */
+    const uint32_t *columns; /* read just these, in this order; NULL: all that the sink stores */
+    struct rnl_slice from, to;
+    struct rnl_slice position;
+    int64_t rows; /* estimates; -1 when unknown */
+    int64_t bytes;
+};
+
+/* What stands around the rows of a bundle. */
+enum { RNL_BUNDLE_UNIT_END = 1 << 0 /* the last bundle of its unit */ };
+
+struct rnl_bundle_info {
+    uint32_t size;
+    uint32_t lane;
+    uint64_t number; /* in its lane, from 1, without gaps */
+    uint32_t unit;
+    uint32_t table;
+    uint32_t flags;
+    uint32_t rows;
+    uint64_t bytes;
+    struct rnl_slice position; /* as the source marked it; empty: don't commit behind this one */
+};
+
+/*
+ * One thing that a person should know before, or that was done otherwise than
+ * asked: a value that can't be kept, an object not carried over, a policy
+ * applied, a privilege that is missing.
+ */
+enum rnl_severity {
+    RNL_NOTE = 1, /* carried over in another form, without loss */
+    RNL_WARNING,  /* not carried over, or changed by the policy named */
+    RNL_BLOCKER,  /* the run would fail */
+};
+
+struct rnl_finding {
+    uint32_t size;
+    uint32_t severity;
+    const char *code;                    /* stable, dotted: "type.zero_date", "object.view" */
+    const char *schema, *table, *object; /* NULL where there is none; object: column, index, … */
+    const char *text;                    /* one sentence */
+    const char *policy;                  /* "zero_date=minus_infinity", or NULL */
+    const char *example;                 /* a key or a value, or NULL */
+    int64_t count;                       /* of rows; -1 when not counted */
+};
+
+/* A statement that makes or completes the target's structure. */
+enum rnl_phase {
+    RNL_PHASE_TABLES = 10, /* before the first row */
+    RNL_PHASE_KEYS = 30,   /* after the last row, in this order; steps of one phase in any */
+    RNL_PHASE_INDEXES = 40,
+    RNL_PHASE_FOREIGN_KEYS = 50,
+    RNL_PHASE_VALIDATE = 60,
+    RNL_PHASE_CHECKS = 70,
+    RNL_PHASE_VALUES = 80, /* identities, sequences, statistics */
+    RNL_PHASE_COMMENTS = 90,
+};
+
+struct rnl_step {
+    uint32_t size;
+    uint32_t phase;
+    uint32_t table;   /* index in the catalog; UINT32_MAX: none */
+    uint32_t weight;  /* how long it may take, relative; 0 for a moment */
+    const char *id;   /* unique and the same in every run: "index shop.orders idx_date" */
+    const char *text; /* in the target's language, as `runnel plan` shows it */
+};
+
+struct rnl_service {
+    uint32_t size;
+    uint32_t port;
+    const char *name, *id, *address;
+};
+
+/*
+ * Grows at its end only. Every function may be called from any thread; an
+ * object passed to one must not be in use by another thread. All arguments are
+ * copied before the call returns.
+ */
+struct rnl_host {
+    uint32_t size;
+    uint32_t reserved;
+
+    /* Control characters are escaped; there is no need for a line end. */
+    void (*log)(const struct rnl_ctx *ctx, int level, const char *fmt, ...) RNL_PRINTF(3, 4);
+    bool (*stopping)(const struct rnl_ctx *ctx);
+    void (*count)(const struct rnl_ctx *ctx, const char *metric, int64_t delta);
+    void (*finding)(const struct rnl_ctx *ctx, const struct rnl_finding *finding);
+
+    /*
+     * bundle_add appends a row: RNL_OK, or RNL_E_FATAL when memory is out. bundle_mark
+     * says that all up to and with the last row added can be resumed behind
+     * position. bundle_full says that no more should be added (one row always may).
+     * bundle_next reads the rows in order: RNL_OK, RNL_DONE; the row's values are
+     * borrowed until the next call with the same bundle.
+     */
+    int (*bundle_add)(struct rnl_bundle *bundle, const struct rnl_row *row, struct rnl_error *err);
+    int (*bundle_mark)(struct rnl_bundle *bundle, struct rnl_slice position, struct rnl_error *err);
+    bool (*bundle_full)(const struct rnl_bundle *bundle);
+    int (*bundle_next)(struct rnl_bundle *bundle, struct rnl_row *row, struct rnl_error *err);
+    void (*bundle_info)(const struct rnl_bundle *bundle, struct rnl_bundle_info *info);
+
+    int (*table_add)(struct rnl_catalog *catalog, const struct rnl_table *table,
+                     struct rnl_error *err);
+    uint32_t (*table_count)(const struct rnl_catalog *catalog);
+    const struct rnl_table *(*table_at)(const struct rnl_catalog *catalog, uint32_t index);
+    /* Whether the operator wants this table: ask before describing it at length. */
+    bool (*table_wanted)(const struct rnl_catalog *catalog, const char *schema, const char *name);
+
+    int (*unit_add)(struct rnl_plan *plan, const struct rnl_unit *unit, struct rnl_error *err);
+    int (*step_add)(struct rnl_steps *steps, const struct rnl_step *step, struct rnl_error *err);
+
+    /* What a target remembers of a pipeline: see recall in sink.h. */
+    int (*memory_plan)(struct rnl_memory *memory, struct rnl_slice plan, struct rnl_error *err);
+    int (*memory_unit)(struct rnl_memory *memory, uint32_t unit, bool done, int64_t rows,
+                       struct rnl_slice position, struct rnl_error *err);
+    int (*memory_lane)(struct rnl_memory *memory, uint32_t lane, uint64_t number, uint64_t epoch,
+                       struct rnl_error *err);
+    int (*memory_step)(struct rnl_memory *memory, const char *id, struct rnl_error *err);
+
+    /*
+     * secret_text lends the text of a secret option, terminated; NULL secret: "".
+     * Use it while connecting, keep no copy, log nothing of it.
+     */
+    const char *(*secret_text)(const struct rnl_secret *secret);
+    int (*secret_set)(struct rnl_secret *secret, struct rnl_slice text, int64_t lease_s,
+                      struct rnl_error *err);
+    int (*name_add)(struct rnl_names *names, const char *name, struct rnl_error *err);
+    int (*service_add)(struct rnl_services *services, const struct rnl_service *service,
+                       struct rnl_error *err);
+};
+
+#define rnl_log(ctx, level, ...) ((ctx)->host->log((ctx), (level), __VA_ARGS__))
+#define rnl_debug(ctx, ...) rnl_log((ctx), RNL_LOG_DEBUG, __VA_ARGS__)
+#define rnl_info(ctx, ...) rnl_log((ctx), RNL_LOG_INFO, __VA_ARGS__)
+#define rnl_warn(ctx, ...) rnl_log((ctx), RNL_LOG_WARN, __VA_ARGS__)
+
+#endif

@@ -1,0 +1,156 @@
+/* Tables as a source describes them and a sink creates them. */
+#ifndef RNL_SCHEMA_H
+#define RNL_SCHEMA_H
+
+#include <runnel/value.h>
+
+/* flags of a column */
+enum {
+    RNL_COLUMN_NULLABLE = 1 << 0,
+    RNL_COLUMN_KEY = 1 << 1,       /* part of the primary key */
+    RNL_COLUMN_GENERATED = 1 << 2, /* computed by the source: see generated */
+    RNL_COLUMN_VIRTUAL = 1 << 3,   /* with GENERATED: computed when read, not stored */
+    RNL_COLUMN_IDENTITY = 1 << 4,  /* numbered by the server (AUTO_INCREMENT, identity, serial) */
+    RNL_COLUMN_ENUM = 1 << 5,      /* TEXT, one of labels, or empty */
+    RNL_COLUMN_SET = 1 << 6,       /* TEXT, some of labels, joined by commas */
+    RNL_COLUMN_FIXED = 1 << 7,     /* CHAR(n), BINARY(n) */
+    RNL_COLUMN_BOOLISH = 1 << 8,   /* INT that people use as a boolean: TINYINT(1) */
+    RNL_COLUMN_TOUCHED = 1 << 9,   /* set to now at each update (ON UPDATE CURRENT_TIMESTAMP) */
+    RNL_COLUMN_INVISIBLE = 1 << 10,
+    RNL_COLUMN_ALWAYS = 1 << 11, /* with IDENTITY: GENERATED ALWAYS */
+};
+
+/* what a column's default is */
+enum rnl_default {
+    RNL_DEFAULT_NONE = 0,
+    RNL_DEFAULT_NULL,       /* NULL, in words */
+    RNL_DEFAULT_LITERAL,    /* default_text is the value's text, without quotes */
+    RNL_DEFAULT_NOW,        /* the moment of the statement; scale of the column */
+    RNL_DEFAULT_EXPRESSION, /* default_text is an expression in the source's dialect */
+};
+
+/*
+ * What is known of the data in a column, found by reading it (core/check.c);
+ * a sink with an `auto` policy decides by them. A fact counts only if its bit
+ * stands in facts_known.
+ */
+enum rnl_fact {
+    RNL_FACT_NOT_BOOL = 1 << 0,        /* an integer other than 0 and 1 */
+    RNL_FACT_ABOVE_INT64 = 1 << 1,     /* an unsigned integer of 2^63 or more */
+    RNL_FACT_ZERO_DATE = 1 << 2,       /* 0000-00-00 */
+    RNL_FACT_PARTIAL_DATE = 1 << 3,    /* 2020-02-00, 2020-00-00, or any day no calendar has */
+    RNL_FACT_TIME_BEYOND_DAY = 1 << 4, /* a TIME below 0 or of 24 h and more */
+    RNL_FACT_NUL = 1 << 5,             /* a zero byte in text */
+    RNL_FACT_NOT_UTF8 = 1 << 6,        /* text that is no valid UTF-8 */
+    RNL_FACT_JSON_NUL = 1 << 7,        /* \u0000 in JSON */
+    RNL_FACT_JSON_DUPLICATES = 1 << 8, /* the same key twice in one JSON object */
+    RNL_FACT_JSON_NUMBER = 1 << 9,     /* a JSON number that a database's numeric can't hold */
+    RNL_FACT_EMPTY_LABEL = 1 << 10,    /* the empty label of an enum that has none such */
+    RNL_FACT_JSON_INVALID = 1 << 11,   /* text that is no JSON */
+    RNL_FACT_BEYOND_RANGE =
+        1 << 12, /* a date or timestamp that the calendar of years 1-9999 lacks */
+};
+
+struct rnl_column {
+    const char *name;
+    const char *native;  /* as the source spells the type: "decimal(12,2) unsigned" */
+    const char *comment; /* NULL or "" for none, as all texts here */
+    const char *charset;
+    const char *collation;
+    const char *default_text;  /* see enum rnl_default */
+    const char *generated;     /* the expression, in the source's dialect */
+    const char *const *labels; /* of an enum or set, UTF-8 */
+    uint32_t nlabels;
+    uint16_t type;  /* enum rnl_type */
+    uint16_t width; /* bytes of an INT or UINT: 1, 2, 3, 4 or 8; else 0 */
+    uint32_t flags;
+    uint32_t length; /* characters of TEXT, bytes of BYTES, bits of BITS; 0 when unbounded */
+    uint16_t precision, scale; /* digits of DECIMAL; scale: also digits of a second's fraction */
+    uint16_t default_kind;     /* enum rnl_default */
+    uint16_t reserved;
+    uint32_t srid;
+    uint32_t facts, facts_known; /* enum rnl_fact; set by the host */
+    uint32_t reserved2;
+};
+
+/* flags of an index */
+enum {
+    RNL_INDEX_PRIMARY = 1 << 0,
+    RNL_INDEX_UNIQUE = 1 << 1,
+    RNL_INDEX_FULLTEXT = 1 << 2,
+    RNL_INDEX_SPATIAL = 1 << 3,
+    RNL_INDEX_HASH = 1 << 4,
+    RNL_INDEX_INVISIBLE = 1 << 5,
+};
+
+struct rnl_index_part {
+    const char *expression; /* in the source's dialect; NULL when it is a column */
+    uint32_t column;        /* index in the table; meaningless with an expression */
+    uint32_t prefix;        /* characters (bytes of BYTES) of the column that count; 0: all */
+    uint32_t descending;    /* 0 or 1 */
+    uint32_t reserved;
+};
+
+struct rnl_index {
+    const char *name;
+    const char *comment;
+    const char *where; /* of a partial index, in the source's dialect */
+    const struct rnl_index_part *parts;
+    uint32_t nparts;
+    uint32_t flags;
+};
+
+enum rnl_action {
+    RNL_ACTION_NONE = 0, /* NO ACTION */
+    RNL_ACTION_RESTRICT,
+    RNL_ACTION_CASCADE,
+    RNL_ACTION_SET_NULL,
+    RNL_ACTION_SET_DEFAULT,
+};
+
+struct rnl_foreign_key {
+    const char *name;
+    const char *ref_schema;
+    const char *ref_table;
+    const uint32_t *columns;        /* indexes in this table */
+    const char *const *ref_columns; /* names in the other */
+    uint32_t ncolumns;
+    uint16_t on_delete, on_update; /* enum rnl_action */
+};
+
+struct rnl_check {
+    const char *name;
+    const char *expression; /* in the source's dialect */
+    uint32_t enforced;      /* 0 or 1 */
+    uint32_t reserved;
+};
+
+/* flags of a table */
+enum { RNL_TABLE_PARTITIONED = 1 << 0 };
+
+/*
+ * Each *_size is the size of one element as its maker knew it: readers step by
+ * it. The host copies all of a table in table_add and stamps its own sizes.
+ */
+struct rnl_table {
+    uint32_t size;
+    uint32_t flags;
+    const char *schema;
+    const char *name;
+    const char *comment;
+    const char *dialect; /* of the expressions in here: "mysql", "postgres", "sqlite" */
+    const struct rnl_column *columns;
+    const struct rnl_index *indexes;
+    const struct rnl_foreign_key *foreign_keys;
+    const struct rnl_check *checks;
+    uint32_t ncolumns, column_size;
+    uint32_t nindexes, index_size;
+    uint32_t nforeign_keys, foreign_key_size;
+    uint32_t nchecks, check_size;
+    int64_t rows;           /* an estimate; -1 when unknown */
+    int64_t bytes;          /* an estimate of the data's size; -1 when unknown */
+    uint64_t next_identity; /* the number the server gives next; 0 when there is none */
+    const char *where;      /* a row filter in the source's dialect, set by the host */
+};
+
+#endif

@@ -1,0 +1,143 @@
+/* A sink writes a database, and reads it back to prove what it wrote. */
+#ifndef RNL_SINK_H
+#define RNL_SINK_H
+
+#include <runnel/host.h>
+
+enum rnl_schema_policy {
+    RNL_CREATE_MISSING_ONLY = 0,
+    RNL_FAIL_IF_EXISTS,
+    RNL_VALIDATE_EXISTING,
+    RNL_DROP_AND_RECREATE,
+};
+
+enum rnl_write_mode {
+    RNL_FAIL_IF_NOT_EMPTY = 0,
+    RNL_APPEND,
+    RNL_TRUNCATE_AND_LOAD,
+    RNL_UPSERT,
+};
+
+/* which structure to make; flags */
+enum {
+    RNL_WITH_TABLES = 1 << 0,
+    RNL_WITH_INDEXES = 1 << 1, /* keys, unique and other indexes */
+    RNL_WITH_FOREIGN_KEYS = 1 << 2,
+    RNL_WITH_CHECKS = 1 << 3,
+    RNL_WITH_COMMENTS = 1 << 4,
+};
+
+/* What is asked of the sink in a run. */
+struct rnl_job {
+    uint32_t size;
+    uint32_t lanes;
+    const char *pipeline; /* under this name the target remembers it */
+    uint32_t schema_policy;
+    uint32_t write_mode;
+    uint32_t structure;
+    uint32_t reserved;
+};
+
+/* How far one unit has come by a commit. */
+struct rnl_unit_progress {
+    uint32_t unit;
+    uint32_t done; /* 0 or 1 */
+    int64_t rows;  /* rows of this commit, to be added */
+    struct rnl_slice position;
+};
+
+/*
+ * Committed in the same transaction as the rows: the lane goes from number_before
+ * to number_after. A sink compares before it sets: if the target holds another
+ * number or a higher epoch, nothing is written and RNL_E_CONFIG says so
+ * (code "sink.stale_writer").
+ */
+struct rnl_checkpoint {
+    uint32_t size;
+    uint32_t lane;
+    const char *pipeline;
+    uint64_t epoch;
+    uint64_t number_before, number_after;
+    const struct rnl_unit_progress *units;
+    uint32_t nunits;
+    uint32_t unit_size; /* sizeof(struct rnl_unit_progress) as the host knew it */
+};
+
+/*
+ * Threads: open to interrupt without a writer: the control thread, one at a time. A
+ * writer belongs to the thread of its lane, from writer_open to writer_close.
+ * interrupt is for any thread, at any time.
+ *
+ * Order of a run: open, recall, (forget | first run: map, record), TABLES steps,
+ * bind, rows, the other steps in the order of their phases.
+ */
+struct rnl_sink_ops {
+    uint32_t size;
+    uint32_t reserved;
+
+    int (*open)(const struct rnl_ctx *ctx, void **self, struct rnl_error *err);
+    void (*close)(void *self);
+
+    /* Optional. Findings about what a run would meet: privileges, versions, space. */
+    int (*check)(void *self, const struct rnl_job *job, const struct rnl_catalog *catalog,
+                 struct rnl_error *err);
+
+    /*
+     * Decides how each table is to stand in the target, tells it by findings where
+     * that is not plain, and adds the steps that make it. Looks at the target, writes
+     * nothing: refuses (RNL_E_CONFIG) what schema_policy and write_mode forbid,
+     * unless resuming.
+     */
+    int (*map)(void *self, const struct rnl_job *job, const struct rnl_catalog *catalog,
+               bool resuming, struct rnl_steps *steps, struct rnl_error *err);
+
+    /* What the target remembers of the pipeline, by host->memory_*(); RNL_DONE: nothing. */
+    int (*recall)(void *self, const char *pipeline, struct rnl_memory *memory,
+                  struct rnl_error *err);
+    /* Remembers a new run: plan is the host's own bytes. */
+    int (*record)(void *self, const char *pipeline, struct rnl_slice plan, struct rnl_error *err);
+    int (*forget)(void *self, const char *pipeline, struct rnl_error *err);
+
+    /*
+     * The tables stand: learns how they really are (types, column order) and how to
+     * convert each column. Before any row; also for verification alone.
+     */
+    int (*bind)(void *self, const struct rnl_job *job, const struct rnl_catalog *catalog,
+                struct rnl_error *err);
+
+    int (*writer_open)(void *self, uint32_t lane, void **writer, struct rnl_error *err);
+    void (*writer_close)(void *writer); /* rolls back what is not committed */
+
+    /* Adds the rows to the writer's transaction; begins one when there is none. */
+    int (*writer_apply)(void *writer, struct rnl_bundle *in, struct rnl_error *err);
+    /* Commits rows and checkpoint together, or nothing: see rnl_checkpoint. */
+    int (*writer_commit)(void *writer, const struct rnl_checkpoint *checkpoint,
+                         struct rnl_error *err);
+    int (*writer_rollback)(void *writer, struct rnl_error *err);
+
+    /* Does a step, and remembers it for the pipeline in the same transaction where it can. */
+    int (*writer_step)(void *writer, const char *pipeline, const struct rnl_step *step,
+                       struct rnl_error *err);
+
+    /*
+     * For verification. expect turns a row of the source into the values that the
+     * target should hold by the policies in force (out is borrowed until the next
+     * call); read_plan, read_open, read_next and read_close give the target's rows
+     * as values of the catalog's types, so that equal rows are equal values. remove
+     * deletes the row whose key columns are those of row, in the writer's transaction.
+     */
+    int (*read_plan)(void *self, const struct rnl_catalog *catalog, uint32_t table,
+                     int64_t chunk_bytes, struct rnl_plan *plan, struct rnl_error *err);
+    int (*writer_expect)(void *writer, const struct rnl_row *row, struct rnl_row *out,
+                         struct rnl_error *err);
+    int (*writer_read_open)(void *writer, const struct rnl_unit *unit, void **cursor,
+                            struct rnl_error *err);
+    int (*writer_read_next)(void *cursor, struct rnl_bundle *out, int timeout_ms,
+                            struct rnl_error *err);
+    void (*writer_read_close)(void *cursor);
+    int (*writer_remove)(void *writer, const struct rnl_row *row, struct rnl_error *err);
+
+    void (*interrupt)(void *self); /* makes blocked calls return soon, with RNL_E_RETRY */
+};
+
+#endif

@@ -1,0 +1,62 @@
+/* A transport carries messages from readers to writers and back, and keeps them meanwhile. */
+#ifndef RNL_TRANSPORT_H
+#define RNL_TRANSPORT_H
+
+#include <runnel/host.h>
+
+/*
+ * Subjects: "lane.N" carries bundles, "meta" what the reader says of the run,
+ * "feedback" what the writer answers. Each is an ordered log without gaps.
+ *
+ * release, when set, hands the body over: a publish that returned RNL_OK has
+ * taken it, and the transport calls release(owner) once, from any thread, when it
+ * needs the body no more. When publish failed the body stays the caller's.
+ */
+struct rnl_message {
+    uint32_t size;
+    uint32_t deliveries; /* 1 the first time */
+    const char *subject;
+    struct rnl_slice id; /* the same id is stored once */
+    struct rnl_slice body;
+    void (*release)(void *owner);
+    void *owner;
+    uint64_t sequence; /* in its subject, from 1 */
+    void *token;       /* the transport's own, until settled */
+};
+
+/*
+ * Threads: publish from any thread, to one subject from one thread at a time; a
+ * subscription belongs to the thread that made it. interrupt: any.
+ *
+ * publish waits while the subject is full (its bytes are bounded by the operator):
+ * that is how back-pressure reaches the source. A message larger than the bound
+ * passes alone.
+ */
+struct rnl_transport_ops {
+    uint32_t size;
+    uint32_t reserved;
+
+    /* pipeline names what is carried: both ends open the transport with the same. */
+    int (*open)(const struct rnl_ctx *ctx, const char *pipeline, void **self,
+                struct rnl_error *err);
+    void (*close)(void *self);
+
+    /* publish may return early, within a bounded window; flush says all is stored. */
+    int (*publish)(void *self, const struct rnl_message *message, struct rnl_error *err);
+    int (*flush)(void *self, int timeout_ms, struct rnl_error *err);
+
+    /* fetch: OK, AGAIN after timeout_ms. body is lent until ack or again. */
+    int (*subscribe)(void *self, const char *subject, const char *durable, void **subscription,
+                     struct rnl_error *err);
+    int (*fetch)(void *subscription, struct rnl_message *message, int timeout_ms,
+                 struct rnl_error *err);
+    int (*ack)(void *subscription, struct rnl_message *message, struct rnl_error *err);
+    int (*again)(void *subscription, struct rnl_message *message, int delay_ms,
+                 struct rnl_error *err);
+    int (*working)(void *subscription, struct rnl_message *message, struct rnl_error *err);
+    void (*unsubscribe)(void *subscription);
+
+    void (*interrupt)(void *self); /* blocked calls return RNL_E_RETRY, at once and from now on */
+};
+
+#endif
