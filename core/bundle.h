@@ -4,17 +4,22 @@
 
 #include <runnel/host.h>
 
+#define BUNDLE_VERSION 1u
+
 struct bundle_head {
+    uint64_t pipeline; /* bundle_pipeline() of its name: a foreign bundle is refused */
+    uint64_t number;
     uint32_t lane;
     uint32_t flags; /* RNL_BUNDLE_* */
-    uint64_t number;
     uint32_t unit;
     uint32_t table;
+    uint32_t schema; /* version of the catalog that the rows follow */
 };
 
-/* For writing: grows as rows come; full at max_rows or max_bytes. */
+uint64_t bundle_pipeline(const char *name);
+
+/* For writing: grows as rows come; full at max_rows or max_bytes. NULL: out of memory. */
 struct rnl_bundle *bundle_new(uint32_t max_rows, size_t max_bytes);
-void bundle_reset(struct rnl_bundle *bundle);
 int bundle_add(struct rnl_bundle *bundle, const struct rnl_row *row, struct rnl_error *err);
 int bundle_mark(struct rnl_bundle *bundle, struct rnl_slice position, struct rnl_error *err);
 bool bundle_full(const struct rnl_bundle *bundle);
@@ -33,6 +38,8 @@ int bundle_seal(struct rnl_bundle *bundle, const struct bundle_head *head, void 
 int bundle_open(const void *bytes, size_t len, struct rnl_bundle **bundle, struct rnl_error *err);
 int bundle_next(struct rnl_bundle *bundle, struct rnl_row *row, struct rnl_error *err);
 void bundle_rewind(struct rnl_bundle *bundle);
+/* Of a bundle that was opened: whose it is. */
+uint64_t bundle_owner(const struct rnl_bundle *bundle);
 void bundle_info(const struct rnl_bundle *bundle, struct rnl_bundle_info *info);
 void bundle_free(struct rnl_bundle *bundle);
 

@@ -1,0 +1,366 @@
+/* The catalog as JSON: what crosses a transport, and what a target keeps for a resume. */
+#include "catalog.h"
+
+#include "util/arena.h"
+
+#include <jansson.h>
+
+static void put_text(json_t *object, const char *key, const char *text)
+{
+    if (text && *text)
+        json_object_set_new(object, key, json_string(text));
+}
+
+static void put_number(json_t *object, const char *key, int64_t number)
+{
+    if (number)
+        json_object_set_new(object, key, json_integer(number));
+}
+
+static json_t *column_to_json(const struct rnl_column *c)
+{
+    json_t *o = json_object();
+
+    put_text(o, "name", c->name);
+    put_text(o, "native", c->native);
+    put_text(o, "comment", c->comment);
+    put_text(o, "charset", c->charset);
+    put_text(o, "collation", c->collation);
+    if (c->default_text)
+        json_object_set_new(o, "default", json_string(c->default_text));
+    put_text(o, "generated", c->generated);
+    put_number(o, "type", c->type);
+    put_number(o, "width", c->width);
+    put_number(o, "flags", c->flags);
+    put_number(o, "length", c->length);
+    put_number(o, "precision", c->precision);
+    put_number(o, "scale", c->scale);
+    put_number(o, "default_kind", c->default_kind);
+    put_number(o, "srid", c->srid);
+    put_number(o, "facts", c->facts);
+    put_number(o, "facts_known", c->facts_known);
+    if (c->nlabels) {
+        json_t *labels = json_array();
+
+        for (uint32_t i = 0; i < c->nlabels; i++)
+            json_array_append_new(labels, json_string(c->labels[i]));
+        json_object_set_new(o, "labels", labels);
+    }
+    return o;
+}
+
+static json_t *index_to_json(const struct rnl_index *index)
+{
+    json_t *o = json_object();
+    json_t *parts = json_array();
+
+    put_text(o, "name", index->name);
+    put_text(o, "comment", index->comment);
+    put_text(o, "where", index->where);
+    put_number(o, "flags", index->flags);
+    for (uint32_t i = 0; i < index->nparts; i++) {
+        json_t *part = json_object();
+
+        put_text(part, "expression", index->parts[i].expression);
+        put_number(part, "column", index->parts[i].column);
+        put_number(part, "prefix", index->parts[i].prefix);
+        put_number(part, "descending", index->parts[i].descending);
+        json_array_append_new(parts, part);
+    }
+    json_object_set_new(o, "parts", parts);
+    return o;
+}
+
+static json_t *foreign_key_to_json(const struct rnl_foreign_key *key)
+{
+    json_t *o = json_object();
+    json_t *columns = json_array();
+    json_t *ref_columns = json_array();
+
+    put_text(o, "name", key->name);
+    put_text(o, "ref_schema", key->ref_schema);
+    put_text(o, "ref_table", key->ref_table);
+    put_number(o, "on_delete", key->on_delete);
+    put_number(o, "on_update", key->on_update);
+    for (uint32_t i = 0; i < key->ncolumns; i++) {
+        json_array_append_new(columns, json_integer(key->columns[i]));
+        json_array_append_new(ref_columns, json_string(key->ref_columns[i]));
+    }
+    json_object_set_new(o, "columns", columns);
+    json_object_set_new(o, "ref_columns", ref_columns);
+    return o;
+}
+
+static json_t *check_to_json(const struct rnl_check *check)
+{
+    json_t *o = json_object();
+
+    put_text(o, "name", check->name);
+    put_text(o, "expression", check->expression);
+    put_number(o, "enforced", check->enforced);
+    return o;
+}
+
+static json_t *table_to_json(const struct rnl_table *t)
+{
+    json_t *o = json_object();
+    json_t *list = json_array();
+
+    put_text(o, "schema", t->schema);
+    put_text(o, "name", t->name);
+    put_text(o, "comment", t->comment);
+    put_text(o, "dialect", t->dialect);
+    put_text(o, "where", t->where);
+    put_number(o, "flags", t->flags);
+    put_number(o, "rows", t->rows);
+    put_number(o, "bytes", t->bytes);
+    put_number(o, "next_identity", (int64_t)t->next_identity);
+    for (uint32_t i = 0; i < t->ncolumns; i++)
+        json_array_append_new(list, column_to_json(&t->columns[i]));
+    json_object_set_new(o, "columns", list);
+    list = json_array();
+    for (uint32_t i = 0; i < t->nindexes; i++)
+        json_array_append_new(list, index_to_json(&t->indexes[i]));
+    json_object_set_new(o, "indexes", list);
+    list = json_array();
+    for (uint32_t i = 0; i < t->nforeign_keys; i++)
+        json_array_append_new(list, foreign_key_to_json(&t->foreign_keys[i]));
+    json_object_set_new(o, "foreign_keys", list);
+    list = json_array();
+    for (uint32_t i = 0; i < t->nchecks; i++)
+        json_array_append_new(list, check_to_json(&t->checks[i]));
+    json_object_set_new(o, "checks", list);
+    return o;
+}
+
+char *catalog_to_json(const struct rnl_catalog *catalog)
+{
+    json_t *tables = json_array();
+    char *text;
+
+    for (uint32_t i = 0; i < catalog_count(catalog); i++)
+        json_array_append_new(tables, table_to_json(catalog_at(catalog, i)));
+    text = json_dumps(tables, JSON_COMPACT);
+    json_decref(tables);
+    return text;
+}
+
+/* Texts of json stay alive as long as it does: the catalog copies them in catalog_add. */
+static const char *get_text(const json_t *object, const char *key)
+{
+    return json_string_value(json_object_get(object, key));
+}
+
+static int64_t get_number(const json_t *object, const char *key)
+{
+    return json_integer_value(json_object_get(object, key));
+}
+
+static const char *const *labels_from_json(struct arena *arena, const json_t *array)
+{
+    size_t count = json_array_size(array);
+    const char **labels = arena_alloc(arena, count * sizeof(*labels) + 1);
+
+    for (size_t i = 0; labels && i < count; i++) {
+        const char *text = json_string_value(json_array_get(array, i));
+
+        labels[i] = text ? text : "";
+    }
+    return labels;
+}
+
+static bool columns_from_json(struct arena *arena, const json_t *array, struct rnl_table *table)
+{
+    size_t count = json_array_size(array);
+    struct rnl_column *columns = arena_alloc(arena, count * sizeof(*columns) + 1);
+
+    if (!columns || count > UINT16_MAX)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        const json_t *o = json_array_get(array, i);
+        const json_t *labels = json_object_get(o, "labels");
+
+        columns[i] = (struct rnl_column){
+            .name = get_text(o, "name"),
+            .native = get_text(o, "native"),
+            .comment = get_text(o, "comment"),
+            .charset = get_text(o, "charset"),
+            .collation = get_text(o, "collation"),
+            .default_text = get_text(o, "default"),
+            .generated = get_text(o, "generated"),
+            .labels = labels_from_json(arena, labels),
+            .nlabels = (uint32_t)json_array_size(labels),
+            .type = (uint16_t)get_number(o, "type"),
+            .width = (uint16_t)get_number(o, "width"),
+            .flags = (uint32_t)get_number(o, "flags"),
+            .length = (uint32_t)get_number(o, "length"),
+            .precision = (uint16_t)get_number(o, "precision"),
+            .scale = (uint16_t)get_number(o, "scale"),
+            .default_kind = (uint16_t)get_number(o, "default_kind"),
+            .srid = (uint32_t)get_number(o, "srid"),
+            .facts = (uint32_t)get_number(o, "facts"),
+            .facts_known = (uint32_t)get_number(o, "facts_known"),
+        };
+        if (!columns[i].labels || columns[i].type >= RNL_T_COUNT)
+            return false;
+    }
+    table->columns = columns;
+    table->ncolumns = (uint32_t)count;
+    table->column_size = sizeof(*columns);
+    return true;
+}
+
+static bool indexes_from_json(struct arena *arena, const json_t *array, struct rnl_table *table)
+{
+    size_t count = json_array_size(array);
+    struct rnl_index *indexes = arena_alloc(arena, count * sizeof(*indexes) + 1);
+
+    if (!indexes)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        const json_t *o = json_array_get(array, i);
+        const json_t *list = json_object_get(o, "parts");
+        size_t nparts = json_array_size(list);
+        struct rnl_index_part *parts = arena_alloc(arena, nparts * sizeof(*parts) + 1);
+
+        if (!parts)
+            return false;
+        for (size_t p = 0; p < nparts; p++) {
+            const json_t *part = json_array_get(list, p);
+
+            parts[p] = (struct rnl_index_part){
+                .expression = get_text(part, "expression"),
+                .column = (uint32_t)get_number(part, "column"),
+                .prefix = (uint32_t)get_number(part, "prefix"),
+                .descending = (uint32_t)get_number(part, "descending"),
+            };
+        }
+        indexes[i] = (struct rnl_index){
+            .name = get_text(o, "name"),
+            .comment = get_text(o, "comment"),
+            .where = get_text(o, "where"),
+            .flags = (uint32_t)get_number(o, "flags"),
+            .parts = parts,
+            .nparts = (uint32_t)nparts,
+        };
+    }
+    table->indexes = indexes;
+    table->nindexes = (uint32_t)count;
+    table->index_size = sizeof(*indexes);
+    return true;
+}
+
+static bool foreign_keys_from_json(struct arena *arena, const json_t *array,
+                                   struct rnl_table *table)
+{
+    size_t count = json_array_size(array);
+    struct rnl_foreign_key *keys = arena_alloc(arena, count * sizeof(*keys) + 1);
+
+    if (!keys)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        const json_t *o = json_array_get(array, i);
+        const json_t *list = json_object_get(o, "columns");
+        size_t ncolumns = json_array_size(list);
+        uint32_t *columns = arena_alloc(arena, ncolumns * sizeof(*columns) + 1);
+
+        if (!columns || json_array_size(json_object_get(o, "ref_columns")) != ncolumns)
+            return false;
+        for (size_t c = 0; c < ncolumns; c++)
+            columns[c] = (uint32_t)json_integer_value(json_array_get(list, c));
+        keys[i] = (struct rnl_foreign_key){
+            .name = get_text(o, "name"),
+            .ref_schema = get_text(o, "ref_schema"),
+            .ref_table = get_text(o, "ref_table"),
+            .columns = columns,
+            .ref_columns = labels_from_json(arena, json_object_get(o, "ref_columns")),
+            .ncolumns = (uint32_t)ncolumns,
+            .on_delete = (uint16_t)get_number(o, "on_delete"),
+            .on_update = (uint16_t)get_number(o, "on_update"),
+        };
+        if (!keys[i].ref_columns)
+            return false;
+    }
+    table->foreign_keys = keys;
+    table->nforeign_keys = (uint32_t)count;
+    table->foreign_key_size = sizeof(*keys);
+    return true;
+}
+
+static bool checks_from_json(struct arena *arena, const json_t *array, struct rnl_table *table)
+{
+    size_t count = json_array_size(array);
+    struct rnl_check *checks = arena_alloc(arena, count * sizeof(*checks) + 1);
+
+    if (!checks)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        const json_t *o = json_array_get(array, i);
+
+        checks[i] = (struct rnl_check){
+            .name = get_text(o, "name"),
+            .expression = get_text(o, "expression"),
+            .enforced = (uint32_t)get_number(o, "enforced"),
+        };
+    }
+    table->checks = checks;
+    table->nchecks = (uint32_t)count;
+    table->check_size = sizeof(*checks);
+    return true;
+}
+
+static int table_from_json(const json_t *o, struct rnl_catalog *catalog, struct rnl_error *err)
+{
+    struct arena arena = {0};
+    struct rnl_table table = {
+        .size = sizeof(table),
+        .flags = (uint32_t)get_number(o, "flags"),
+        .schema = get_text(o, "schema"),
+        .name = get_text(o, "name"),
+        .comment = get_text(o, "comment"),
+        .dialect = get_text(o, "dialect"),
+        .where = get_text(o, "where"),
+        .rows = get_number(o, "rows"),
+        .bytes = get_number(o, "bytes"),
+        .next_identity = (uint64_t)get_number(o, "next_identity"),
+    };
+
+    if (columns_from_json(&arena, json_object_get(o, "columns"), &table) &&
+        indexes_from_json(&arena, json_object_get(o, "indexes"), &table) &&
+        foreign_keys_from_json(&arena, json_object_get(o, "foreign_keys"), &table) &&
+        checks_from_json(&arena, json_object_get(o, "checks"), &table))
+        catalog_add(catalog, &table, err);
+    else
+        rnl_fail(err, RNL_E_FATAL, "catalog.invalid", "table %s of a catalog can't be read",
+                 table.name ? table.name : "?");
+    arena_free(&arena);
+    return err->status;
+}
+
+int catalog_from_json(const char *text, size_t len, struct rnl_catalog **out, struct rnl_error *err)
+{
+    json_error_t why;
+    json_t *tables = json_loadb(text, len, JSON_REJECT_DUPLICATES, &why);
+    struct rnl_catalog *catalog = NULL;
+
+    err->status = RNL_OK;
+    if (!json_is_array(tables)) {
+        rnl_fail(err, RNL_E_FATAL, "catalog.invalid", "a catalog can't be read: %s", why.text);
+        goto free_tables;
+    }
+    catalog = catalog_new();
+    if (!catalog) {
+        rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for the catalog");
+        goto free_tables;
+    }
+    for (size_t i = 0; i < json_array_size(tables); i++)
+        if (table_from_json(json_array_get(tables, i), catalog, err) != RNL_OK)
+            goto free_catalog;
+    *out = catalog;
+    catalog = NULL;
+free_catalog:
+    catalog_free(catalog);
+free_tables:
+    json_decref(tables);
+    return err->status;
+}

@@ -1,0 +1,249 @@
+/* Findings: what a person should know of a run beside its rows. */
+#include "finding.h"
+
+#include "util/arena.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+struct findings {
+    pthread_mutex_t lock; /* guards everything below */
+    struct arena arena;
+    struct rnl_finding *items;
+    size_t count, room;
+    bool sorted;
+};
+
+struct findings *findings_new(void)
+{
+    struct findings *findings = calloc(1, sizeof(*findings));
+
+    if (findings)
+        pthread_mutex_init(&findings->lock, NULL);
+    return findings;
+}
+
+void findings_free(struct findings *findings)
+{
+    if (!findings)
+        return;
+    arena_free(&findings->arena);
+    pthread_mutex_destroy(&findings->lock);
+    free(findings->items);
+    free(findings);
+}
+
+static int compare_texts(const char *a, const char *b)
+{
+    return strcmp(a ? a : "", b ? b : "");
+}
+
+static bool is_same(const struct rnl_finding *a, const struct rnl_finding *b)
+{
+    return a->severity == b->severity && compare_texts(a->code, b->code) == 0 &&
+           compare_texts(a->schema, b->schema) == 0 && compare_texts(a->table, b->table) == 0 &&
+           compare_texts(a->object, b->object) == 0 && compare_texts(a->policy, b->policy) == 0;
+}
+
+static struct rnl_finding *find_same(struct findings *findings, const struct rnl_finding *finding)
+{
+    for (size_t i = 0; i < findings->count; i++)
+        if (is_same(&findings->items[i], finding))
+            return &findings->items[i];
+    return NULL;
+}
+
+static bool make_room(struct findings *findings)
+{
+    size_t room = findings->room ? findings->room * 2 : 32;
+    struct rnl_finding *items;
+
+    if (findings->count < findings->room)
+        return true;
+    items = realloc(findings->items, room * sizeof(*items));
+    if (!items)
+        return false;
+    findings->items = items;
+    findings->room = room;
+    return true;
+}
+
+void findings_add(struct findings *findings, const struct rnl_finding *finding)
+{
+    struct rnl_finding copy = {0};
+    struct rnl_finding *same;
+
+    memcpy(&copy, finding, finding->size < sizeof(copy) ? finding->size : sizeof(copy));
+    copy.size = sizeof(copy);
+    pthread_mutex_lock(&findings->lock);
+    same = find_same(findings, &copy);
+    if (same) {
+        if (copy.count > 0)
+            same->count = (same->count > 0 ? same->count : 0) + copy.count;
+    } else if (make_room(findings)) {
+        copy.code = arena_strdup(&findings->arena, copy.code ? copy.code : "");
+        copy.schema = arena_strdup(&findings->arena, copy.schema);
+        copy.table = arena_strdup(&findings->arena, copy.table);
+        copy.object = arena_strdup(&findings->arena, copy.object);
+        copy.text = arena_strdup(&findings->arena, copy.text ? copy.text : "");
+        copy.policy = arena_strdup(&findings->arena, copy.policy);
+        copy.example = arena_strdup(&findings->arena, copy.example);
+        findings->items[findings->count++] = copy;
+        findings->sorted = false;
+    }
+    pthread_mutex_unlock(&findings->lock);
+}
+
+size_t findings_count(struct findings *findings, enum rnl_severity at_least)
+{
+    size_t count = 0;
+
+    pthread_mutex_lock(&findings->lock);
+    for (size_t i = 0; i < findings->count; i++)
+        if (findings->items[i].severity >= at_least)
+            count++;
+    pthread_mutex_unlock(&findings->lock);
+    return count;
+}
+
+static int by_weight(const void *a, const void *b)
+{
+    const struct rnl_finding *left = a, *right = b;
+    int order;
+
+    if (left->severity != right->severity)
+        return left->severity > right->severity ? -1 : 1;
+    order = compare_texts(left->code, right->code);
+    if (!order)
+        order = compare_texts(left->schema, right->schema);
+    if (!order)
+        order = compare_texts(left->table, right->table);
+    return order ? order : compare_texts(left->object, right->object);
+}
+
+const struct rnl_finding *findings_at(struct findings *findings, size_t index)
+{
+    const struct rnl_finding *finding = NULL;
+
+    pthread_mutex_lock(&findings->lock);
+    if (!findings->sorted && findings->count)
+        qsort(findings->items, findings->count, sizeof(*findings->items), by_weight);
+    findings->sorted = true;
+    if (index < findings->count)
+        finding = &findings->items[index];
+    pthread_mutex_unlock(&findings->lock);
+    return finding;
+}
+
+/* Names come from a database: no control characters of theirs may reach a terminal. */
+static void print_text(FILE *to, const char *text)
+{
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+
+        if (c < 0x20 || c == 0x7f)
+            fprintf(to, "\\x%02x", c);
+        else
+            fputc(c, to);
+    }
+}
+
+static void print_finding(FILE *to, const struct rnl_finding *f)
+{
+    static const char *const words[] = {"", "note", "warning", "BLOCKER"};
+
+    fprintf(to, "  %-8s ", words[f->severity <= RNL_BLOCKER ? f->severity : 0]);
+    if (f->schema && *f->schema && f->table) {
+        print_text(to, f->schema);
+        fputc('.', to);
+    }
+    if (f->table)
+        print_text(to, f->table);
+    if (f->object) {
+        fputc(f->table ? '.' : ' ', to);
+        print_text(to, f->object);
+    }
+    fputs(f->table || f->object ? ": " : "", to);
+    print_text(to, f->text);
+    if (f->count > 0)
+        fprintf(to, " (%" PRId64 " row%s)", f->count, f->count == 1 ? "" : "s");
+    if (f->example) {
+        fputs(", for example ", to);
+        print_text(to, f->example);
+    }
+    if (f->policy) {
+        fputs("; policy ", to);
+        print_text(to, f->policy);
+    }
+    fprintf(to, " [%s]\n", f->code);
+}
+
+void findings_print(struct findings *findings, FILE *to)
+{
+    const struct rnl_finding *finding;
+
+    for (size_t i = 0; (finding = findings_at(findings, i)); i++)
+        print_finding(to, finding);
+}
+
+static void put_text(json_t *object, const char *key, const char *text)
+{
+    json_t *string = text ? json_string(text) : NULL;
+
+    if (text) /* a name that is no UTF-8 has no JSON form: better a mark than nothing */
+        json_object_set_new(object, key, string ? string : json_string("?"));
+}
+
+char *findings_to_json(struct findings *findings)
+{
+    json_t *list = json_array();
+    const struct rnl_finding *f;
+    char *text;
+
+    for (size_t i = 0; (f = findings_at(findings, i)); i++) {
+        json_t *o = json_object();
+
+        json_object_set_new(o, "severity", json_integer(f->severity));
+        put_text(o, "code", f->code);
+        put_text(o, "schema", f->schema);
+        put_text(o, "table", f->table);
+        put_text(o, "object", f->object);
+        put_text(o, "text", f->text);
+        put_text(o, "policy", f->policy);
+        put_text(o, "example", f->example);
+        if (f->count >= 0)
+            json_object_set_new(o, "count", json_integer(f->count));
+        json_array_append_new(list, o);
+    }
+    text = json_dumps(list, JSON_COMPACT);
+    json_decref(list);
+    return text;
+}
+
+int findings_from_json(struct findings *findings, const char *text, size_t len)
+{
+    json_t *list = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        json_t *o = json_array_get(list, i);
+        json_t *count = json_object_get(o, "count");
+        struct rnl_finding finding = {
+            .size = sizeof(finding),
+            .severity = (uint32_t)json_integer_value(json_object_get(o, "severity")),
+            .code = json_string_value(json_object_get(o, "code")),
+            .schema = json_string_value(json_object_get(o, "schema")),
+            .table = json_string_value(json_object_get(o, "table")),
+            .object = json_string_value(json_object_get(o, "object")),
+            .text = json_string_value(json_object_get(o, "text")),
+            .policy = json_string_value(json_object_get(o, "policy")),
+            .example = json_string_value(json_object_get(o, "example")),
+            .count = count ? json_integer_value(count) : -1,
+        };
+
+        findings_add(findings, &finding);
+    }
+    json_decref(list);
+    return list ? 0 : -1;
+}
