@@ -108,9 +108,16 @@ struct rnl_sink_ops {
     int (*writer_open)(void *self, uint32_t lane, void **writer, struct rnl_error *err);
     void (*writer_close)(void *writer); /* rolls back what is not committed */
 
-    /* Adds the rows to the writer's transaction; begins one when there is none. */
+    /*
+     * Adds the rows to the writer's transaction; begins one when there is none. A row
+     * with RNL_UPDATE (a repair) sets all columns but the key's of the row that has
+     * its key; none such: RNL_E_DATA.
+     */
     int (*writer_apply)(void *writer, struct rnl_bundle *in, struct rnl_error *err);
-    /* Commits rows and checkpoint together, or nothing: see rnl_checkpoint. */
+    /*
+     * Commits rows and checkpoint together, or nothing: see rnl_checkpoint. NULL
+     * commits rows alone: a repair, which is no part of a run.
+     */
     int (*writer_commit)(void *writer, const struct rnl_checkpoint *checkpoint,
                          struct rnl_error *err);
     int (*writer_rollback)(void *writer, struct rnl_error *err);
