@@ -66,7 +66,10 @@ struct rnl_unit {
 };
 
 /* What stands around the rows of a bundle. */
-enum { RNL_BUNDLE_UNIT_END = 1 << 0 /* the last bundle of its unit */ };
+enum {
+    RNL_BUNDLE_UNIT_END = 1 << 0, /* the last bundle of its unit */
+    RNL_BUNDLE_LANE_END = 1 << 1, /* no rows: nothing more comes on this lane in this run */
+};
 
 struct rnl_bundle_info {
     uint32_t size;

@@ -94,7 +94,10 @@ struct rnl_sink_ops {
     /* What the target remembers of the pipeline, by host->memory_*(); RNL_DONE: nothing. */
     int (*recall)(void *self, const char *pipeline, struct rnl_memory *memory,
                   struct rnl_error *err);
-    /* Remembers a new run: plan is the host's own bytes. */
+    /*
+     * Remembers plan, the host's own bytes, for the pipeline, in the place of an
+     * earlier one: at the start of a run, and again when it has ended well.
+     */
     int (*record)(void *self, const char *pipeline, struct rnl_slice plan, struct rnl_error *err);
     int (*forget)(void *self, const char *pipeline, struct rnl_error *err);
 

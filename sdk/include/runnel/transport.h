@@ -12,6 +12,14 @@
  * taken it, and the transport calls release(owner) once, from any thread, when it
  * needs the body no more. When publish failed the body stays the caller's.
  */
+/*
+ * Capabilities. REPLAYS: what is not acknowledged is delivered again, so the host
+ * acknowledges a bundle when the target has committed it. Without it the host
+ * acknowledges once a bundle is applied, and after a failure reads again from the
+ * source what the target lacks.
+ */
+enum { RNL_TRANSPORT_REPLAYS = 1 << 0 };
+
 struct rnl_message {
     uint32_t size;
     uint32_t deliveries; /* 1 the first time */
