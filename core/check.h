@@ -4,6 +4,7 @@
 
 #include "catalog.h"
 #include <runnel/source.h>
+#include <stdatomic.h>
 
 struct findings;
 
@@ -36,7 +37,7 @@ struct check_options {
     int64_t chunk_bytes; /* 0: a preset */
     enum check_scope scope;
     struct findings *findings;
-    const volatile bool *stopping; /* may be NULL */
+    const atomic_bool *stopping; /* may be NULL */
     void (*progress)(void *arg, const struct check_progress *progress);
     void *arg;
 };
@@ -50,7 +51,7 @@ int check_facts(const struct check_options *options, struct rnl_catalog *catalog
 
 /* check_facts() for CHECK_DECISIONS, without findings. */
 int check_decide(const struct rnl_source_ops *ops, void *source, struct rnl_catalog *catalog,
-                 uint32_t lanes, const volatile bool *stopping, struct rnl_error *err);
+                 uint32_t lanes, const atomic_bool *stopping, struct rnl_error *err);
 
 /* "not_bool", "zero_date", …; NULL when bit is not one of enum rnl_fact. */
 const char *fact_name(uint32_t bit);

@@ -3,6 +3,7 @@
 #define CORE_HOST_H
 
 #include <runnel/host.h>
+#include <stdatomic.h>
 
 struct findings;
 
@@ -10,14 +11,14 @@ struct findings;
 struct host_ctx {
     struct rnl_ctx ctx; /* first: plugins get its address */
     char name[128];
-    struct findings *findings;     /* where host->finding() puts them; may be NULL */
-    const volatile bool *stopping; /* may be NULL */
+    struct findings *findings;   /* where host->finding() puts them; may be NULL */
+    const atomic_bool *stopping; /* may be NULL */
 };
 
 /* The one table: all contexts point to it. */
 extern const struct rnl_host host_functions;
 
 void host_ctx_init(struct host_ctx *host, const char *name, const void *config,
-                   struct findings *findings, const volatile bool *stopping);
+                   struct findings *findings, const atomic_bool *stopping);
 
 #endif

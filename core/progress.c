@@ -1,0 +1,254 @@
+/* How far a run is. A rate is smoothed, so that the time left doesn't jump. */
+#include "progress.h"
+
+#include "util/arena.h"
+#include "util/clock.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#define SMOOTH_MS 8000.0 /* after this long a change of speed shows by two thirds */
+#define RATE_AFTER_MS 1500
+
+struct progress {
+    pthread_mutex_t lock; /* guards everything below */
+    struct arena arena;
+    enum progress_phase phase;
+    struct progress_table *tables;
+    uint32_t count;
+    uint32_t steps, steps_done;
+    char step[160];
+    int64_t started_ms;
+    int64_t loading_ms; /* when rows began to come; 0: not yet */
+
+    int64_t rows, bytes; /* written by this run */
+    int64_t looked_ms, looked_rows, looked_bytes;
+    double rows_per_s, bytes_per_s;
+};
+
+struct progress *progress_new(void)
+{
+    struct progress *progress = calloc(1, sizeof(*progress));
+
+    if (!progress)
+        return NULL;
+    pthread_mutex_init(&progress->lock, NULL);
+    progress->phase = PHASE_STARTING;
+    progress->started_ms = clock_ms();
+    return progress;
+}
+
+void progress_free(struct progress *progress)
+{
+    if (!progress)
+        return;
+    arena_free(&progress->arena);
+    pthread_mutex_destroy(&progress->lock);
+    free(progress);
+}
+
+void progress_phase(struct progress *progress, enum progress_phase phase)
+{
+    pthread_mutex_lock(&progress->lock);
+    progress->phase = phase;
+    progress->steps = progress->steps_done = 0;
+    progress->step[0] = '\0';
+    if (phase == PHASE_LOADING && !progress->loading_ms)
+        progress->loading_ms = progress->looked_ms = clock_ms();
+    pthread_mutex_unlock(&progress->lock);
+}
+
+void progress_tables(struct progress *progress, const struct rnl_catalog *catalog)
+{
+    uint32_t count = catalog_count(catalog);
+
+    pthread_mutex_lock(&progress->lock);
+    progress->tables = arena_alloc(&progress->arena, count * sizeof(*progress->tables) + 1);
+    progress->count = progress->tables ? count : 0;
+    for (uint32_t i = 0; i < progress->count; i++) {
+        const struct rnl_table *table = catalog_at(catalog, i);
+
+        progress->tables[i] = (struct progress_table){
+            .schema = arena_strdup(&progress->arena, table->schema),
+            .name = arena_strdup(&progress->arena, table->name),
+            .rows_expected = table->rows > 0 ? table->rows : 0,
+        };
+    }
+    pthread_mutex_unlock(&progress->lock);
+}
+
+void progress_unit(struct progress *progress, uint32_t table, bool done, int64_t rows)
+{
+    pthread_mutex_lock(&progress->lock);
+    if (table < progress->count) {
+        struct progress_table *t = &progress->tables[table];
+
+        t->units++;
+        t->units_done += done;
+        t->rows_before += rows;
+        t->rows_written += rows;
+    }
+    pthread_mutex_unlock(&progress->lock);
+}
+
+void progress_read(struct progress *progress, uint32_t table, int64_t rows)
+{
+    pthread_mutex_lock(&progress->lock);
+    if (table < progress->count) {
+        if (!progress->tables[table].started_ms)
+            progress->tables[table].started_ms = clock_ms();
+        progress->tables[table].rows_read += rows;
+    }
+    pthread_mutex_unlock(&progress->lock);
+}
+
+void progress_written(struct progress *progress, uint32_t table, int64_t rows, int64_t bytes)
+{
+    pthread_mutex_lock(&progress->lock);
+    if (table < progress->count) {
+        progress->tables[table].rows_written += rows;
+        progress->tables[table].bytes_written += bytes;
+    }
+    progress->rows += rows;
+    progress->bytes += bytes;
+    pthread_mutex_unlock(&progress->lock);
+}
+
+void progress_unit_done(struct progress *progress, uint32_t table)
+{
+    pthread_mutex_lock(&progress->lock);
+    if (table < progress->count) {
+        struct progress_table *t = &progress->tables[table];
+
+        t->units_done++;
+        if (t->units_done >= t->units)
+            t->ended_ms = clock_ms();
+    }
+    pthread_mutex_unlock(&progress->lock);
+}
+
+void progress_steps(struct progress *progress, uint32_t steps)
+{
+    pthread_mutex_lock(&progress->lock);
+    progress->steps = steps;
+    progress->steps_done = 0;
+    pthread_mutex_unlock(&progress->lock);
+}
+
+void progress_step(struct progress *progress, const char *id, bool done)
+{
+    pthread_mutex_lock(&progress->lock);
+    if (done)
+        progress->steps_done++;
+    else
+        snprintf(progress->step, sizeof(progress->step), "%s", id);
+    pthread_mutex_unlock(&progress->lock);
+}
+
+static void add_up(const struct progress *progress, struct progress_view *view)
+{
+    struct progress_table *total = &view->total;
+
+    for (uint32_t i = 0; i < progress->count; i++) {
+        const struct progress_table *t = &progress->tables[i];
+        int64_t expected = t->rows_expected;
+
+        if (t->units && t->units_done == t->units) {
+            expected = t->rows_written;
+            view->tables_done++;
+        } else if (expected < t->rows_written)
+            expected = t->rows_written;
+        total->rows_expected += expected;
+        total->rows_read += t->rows_read;
+        total->rows_written += t->rows_written;
+        total->rows_before += t->rows_before;
+        total->bytes_written += t->bytes_written;
+        total->units += t->units;
+        total->units_done += t->units_done;
+    }
+    view->tables = progress->count;
+}
+
+static void smooth(struct progress *progress, int64_t now)
+{
+    double passed = (double)(now - progress->looked_ms);
+    double rows = (double)(progress->rows - progress->looked_rows) * 1000 / passed;
+    double bytes = (double)(progress->bytes - progress->looked_bytes) * 1000 / passed;
+    double part = 1 - exp(-passed / SMOOTH_MS);
+
+    if (progress->rows_per_s <= 0)
+        part = 1;
+    progress->rows_per_s += (rows - progress->rows_per_s) * part;
+    progress->bytes_per_s += (bytes - progress->bytes_per_s) * part;
+    progress->looked_ms = now;
+    progress->looked_rows = progress->rows;
+    progress->looked_bytes = progress->bytes;
+}
+
+void progress_look(struct progress *progress, struct progress_view *view)
+{
+    int64_t now = clock_ms();
+
+    pthread_mutex_lock(&progress->lock);
+    *view = (struct progress_view){
+        .phase = progress->phase,
+        .steps = progress->steps,
+        .steps_done = progress->steps_done,
+        .started_ms = progress->started_ms,
+        .now_ms = now,
+        .left_ms = -1,
+    };
+    memcpy(view->step, progress->step, sizeof(view->step));
+    add_up(progress, view);
+    if (progress->phase == PHASE_LOADING && now > progress->looked_ms + 200)
+        smooth(progress, now);
+    view->rows_per_s = progress->rows_per_s;
+    view->bytes_per_s = progress->bytes_per_s;
+    if (progress->phase == PHASE_LOADING && now - progress->loading_ms > RATE_AFTER_MS &&
+        progress->rows_per_s > 1)
+        view->left_ms =
+            (int64_t)(1000 * (double)(view->total.rows_expected - view->total.rows_written) /
+                      progress->rows_per_s);
+    pthread_mutex_unlock(&progress->lock);
+}
+
+uint32_t progress_count(struct progress *progress)
+{
+    uint32_t count;
+
+    pthread_mutex_lock(&progress->lock);
+    count = progress->count;
+    pthread_mutex_unlock(&progress->lock);
+    return count;
+}
+
+void progress_at(struct progress *progress, uint32_t table, struct progress_table *out)
+{
+    pthread_mutex_lock(&progress->lock);
+    *out = table < progress->count ? progress->tables[table] : (struct progress_table){0};
+    pthread_mutex_unlock(&progress->lock);
+}
+
+const char *phase_text(enum progress_phase phase)
+{
+    switch (phase) {
+    case PHASE_STARTING:
+        return "starting";
+    case PHASE_SCANNING:
+        return "scanning";
+    case PHASE_TABLES:
+        return "creating tables";
+    case PHASE_LOADING:
+        return "loading";
+    case PHASE_INDEXES:
+        return "building indexes";
+    case PHASE_CONSTRAINTS:
+        return "adding constraints";
+    case PHASE_FINISHING:
+        return "finishing";
+    case PHASE_DONE:
+        return "done";
+    }
+    return "";
+}

@@ -1,0 +1,63 @@
+/* How far a run is: counted by lanes as they go, looked at by whoever shows it. */
+#ifndef PROGRESS_H
+#define PROGRESS_H
+
+#include "catalog.h"
+
+struct progress;
+
+/* What a run is doing; shown in these words. */
+enum progress_phase {
+    PHASE_STARTING = 1,
+    PHASE_SCANNING, /* data looked at, for what a mapping depends on */
+    PHASE_TABLES,
+    PHASE_LOADING,
+    PHASE_INDEXES, /* keys and indexes */
+    PHASE_CONSTRAINTS,
+    PHASE_FINISHING,
+    PHASE_DONE,
+};
+
+struct progress_table {
+    const char *schema, *name; /* borrowed from progress */
+    int64_t rows_expected;     /* an estimate, never below rows_written */
+    int64_t rows_read;
+    int64_t rows_written, bytes_written; /* committed in the target, earlier runs included */
+    int64_t rows_before;                 /* of rows_written: by earlier runs */
+    int64_t started_ms, ended_ms;        /* clock_ms(); 0: not yet */
+    uint32_t units, units_done;
+};
+
+/* All at one moment. */
+struct progress_view {
+    enum progress_phase phase;
+    uint32_t steps, steps_done; /* of the structure, in this phase */
+    char step[160];             /* one that is under way, or "" */
+    struct progress_table total;
+    double rows_per_s, bytes_per_s; /* smoothed over some seconds */
+    int64_t left_ms;                /* -1: can't be said */
+    int64_t started_ms, now_ms;
+    uint32_t tables, tables_done;
+};
+
+struct progress *progress_new(void);
+void progress_free(struct progress *progress);
+
+/* Any thread, all of them. */
+void progress_phase(struct progress *progress, enum progress_phase phase);
+void progress_tables(struct progress *progress, const struct rnl_catalog *catalog);
+void progress_unit(struct progress *progress, uint32_t table, bool done, int64_t rows);
+void progress_read(struct progress *progress, uint32_t table, int64_t rows);
+void progress_written(struct progress *progress, uint32_t table, int64_t rows, int64_t bytes);
+void progress_unit_done(struct progress *progress, uint32_t table);
+void progress_steps(struct progress *progress, uint32_t steps);
+void progress_step(struct progress *progress, const char *id, bool done);
+
+/* One thread only: it also keeps the rate. */
+void progress_look(struct progress *progress, struct progress_view *view);
+uint32_t progress_count(struct progress *progress);
+void progress_at(struct progress *progress, uint32_t table, struct progress_table *out);
+
+const char *phase_text(enum progress_phase phase); /* "loading" */
+
+#endif

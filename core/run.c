@@ -1,0 +1,69 @@
+/* Whether a run goes on, and why not: shared by the threads of its roles. */
+#include "run.h"
+
+void run_init(struct run *run)
+{
+    pthread_mutex_init(&run->lock, NULL);
+    run->error = (struct rnl_error)RNL_ERROR_INIT;
+}
+
+void run_destroy(struct run *run)
+{
+    pthread_mutex_destroy(&run->lock);
+}
+
+/* The lock is held: an object can't be closed meanwhile. */
+static void interrupt_all(struct run *run)
+{
+    for (int i = 0; i < RUN_INTERRUPTS; i++)
+        if (run->interrupts[i].call)
+            run->interrupts[i].call(run->interrupts[i].self);
+}
+
+void run_fail(struct run *run, const struct rnl_error *err)
+{
+    pthread_mutex_lock(&run->lock);
+    if (!atomic_exchange(&run->failed, true)) {
+        run->error = *err;
+        interrupt_all(run);
+    }
+    pthread_mutex_unlock(&run->lock);
+}
+
+bool run_goes_on(struct run *run)
+{
+    return !atomic_load(&run->stopping) && !atomic_load(&run->failed);
+}
+
+void run_stop(struct run *run, bool hard)
+{
+    pthread_mutex_lock(&run->lock);
+    atomic_store(&run->stopping, true);
+    if (hard && !atomic_exchange(&run->hard, true))
+        interrupt_all(run);
+    pthread_mutex_unlock(&run->lock);
+}
+
+void run_on_interrupt(struct run *run, void (*call)(void *self), void *self)
+{
+    pthread_mutex_lock(&run->lock);
+    for (int i = 0; i < RUN_INTERRUPTS; i++) {
+        if (run->interrupts[i].call)
+            continue;
+        run->interrupts[i].call = call;
+        run->interrupts[i].self = self;
+        break;
+    }
+    if (atomic_load(&run->failed) || atomic_load(&run->hard))
+        call(self);
+    pthread_mutex_unlock(&run->lock);
+}
+
+void run_off_interrupt(struct run *run, void *self)
+{
+    pthread_mutex_lock(&run->lock);
+    for (int i = 0; i < RUN_INTERRUPTS; i++)
+        if (run->interrupts[i].self == self)
+            run->interrupts[i].call = NULL;
+    pthread_mutex_unlock(&run->lock);
+}

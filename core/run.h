@@ -1,0 +1,53 @@
+/* What the two roles of a run share when they stand in one process: whether to go on, and why not.
+ */
+#ifndef RUN_H
+#define RUN_H
+
+#include "config.h"
+#include "finding.h"
+#include "progress.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct secret_resolver;
+
+enum { RUN_INTERRUPTS = 8 };
+
+/*
+ * Zero it, set what stands above the line, run_init(). Reader and writer don't see
+ * each other through it: only the transport carries rows and words between them.
+ */
+struct run {
+    const struct pipeline_config *config;
+    struct secret_resolver *resolver;
+    struct findings *findings;
+    struct progress *progress;
+    bool restart; /* forget what the target remembers, and load anew */
+    /* ------------------------------------------------------------------------ */
+    atomic_bool stopping;   /* end early, but in order: commit what is read */
+    atomic_bool failed;     /* end at once */
+    atomic_bool hard;       /* stopping, and calls that block are interrupted too */
+    pthread_mutex_t lock;   /* guards everything below */
+    struct rnl_error error; /* the first that came */
+    struct {
+        void (*call)(void *self);
+        void *self;
+    } interrupts[RUN_INTERRUPTS];
+};
+
+void run_init(struct run *run);
+void run_destroy(struct run *run);
+
+/* Keeps err if it is the first, and interrupts everything. Any thread. */
+void run_fail(struct run *run, const struct rnl_error *err);
+/* Whether a lane should go on with its next piece of work. */
+bool run_goes_on(struct run *run);
+/* Asks for an early end. Any thread (not a signal handler). */
+void run_stop(struct run *run, bool hard);
+
+/* call(self) is called when the run fails or must stop hard; at once if it has already. */
+void run_on_interrupt(struct run *run, void (*call)(void *self), void *self);
+void run_off_interrupt(struct run *run, void *self);
+
+#endif

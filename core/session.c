@@ -1,0 +1,175 @@
+/* Opens the plugins that a pipeline names, with the options that its configuration gives. */
+#include "session.h"
+
+#include "options.h"
+
+#include <stdlib.h>
+#include <xxhash.h>
+
+void session_close(struct session *session)
+{
+    if (session->self) {
+        switch (session->plugin->kind) {
+        case RNL_SOURCE:
+            session->plugin->source.close(session->self);
+            break;
+        case RNL_SINK:
+            session->plugin->sink.close(session->self);
+            break;
+        case RNL_TRANSPORT:
+            session->plugin->transport.close(session->self);
+            break;
+        case RNL_SECRETS:
+            session->plugin->secrets.close(session->self);
+            break;
+        case RNL_REGISTRY:
+            session->plugin->registry.close(session->self);
+            break;
+        }
+    }
+    if (session->config)
+        options_free(&session->plugin->options, session->config);
+    *session = (struct session){0};
+}
+
+/* The connection's settings and the role's, as one list; a role's word wins. */
+static int build(struct session *session, const struct role_config *role,
+                 struct secret_resolver *resolver, struct rnl_error *err)
+{
+    struct settings all = {0};
+    char what[160];
+    int status;
+
+    if (role->connection && role->connection->name && *role->connection->name)
+        snprintf(what, sizeof(what), "connection %s", role->connection->name);
+    else
+        snprintf(what, sizeof(what), "%s %s", kind_name(session->plugin->kind), role->plugin);
+    if (role->connection)
+        settings_merge(&all, &role->connection->settings);
+    settings_merge(&all, &role->settings);
+    status = options_build(&session->plugin->options, what, &all, resolver, &session->config, err);
+    settings_clear(&all);
+    return status;
+}
+
+int session_open(struct session *session, enum rnl_kind kind, const char *pipeline,
+                 const struct role_config *role, struct secret_resolver *resolver,
+                 struct findings *findings, const atomic_bool *stopping, struct rnl_error *err)
+{
+    char name[128];
+    int status;
+
+    *session = (struct session){0};
+    if (plugin_find(kind, role->plugin, &session->plugin, err) != RNL_OK)
+        return err->status;
+    if (build(session, role, resolver, err) != RNL_OK) {
+        session_close(session);
+        return err->status;
+    }
+    snprintf(name, sizeof(name), "%s/%s", pipeline, kind_name(kind));
+    host_ctx_init(&session->host, name, session->config, findings, stopping);
+    if (kind == RNL_SOURCE)
+        status = session->plugin->source.open(&session->host.ctx, &session->self, err);
+    else
+        status = session->plugin->sink.open(&session->host.ctx, &session->self, err);
+    if (status != RNL_OK) {
+        session->self = NULL;
+        session_close(session);
+    }
+    return status;
+}
+
+int session_open_transport(struct session *session, const struct pipeline_config *config,
+                           const char *end, struct secret_resolver *resolver,
+                           const atomic_bool *stopping, struct rnl_error *err)
+{
+    const char *plugin = config->transport ? config->transport : "memory";
+    char name[128];
+    int status;
+
+    *session = (struct session){0};
+    if (plugin_find(RNL_TRANSPORT, plugin, &session->plugin, err) != RNL_OK)
+        return err->status;
+    if (options_build(&session->plugin->options, plugin, &config->transport_settings, resolver,
+                      &session->config, err) != RNL_OK) {
+        session_close(session);
+        return err->status;
+    }
+    snprintf(name, sizeof(name), "%s/%s", config->name, end);
+    host_ctx_init(&session->host, name, session->config, NULL, stopping);
+    status = session->plugin->transport.open(&session->host.ctx, config->name, &session->self, err);
+    if (status != RNL_OK) {
+        session->self = NULL;
+        session_close(session);
+    }
+    return status;
+}
+
+static void hash_setting(XXH3_state_t *state, const struct connection_config *connection,
+                         const char *name)
+{
+    const struct setting *setting = settings_find(&connection->settings, name);
+    const char *text = setting && setting->text ? setting->text : "";
+
+    XXH3_64bits_update(state, text, strlen(text) + 1);
+}
+
+/* Where it points to, not who asks or how: another password is the same database. */
+static void hash_connection(XXH3_state_t *state, const struct connection_config *connection)
+{
+    static const char *const names[] = {"host", "port", "socket", "database", "schema", "path"};
+
+    XXH3_64bits_update(state, connection->plugin, strlen(connection->plugin) + 1);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        hash_setting(state, connection, names[i]);
+}
+
+struct pipeline_config *pipeline_config_of(struct connection_config *source,
+                                           struct connection_config *target)
+{
+    struct pipeline_config *config = calloc(1, sizeof(*config));
+    XXH3_state_t *state = XXH3_createState();
+    char name[64];
+
+    if (!config || !state)
+        abort();
+    XXH3_64bits_reset(state);
+    hash_connection(state, source);
+    hash_connection(state, target);
+    snprintf(name, sizeof(name), "migrate-%08llx",
+             (unsigned long long)XXH3_64bits_digest(state) & 0xffffffffULL);
+    XXH3_freeState(state);
+    *config = (struct pipeline_config){
+        .name = strdup(name),
+        .mode = MODE_CONVERT,
+        .reader = {.plugin = strdup(source->plugin), .connection = source, .lanes = 4},
+        .writer = {.plugin = strdup(target->plugin), .connection = target, .lanes = 4},
+        .bundle_rows = 500,
+        .chunk_bytes = 64 << 20,
+        .structure = RNL_WITH_TABLES | RNL_WITH_INDEXES | RNL_WITH_FOREIGN_KEYS | RNL_WITH_CHECKS |
+                     RNL_WITH_COMMENTS,
+    };
+    return config;
+}
+
+void pipeline_config_free(struct pipeline_config *config)
+{
+    struct connection_config *connection;
+
+    if (!config)
+        return;
+    memcpy(&connection, &config->reader.connection,
+           sizeof(struct connection_config *)); /* ours, not const */
+    connection_config_free(connection);
+    memcpy(&connection, &config->writer.connection, sizeof(struct connection_config *));
+    connection_config_free(connection);
+    settings_clear(&config->reader.settings);
+    settings_clear(&config->writer.settings);
+    settings_clear(&config->transport_settings);
+    free(config->reader.plugin);
+    free(config->writer.plugin);
+    free(config->transport);
+    free(config->tables);
+    free(config->name);
+    free(config);
+}

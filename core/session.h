@@ -1,0 +1,40 @@
+/* Opens the plugins that a pipeline names, with the options that its configuration gives. */
+#ifndef SESSION_H
+#define SESSION_H
+
+#include "config.h"
+#include "host.h"
+#include "module.h"
+
+struct secret_resolver;
+struct findings;
+
+/* One plugin in use. Zeroed: closed. */
+struct session {
+    const struct plugin *plugin;
+    void *config;         /* made of its options */
+    struct host_ctx host; /* what the plugin was opened with: the session must not move */
+    void *self;           /* the plugin's own */
+};
+
+/*
+ * kind: RNL_SOURCE or RNL_SINK; role names plugin and connection. On failure the
+ * session is closed. findings and stopping may be NULL.
+ */
+int session_open(struct session *session, enum rnl_kind kind, const char *pipeline,
+                 const struct role_config *role, struct secret_resolver *resolver,
+                 struct findings *findings, const atomic_bool *stopping, struct rnl_error *err);
+int session_open_transport(struct session *session, const struct pipeline_config *config,
+                           const char *end, struct secret_resolver *resolver,
+                           const atomic_bool *stopping, struct rnl_error *err);
+void session_close(struct session *session);
+
+/*
+ * A pipeline of two URLs, as `runnel migrate SRC DST` means it; owns both connections.
+ * Its name is made of where they point to, so that the same command finds its run.
+ */
+struct pipeline_config *pipeline_config_of(struct connection_config *source,
+                                           struct connection_config *target);
+void pipeline_config_free(struct pipeline_config *config);
+
+#endif
