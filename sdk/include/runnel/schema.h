@@ -49,6 +49,7 @@ enum rnl_fact {
     RNL_FACT_JSON_INVALID = 1 << 11,   /* text that is no JSON */
     RNL_FACT_BEYOND_RANGE =
         1 << 12, /* a date or timestamp that the calendar of years 1-9999 lacks */
+    RNL_FACT_JSON_SURROGATE = 1 << 13, /* half of a surrogate pair in JSON: \ud800 alone */
 };
 
 struct rnl_column {
