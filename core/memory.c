@@ -88,13 +88,21 @@ int memory_step(struct rnl_memory *memory, const char *id, struct rnl_error *err
     if (!steps[memory->nsteps])
         return no_memory(err);
     memory->nsteps++;
+    memory->steps_sorted = false;
     return RNL_OK;
 }
 
-bool memory_has_step(const struct rnl_memory *memory, const char *id)
+static int by_text(const void *a, const void *b)
 {
-    for (size_t i = 0; i < memory->nsteps; i++)
-        if (strcmp(memory->steps[i], id) == 0)
-            return true;
-    return false;
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+bool memory_has_step(struct rnl_memory *memory, const char *id)
+{
+    if (!memory->nsteps)
+        return false;
+    if (!memory->steps_sorted)
+        qsort(memory->steps, memory->nsteps, sizeof(char *), by_text);
+    memory->steps_sorted = true;
+    return bsearch(&id, memory->steps, memory->nsteps, sizeof(char *), by_text) != NULL;
 }

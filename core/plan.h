@@ -45,6 +45,7 @@ struct rnl_memory {
     size_t nlanes;
     char **steps; /* ids of those done */
     size_t nsteps;
+    bool steps_sorted;
 };
 void memory_clear(struct rnl_memory *memory);
 int memory_plan(struct rnl_memory *memory, struct rnl_slice plan, struct rnl_error *err);
@@ -53,6 +54,6 @@ int memory_unit(struct rnl_memory *memory, uint32_t unit, bool done, int64_t row
 int memory_lane(struct rnl_memory *memory, uint32_t lane, uint64_t number, uint64_t epoch,
                 struct rnl_error *err);
 int memory_step(struct rnl_memory *memory, const char *id, struct rnl_error *err);
-bool memory_has_step(const struct rnl_memory *memory, const char *id);
+bool memory_has_step(struct rnl_memory *memory, const char *id);
 
 #endif

@@ -105,6 +105,29 @@ int session_open_transport(struct session *session, const struct pipeline_config
     return status;
 }
 
+static void add_policies(const struct rnl_options *table, const struct settings *from,
+                         struct settings *out)
+{
+    for (uint32_t i = 0; i < table->count; i++) {
+        const struct setting *setting;
+        struct rnl_option option;
+
+        options_at(table, i, &option);
+        setting = settings_find(from, option.name);
+        if (setting && setting->text && !(option.flags & RNL_O_CONNECTION) &&
+            option.type != RNL_O_SECRET)
+            settings_set(out, setting->name, setting->type, setting->text, &setting->origin);
+    }
+}
+
+void session_policies(const struct plugin *plugin, const struct role_config *role,
+                      struct settings *out)
+{
+    if (role->connection)
+        add_policies(&plugin->options, &role->connection->settings, out);
+    add_policies(&plugin->options, &role->settings, out);
+}
+
 static void hash_setting(XXH3_state_t *state, const struct connection_config *connection,
                          const char *name)
 {

@@ -29,6 +29,10 @@ int session_open_transport(struct session *session, const struct pipeline_config
                            const atomic_bool *stopping, struct rnl_error *err);
 void session_close(struct session *session);
 
+/* Adds to out what the role says beside its connection, without secrets: a run's policies. */
+void session_policies(const struct plugin *plugin, const struct role_config *role,
+                      struct settings *out);
+
 /*
  * A pipeline of two URLs, as `runnel migrate SRC DST` means it; owns both connections.
  * Its name is made of where they point to, so that the same command finds its run.

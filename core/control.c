@@ -1,0 +1,151 @@
+/* The words between reader and writer, as JSON messages. */
+#include "control.h"
+
+#include "run.h"
+#include "util/hex.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+
+#define WAIT_MS 200
+
+static const char *const names[] = {"", "recall", "run", "ready", "ended"};
+
+void control_clear(struct control *control)
+{
+    free(control->record);
+    memory_clear(&control->memory);
+    *control = (struct control){0};
+}
+
+static json_t *units_to_json(const struct rnl_memory *memory)
+{
+    json_t *units = json_array();
+
+    for (size_t i = 0; i < memory->nunits; i++) {
+        const struct memory_unit *unit = &memory->units[i];
+        char *hex = hex_encode(unit->position, unit->position_len);
+
+        json_array_append_new(units, json_pack("{s:I,s:b,s:I,s:s}", "id", (json_int_t)unit->unit,
+                                               "done", unit->done, "rows", (json_int_t)unit->rows,
+                                               "position", hex ? hex : ""));
+        free(hex);
+    }
+    return units;
+}
+
+static json_t *lanes_to_json(const struct rnl_memory *memory)
+{
+    json_t *lanes = json_array();
+
+    for (size_t i = 0; i < memory->nlanes; i++)
+        json_array_append_new(lanes,
+                              json_pack("{s:I,s:I,s:I}", "lane", (json_int_t)memory->lanes[i].lane,
+                                        "number", (json_int_t)memory->lanes[i].number, "epoch",
+                                        (json_int_t)memory->lanes[i].epoch));
+    return lanes;
+}
+
+int control_send(struct session *transport, const char *subject, const struct control *control,
+                 struct rnl_error *err)
+{
+    json_t *o = json_pack("{s:s,s:b}", "type", names[control->type], "resuming", control->resuming);
+    struct rnl_message message = {.size = sizeof(message), .subject = subject};
+    char *text;
+    int status;
+
+    if (control->record)
+        json_object_set_new(o, "record", json_string(control->record));
+    json_object_set_new(o, "units", units_to_json(&control->memory));
+    json_object_set_new(o, "lanes", lanes_to_json(&control->memory));
+    text = json_dumps(o, JSON_COMPACT);
+    json_decref(o);
+    if (!text)
+        return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for a word to the other role");
+    message.body = (struct rnl_slice){text, strlen(text)};
+    status = transport->plugin->transport.publish(transport->self, &message, err);
+    free(text);
+    return status;
+}
+
+static int read_units(const json_t *units, struct rnl_memory *memory, struct rnl_error *err)
+{
+    for (size_t i = 0; i < json_array_size(units); i++) {
+        const json_t *o = json_array_get(units, i);
+        const char *hex = json_string_value(json_object_get(o, "position"));
+        size_t len = hex ? strlen(hex) / 2 : 0;
+        void *bytes = malloc(len + 1);
+        int status;
+
+        if (!bytes || (hex && !hex_decode(hex, bytes))) {
+            free(bytes);
+            return rnl_fail(err, RNL_E_FATAL, "control.invalid", "a unit's position can't be read");
+        }
+        status = memory_unit(memory, (uint32_t)json_integer_value(json_object_get(o, "id")),
+                             json_is_true(json_object_get(o, "done")),
+                             json_integer_value(json_object_get(o, "rows")),
+                             (struct rnl_slice){bytes, len}, err);
+        free(bytes);
+        if (status != RNL_OK)
+            return status;
+    }
+    return RNL_OK;
+}
+
+static int read_lanes(const json_t *lanes, struct rnl_memory *memory, struct rnl_error *err)
+{
+    for (size_t i = 0; i < json_array_size(lanes); i++) {
+        const json_t *o = json_array_get(lanes, i);
+
+        if (memory_lane(memory, (uint32_t)json_integer_value(json_object_get(o, "lane")),
+                        (uint64_t)json_integer_value(json_object_get(o, "number")),
+                        (uint64_t)json_integer_value(json_object_get(o, "epoch")), err) != RNL_OK)
+            return err->status;
+    }
+    return RNL_OK;
+}
+
+static int control_read(struct rnl_slice body, enum control_type type, struct control *control,
+                        struct rnl_error *err)
+{
+    json_t *o = json_loadb(body.ptr, body.len, JSON_REJECT_DUPLICATES, NULL);
+    const char *name = json_string_value(json_object_get(o, "type"));
+    const char *record = json_string_value(json_object_get(o, "record"));
+    int status;
+
+    if (!name || strcmp(name, names[type]) != 0) {
+        status = rnl_fail(err, RNL_E_FATAL, "control.unexpected",
+                          "the other role said %s where %s was due", name ? name : "nothing known",
+                          names[type]);
+        goto free_json;
+    }
+    control->type = type;
+    control->resuming = json_is_true(json_object_get(o, "resuming"));
+    control->record = record ? strdup(record) : NULL;
+    status = read_units(json_object_get(o, "units"), &control->memory, err);
+    if (status == RNL_OK)
+        status = read_lanes(json_object_get(o, "lanes"), &control->memory, err);
+free_json:
+    json_decref(o);
+    return status;
+}
+
+int control_await(struct run *run, struct session *transport, void *subscription,
+                  enum control_type type, struct control *control, struct rnl_error *err)
+{
+    const struct rnl_transport_ops *ops = &transport->plugin->transport;
+    struct rnl_message message;
+    int status;
+
+    *control = (struct control){0};
+    do {
+        if (!run_goes_on(run))
+            return RNL_DONE;
+        status = ops->fetch(subscription, &message, WAIT_MS, err);
+    } while (status == RNL_AGAIN);
+    if (status != RNL_OK)
+        return status;
+    status = control_read(message.body, type, control, err);
+    ops->ack(subscription, &message, err);
+    return status;
+}

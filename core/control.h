@@ -1,0 +1,34 @@
+/* What reader and writer tell each other beside rows: the words on "meta" and "feedback". */
+#ifndef CONTROL_H
+#define CONTROL_H
+
+#include "plan.h"
+#include "session.h"
+
+struct run;
+
+enum control_type {
+    CONTROL_RECALL = 1, /* writer: this is what the target remembers */
+    CONTROL_RUN,        /* reader: this is the run; resuming or new */
+    CONTROL_READY,      /* writer: the tables stand, send rows */
+    CONTROL_ENDED,      /* writer: all is in the target */
+};
+
+struct control {
+    enum control_type type;
+    bool resuming;
+    char *record;             /* of RECALL and RUN: record_to_json(); NULL: none */
+    struct rnl_memory memory; /* of RECALL: units and lanes */
+};
+
+void control_clear(struct control *control);
+int control_send(struct session *transport, const char *subject, const struct control *control,
+                 struct rnl_error *err);
+/*
+ * Waits for a word of this type; others are an error. RNL_DONE when the run was told
+ * to stop meanwhile. The caller clears control.
+ */
+int control_await(struct run *run, struct session *transport, void *subscription,
+                  enum control_type type, struct control *control, struct rnl_error *err);
+
+#endif

@@ -1,0 +1,37 @@
+/* A pipeline at work: both roles in one process, each in a thread of its own. */
+#ifndef PIPELINE_H
+#define PIPELINE_H
+
+#include "run.h"
+
+enum pipeline_state {
+    PIPELINE_READY = 1,
+    PIPELINE_RUNNING,
+    PIPELINE_FINISHED, /* all is in the target */
+    PIPELINE_STOPPED,  /* ended early, in order: the same run goes on where it stood */
+    PIPELINE_FAILED,
+};
+
+struct pipeline;
+
+/* config and resolver are borrowed until pipeline_free. NULL: out of memory. */
+struct pipeline *pipeline_new(const struct pipeline_config *config,
+                              struct secret_resolver *resolver);
+void pipeline_free(struct pipeline *pipeline);
+/* Forgets the earlier run of this name, tables and all. Before pipeline_start. */
+void pipeline_restart(struct pipeline *pipeline);
+
+/* ended(arg) is called once, from one of its threads, when both roles have ended. */
+int pipeline_start(struct pipeline *pipeline, void (*ended)(void *arg), void *arg,
+                   struct rnl_error *err);
+/* Asks it to end early: drains and commits. hard: breaks off what blocks. Any thread. */
+void pipeline_stop(struct pipeline *pipeline, bool hard);
+/* After ended: joins the threads. err is filled when FAILED. */
+enum pipeline_state pipeline_wait(struct pipeline *pipeline, struct rnl_error *err);
+/* The target said that this run had ended well before: nothing was done. */
+bool pipeline_was_done(struct pipeline *pipeline);
+
+struct progress *pipeline_progress(struct pipeline *pipeline);
+struct findings *pipeline_findings(struct pipeline *pipeline);
+
+#endif

@@ -1,0 +1,419 @@
+/*
+ * The reader role: asks the writer what the target has, describes the source, cuts
+ * it into units, and lets each lane read one unit after another into bundles.
+ */
+#include "reader.h"
+
+#include "bundle.h"
+#include "catalog.h"
+#include "check.h"
+#include "control.h"
+#include "record.h"
+#include "run.h"
+#include "util/log.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define BUNDLE_BYTES (256u * 1024)
+#define READ_MS 500
+
+struct reader {
+    struct run *run;
+    struct session source, transport;
+    void *feedback;       /* subscription: what the writer answers */
+    struct record record; /* holds catalog and plan */
+    struct control recall;
+    uint32_t lanes;
+
+    pthread_mutex_t lock; /* guards next_unit */
+    uint32_t next_unit;
+    pthread_mutex_t heavy; /* held while a heavy unit is read: one at a time */
+};
+
+struct reader_lane {
+    struct reader *reader;
+    uint32_t lane;
+    uint64_t number; /* of the last bundle published */
+    char subject[32];
+    pthread_t thread;
+    bool started;
+};
+
+static int publish(struct reader_lane *lane, struct rnl_bundle *bundle,
+                   const struct bundle_head *head, struct rnl_error *err)
+{
+    struct session *transport = &lane->reader->transport;
+    struct rnl_message message = {
+        .size = sizeof(message), .subject = lane->subject, .release = free};
+    struct bundle_head numbered = *head;
+    uint32_t rows = bundle_rows(bundle);
+    void *bytes;
+    size_t len;
+
+    numbered.lane = lane->lane;
+    numbered.number = lane->number + 1;
+    numbered.pipeline = bundle_pipeline(lane->reader->run->config->name);
+    if (bundle_seal(bundle, &numbered, &bytes, &len, err) != RNL_OK)
+        return err->status;
+    message.id = (struct rnl_slice){&numbered.number, sizeof(numbered.number)};
+    message.body = (struct rnl_slice){bytes, len};
+    message.owner = bytes;
+    if (transport->plugin->transport.publish(transport->self, &message, err) != RNL_OK) {
+        free(bytes);
+        return err->status;
+    }
+    lane->number++;
+    if (rows)
+        progress_read(lane->reader->run->progress, head->table, rows);
+    return RNL_OK;
+}
+
+/* Reads until the unit's end, or until the run must end: then the rest is for the next run. */
+static int pump(struct reader_lane *lane, const struct rnl_unit *unit, void *cursor,
+                struct rnl_bundle *bundle, struct rnl_error *err)
+{
+    const struct rnl_source_ops *source = &lane->reader->source.plugin->source;
+    struct bundle_head head = {.unit = unit->id, .table = unit->table};
+
+    while (run_goes_on(lane->reader->run)) {
+        int status = source->cursor_read(cursor, bundle, READ_MS, err);
+
+        if (status < 0)
+            return status;
+        if (status == RNL_DONE)
+            head.flags |= RNL_BUNDLE_UNIT_END;
+        if (bundle_rows(bundle) || status == RNL_DONE)
+            if (publish(lane, bundle, &head, err) != RNL_OK)
+                return err->status;
+        if (status == RNL_DONE)
+            return RNL_OK;
+    }
+    return RNL_OK;
+}
+
+static int read_unit(struct reader_lane *lane, const struct rnl_unit *unit,
+                     struct rnl_bundle *bundle, struct rnl_error *err)
+{
+    struct reader *reader = lane->reader;
+    const struct rnl_source_ops *source = &reader->source.plugin->source;
+    bool heavy = unit->flags & RNL_UNIT_HEAVY;
+    void *cursor;
+    int status;
+
+    if (heavy)
+        pthread_mutex_lock(&reader->heavy);
+    status = source->cursor_open(reader->source.self, reader->record.catalog, lane->lane, unit,
+                                 &cursor, err);
+    if (status == RNL_OK) {
+        status = pump(lane, unit, cursor, bundle, err);
+        source->cursor_close(cursor);
+    }
+    if (heavy)
+        pthread_mutex_unlock(&reader->heavy);
+    return status;
+}
+
+static const struct memory_unit *remembered(const struct reader *reader, uint32_t unit)
+{
+    const struct rnl_memory *memory = &reader->recall.memory;
+
+    for (size_t i = 0; i < memory->nunits; i++)
+        if (memory->units[i].unit == unit)
+            return &memory->units[i];
+    return NULL;
+}
+
+/* The next unit that the target lacks; NULL: none is left. */
+static const struct rnl_unit *take_unit(struct reader *reader)
+{
+    const struct rnl_unit *unit = NULL;
+
+    pthread_mutex_lock(&reader->lock);
+    while (!unit && reader->next_unit < plan_count(reader->record.plan)) {
+        const struct memory_unit *known;
+
+        unit = plan_at(reader->record.plan, reader->next_unit++);
+        known = remembered(reader, unit->id);
+        if (known && known->done)
+            unit = NULL;
+    }
+    pthread_mutex_unlock(&reader->lock);
+    return unit;
+}
+
+static void *lane_main(void *arg)
+{
+    struct reader_lane *lane = arg;
+    struct run *run = lane->reader->run;
+    struct rnl_error err = RNL_ERROR_INIT;
+    struct bundle_head end = {.flags = RNL_BUNDLE_LANE_END};
+    struct rnl_bundle *bundle = bundle_new(run->config->bundle_rows, BUNDLE_BYTES);
+    const struct rnl_unit *unit;
+    int status = RNL_OK;
+
+    if (!bundle)
+        status = rnl_fail(&err, RNL_E_FATAL, "memory", "out of memory for a lane");
+    while (status == RNL_OK && run_goes_on(run) && (unit = take_unit(lane->reader)))
+        status = read_unit(lane, unit, bundle, &err);
+    if (status == RNL_OK)
+        status = publish(lane, bundle, &end, &err);
+    if (status != RNL_OK && !atomic_load(&run->hard))
+        run_fail(run, &err);
+    bundle_free(bundle);
+    return NULL;
+}
+
+static uint64_t last_number(const struct reader *reader, uint32_t lane)
+{
+    for (size_t i = 0; i < reader->recall.memory.nlanes; i++)
+        if (reader->recall.memory.lanes[i].lane == lane)
+            return reader->recall.memory.lanes[i].number;
+    return 0;
+}
+
+/* All lanes, those without a snapshot too: these only say that nothing comes on them. */
+static int read_all(struct reader *reader, struct rnl_error *err)
+{
+    uint32_t count = reader->run->config->writer.lanes;
+    struct reader_lane *lanes = calloc(count, sizeof(*lanes));
+    int status = RNL_OK;
+
+    if (!lanes)
+        return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for %u lanes", count);
+    for (uint32_t i = 0; i < count; i++) {
+        lanes[i] =
+            (struct reader_lane){.reader = reader, .lane = i, .number = last_number(reader, i)};
+        snprintf(lanes[i].subject, sizeof(lanes[i].subject), "lane.%u", i);
+    }
+    for (uint32_t i = 0; i < reader->lanes && status == RNL_OK; i++) {
+        if (pthread_create(&lanes[i].thread, NULL, lane_main, &lanes[i]) != 0)
+            status = rnl_fail(err, RNL_E_FATAL, "thread", "a lane's thread can't be started");
+        else
+            lanes[i].started = true;
+    }
+    for (uint32_t i = reader->lanes; i < count && status == RNL_OK; i++) {
+        struct rnl_bundle *bundle = bundle_new(1, 1);
+        struct bundle_head end = {.flags = RNL_BUNDLE_LANE_END};
+
+        status = bundle ? publish(&lanes[i], bundle, &end, err)
+                        : rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for a lane");
+        bundle_free(bundle);
+    }
+    if (status != RNL_OK)
+        run_fail(reader->run, err);
+    for (uint32_t i = 0; i < reader->lanes; i++)
+        if (lanes[i].started)
+            pthread_join(lanes[i].thread, NULL);
+    free(lanes);
+    return status;
+}
+
+static int describe(struct reader *reader, struct rnl_error *err)
+{
+    const struct pipeline_config *config = reader->run->config;
+    struct rnl_catalog *catalog = catalog_new();
+
+    if (!catalog)
+        return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for the catalog");
+    catalog_free(reader->record.catalog);
+    reader->record.catalog = catalog;
+    catalog_select(catalog, config->tables, config->ntables);
+    if (reader->source.plugin->source.describe(reader->source.self, catalog, err) != RNL_OK)
+        return err->status;
+    if (catalog_count(catalog) == 0) {
+        rnl_fail(err, RNL_E_CONFIG, "source.no_tables",
+                 config->ntables ? "no table of the source fits the tables that were asked for"
+                                 : "the source has no tables that this user can see");
+        rnl_hint(err, "look at the names (and the user's rights) with a client of that database");
+        return err->status;
+    }
+    return RNL_OK;
+}
+
+static int plan_units(struct reader *reader, struct rnl_error *err)
+{
+    const struct rnl_source_ops *source = &reader->source.plugin->source;
+
+    reader->record.plan = plan_new();
+    if (!reader->record.plan)
+        return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for the plan");
+    for (uint32_t i = 0; i < catalog_count(reader->record.catalog); i++)
+        if (source->plan(reader->source.self, reader->record.catalog, i,
+                         reader->run->config->chunk_bytes, reader->record.plan, err) != RNL_OK)
+            return err->status;
+    plan_order(reader->record.plan);
+    return RNL_OK;
+}
+
+static char *position_text(struct rnl_slice position)
+{
+    return position.len ? strndup(position.ptr, position.len) : NULL;
+}
+
+/* A new run: looks at the data that types depend on, and cuts the tables into units. */
+static int prepare_new(struct reader *reader, struct rnl_slice position, struct rnl_error *err)
+{
+    struct record *record = &reader->record;
+    struct run *run = reader->run;
+
+    record->state = RECORD_LOADING;
+    record->started_s = (int64_t)time(NULL);
+    record->position = position_text(position);
+    record->fingerprint = catalog_fingerprint(record->catalog);
+    session_policies(reader->source.plugin, &run->config->reader, &record->settings);
+    progress_phase(run->progress, PHASE_SCANNING);
+    if (check_decide(&reader->source.plugin->source, reader->source.self, record->catalog,
+                     reader->lanes, &run->stopping, err) != RNL_OK)
+        return err->status;
+    return plan_units(reader, err);
+}
+
+static void tell_moved(struct reader *reader)
+{
+    findings_add(reader->run->findings,
+                 &(struct rnl_finding){
+                     .size = sizeof(struct rnl_finding),
+                     .severity = RNL_WARNING,
+                     .code = "resume.source_moved",
+                     .text = "the source has changed since the interrupted run began: tables "
+                             "loaded before and after show it at two moments; verify tells "
+                             "where, --restart loads all at one",
+                     .count = -1,
+                 });
+}
+
+/* Goes on with the recorded run: its catalog with its facts, its plan, its positions. */
+static int prepare_resumed(struct reader *reader, struct rnl_slice position, struct rnl_error *err)
+{
+    uint64_t fingerprint = catalog_fingerprint(reader->record.catalog);
+    char *now = position_text(position);
+
+    record_clear(&reader->record);
+    if (record_from_json(reader->recall.record, strlen(reader->recall.record), &reader->record,
+                         err) != RNL_OK)
+        goto free_now;
+    if (fingerprint != reader->record.fingerprint) {
+        rnl_fail(err, RNL_E_CONFIG, "resume.schema_changed",
+                 "tables of the source were altered since the interrupted run began");
+        rnl_hint(err, "start over with --restart");
+        goto free_now;
+    }
+    if (!now || !reader->record.position || strcmp(now, reader->record.position) != 0)
+        tell_moved(reader);
+    for (size_t i = 0; i < reader->recall.memory.nunits; i++) {
+        const struct memory_unit *unit = &reader->recall.memory.units[i];
+
+        plan_set_position(reader->record.plan, unit->unit,
+                          (struct rnl_slice){unit->position, unit->position_len});
+    }
+    err->status = RNL_OK;
+free_now:
+    free(now);
+    return err->status;
+}
+
+/* Before the writer may make tables it must know all of them: describe, look, plan, tell. */
+static int prepare(struct reader *reader, struct rnl_error *err)
+{
+    const struct rnl_source_ops *source = &reader->source.plugin->source;
+    struct control word = {.type = CONTROL_RUN, .resuming = reader->recall.record != NULL};
+    struct rnl_slice position = {NULL, 0};
+    int status = describe(reader, err);
+
+    if (status != RNL_OK)
+        return status;
+    reader->lanes = reader->run->config->reader.lanes;
+    if (reader->lanes > reader->run->config->writer.lanes) /* a lane has one end on each side */
+        reader->lanes = reader->run->config->writer.lanes;
+    status = source->snapshot(reader->source.self, &reader->lanes, &position, err);
+    if (status != RNL_OK)
+        return status;
+    status =
+        word.resuming ? prepare_resumed(reader, position, err) : prepare_new(reader, position, err);
+    if (status != RNL_OK)
+        return status;
+    log_write(RNL_LOG_INFO, "reader", "%u tables, %u units, %u lanes, position %s",
+              catalog_count(reader->record.catalog), plan_count(reader->record.plan), reader->lanes,
+              reader->record.position ? reader->record.position : "unknown");
+    word.record = record_to_json(&reader->record);
+    status = control_send(&reader->transport, "meta", &word, err);
+    control_clear(&word);
+    return status;
+}
+
+static void show_tables(struct reader *reader)
+{
+    struct progress *progress = reader->run->progress;
+
+    progress_tables(progress, reader->record.catalog);
+    for (uint32_t i = 0; i < plan_count(reader->record.plan); i++) {
+        const struct rnl_unit *unit = plan_at(reader->record.plan, i);
+        const struct memory_unit *known = remembered(reader, unit->id);
+
+        progress_unit(progress, unit->table, known && known->done, known ? known->rows : 0);
+    }
+}
+
+/* The role, once both ends are open. RNL_DONE: there is nothing (more) to read. */
+static int work(struct reader *reader, struct rnl_error *err)
+{
+    struct control ready;
+    int status = control_await(reader->run, &reader->transport, reader->feedback, CONTROL_RECALL,
+                               &reader->recall, err);
+
+    if (status != RNL_OK)
+        return status;
+    status = prepare(reader, err);
+    if (status != RNL_OK)
+        return status;
+    show_tables(reader);
+    status = control_await(reader->run, &reader->transport, reader->feedback, CONTROL_READY, &ready,
+                           err);
+    control_clear(&ready);
+    return status == RNL_OK ? read_all(reader, err) : status;
+}
+
+void reader_run(struct run *run)
+{
+    const struct pipeline_config *config = run->config;
+    struct reader reader = {.run = run};
+    struct rnl_error err = RNL_ERROR_INIT;
+    int status;
+
+    pthread_mutex_init(&reader.lock, NULL);
+    pthread_mutex_init(&reader.heavy, NULL);
+    status = session_open_transport(&reader.transport, config, "reader", run->resolver,
+                                    &run->stopping, &err);
+    if (status != RNL_OK)
+        goto tell;
+    run_on_interrupt(run, reader.transport.plugin->transport.interrupt, reader.transport.self);
+    status = reader.transport.plugin->transport.subscribe(reader.transport.self, "feedback",
+                                                          "reader", &reader.feedback, &err);
+    if (status != RNL_OK)
+        goto close_transport;
+    status = session_open(&reader.source, RNL_SOURCE, config->name, &config->reader, run->resolver,
+                          run->findings, &run->stopping, &err);
+    if (status != RNL_OK)
+        goto unsubscribe;
+    run_on_interrupt(run, reader.source.plugin->source.interrupt, reader.source.self);
+    status = work(&reader, &err);
+    if (status < 0 && !atomic_load(&run->hard))
+        run_fail(run, &err);
+    run_off_interrupt(run, reader.source.self);
+    session_close(&reader.source);
+    status = RNL_OK; /* told already */
+unsubscribe:
+    reader.transport.plugin->transport.unsubscribe(reader.feedback);
+close_transport:
+    run_off_interrupt(run, reader.transport.self);
+    session_close(&reader.transport);
+tell:
+    if (status < 0)
+        run_fail(run, &err);
+    control_clear(&reader.recall);
+    record_clear(&reader.record);
+    pthread_mutex_destroy(&reader.heavy);
+    pthread_mutex_destroy(&reader.lock);
+}

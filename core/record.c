@@ -1,0 +1,127 @@
+/* What a target keeps of a run, as JSON. */
+#include "record.h"
+
+#include "catalog.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+
+#define RECORD_VERSION 1
+
+/* A part that is JSON already. */
+static void put_part(json_t *object, const char *key, char *text)
+{
+    json_t *part = text ? json_loads(text, JSON_DECODE_ANY, NULL) : NULL;
+
+    if (part)
+        json_object_set_new(object, key, part);
+    free(text);
+}
+
+char *record_to_json(const struct record *record)
+{
+    json_t *o = json_object();
+    json_t *settings = json_object();
+    char fingerprint[24];
+    char *text;
+
+    json_object_set_new(o, "version", json_integer(RECORD_VERSION));
+    json_object_set_new(o, "state", json_string(record->state == RECORD_DONE ? "done" : "loading"));
+    snprintf(fingerprint, sizeof(fingerprint), "%016" PRIx64, record->fingerprint);
+    json_object_set_new(o, "fingerprint", json_string(fingerprint));
+    if (record->position)
+        json_object_set_new(o, "position", json_string(record->position));
+    json_object_set_new(o, "started", json_integer(record->started_s));
+    json_object_set_new(o, "ended", json_integer(record->ended_s));
+    for (size_t i = 0; i < record->settings.count; i++)
+        if (record->settings.items[i].text)
+            json_object_set_new(settings, record->settings.items[i].name,
+                                json_string(record->settings.items[i].text));
+    json_object_set_new(o, "settings", settings);
+    put_part(o, "catalog", catalog_to_json(record->catalog));
+    put_part(o, "plan", plan_to_json(record->plan));
+    text = json_dumps(o, JSON_COMPACT);
+    json_decref(o);
+    return text;
+}
+
+static int catalog_part(const json_t *o, struct record *record, struct rnl_error *err)
+{
+    char *text = json_dumps(json_object_get(o, "catalog"), JSON_COMPACT);
+    int status;
+
+    if (!text)
+        return rnl_fail(err, RNL_E_FATAL, "record.invalid", "the record of a run has no catalog");
+    status = catalog_from_json(text, strlen(text), &record->catalog, err);
+    free(text);
+    return status;
+}
+
+static int plan_part(const json_t *o, struct record *record, struct rnl_error *err)
+{
+    char *text = json_dumps(json_object_get(o, "plan"), JSON_COMPACT);
+    int status;
+
+    if (!text)
+        return rnl_fail(err, RNL_E_FATAL, "record.invalid", "the record of a run has no plan");
+    status = plan_from_json(text, strlen(text), &record->plan, err);
+    free(text);
+    for (uint32_t i = 0; status == RNL_OK && i < plan_count(record->plan); i++)
+        if (plan_at(record->plan, i)->table >= catalog_count(record->catalog))
+            status = rnl_fail(err, RNL_E_FATAL, "record.invalid",
+                              "the record of a run has a unit of no table");
+    return status;
+}
+
+static void settings_part(const json_t *o, struct record *record)
+{
+    static const struct origin origin = {.kind = ORIGIN_FILE, .file = "the target's record"};
+    const char *name;
+    json_t *value;
+
+    json_object_foreach(json_object_get(o, "settings"), name, value)
+    {
+        if (json_string_value(value))
+            settings_set(&record->settings, name, SETTING_TEXT, json_string_value(value), &origin);
+    }
+}
+
+int record_from_json(const char *text, size_t len, struct record *record, struct rnl_error *err)
+{
+    json_t *o = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+    const char *state = json_string_value(json_object_get(o, "state"));
+    const char *position = json_string_value(json_object_get(o, "position"));
+    const char *fingerprint = json_string_value(json_object_get(o, "fingerprint"));
+    int status;
+
+    *record = (struct record){0};
+    if (json_integer_value(json_object_get(o, "version")) != RECORD_VERSION || !state ||
+        !fingerprint) {
+        status = rnl_fail(err, RNL_E_CONFIG, "record.version",
+                          "the target's record of this run was made by another version of runnel");
+        rnl_hint(err, "finish the run with that version, or start over with --restart");
+        goto free_json;
+    }
+    record->state = strcmp(state, "done") == 0 ? RECORD_DONE : RECORD_LOADING;
+    record->fingerprint = strtoull(fingerprint, NULL, 16);
+    record->position = position ? strdup(position) : NULL;
+    record->started_s = json_integer_value(json_object_get(o, "started"));
+    record->ended_s = json_integer_value(json_object_get(o, "ended"));
+    settings_part(o, record);
+    status = catalog_part(o, record, err);
+    if (status == RNL_OK)
+        status = plan_part(o, record, err);
+free_json:
+    json_decref(o);
+    return status;
+}
+
+void record_clear(struct record *record)
+{
+    catalog_free(record->catalog);
+    plan_free(record->plan);
+    free(record->position);
+    settings_clear(&record->settings);
+    *record = (struct record){0};
+}

@@ -1,0 +1,26 @@
+/* What a target keeps of a run, beside the units: enough to resume it, and to verify it later. */
+#ifndef RECORD_H
+#define RECORD_H
+
+#include "plan.h"
+#include "settings.h"
+
+enum record_state { RECORD_LOADING = 1, RECORD_DONE };
+
+struct record {
+    enum record_state state;
+    struct rnl_catalog *catalog; /* with the facts by which types were chosen */
+    struct rnl_plan *plan;
+    uint64_t fingerprint;       /* of the catalog as the source described it */
+    char *position;             /* of the snapshot, as the source gave it; NULL: none */
+    struct settings settings;   /* of source and sink: their policies, no connection, no secret */
+    int64_t started_s, ended_s; /* Unix time; 0: not yet */
+};
+
+/* malloc'd; NULL when memory is out. */
+char *record_to_json(const struct record *record);
+/* The caller clears it, also after a failure. */
+int record_from_json(const char *text, size_t len, struct record *record, struct rnl_error *err);
+void record_clear(struct record *record);
+
+#endif

@@ -1,0 +1,237 @@
+/*
+ * The writer role: tells the reader what the target has, makes the tables, lets
+ * each lane apply its bundles, and completes the structure when all rows are in.
+ */
+#include "writer.h"
+
+#include "catalog.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <time.h>
+
+static const struct rnl_sink_ops *sink_of(struct writer *writer)
+{
+    return &writer->sink.plugin->sink;
+}
+
+/* Says on "feedback" what the target remembers. */
+static int send_recall(struct writer *writer, struct rnl_error *err)
+{
+    struct control word = {.type = CONTROL_RECALL};
+    int status;
+
+    word.record = writer->memory.plan; /* lent: not cleared with the word */
+    word.memory = writer->memory;
+    status = control_send(&writer->transport, "feedback", &word, err);
+    return status;
+}
+
+static bool is_done(const struct writer *writer)
+{
+    struct rnl_error err = RNL_ERROR_INIT;
+    struct record record = {0};
+    bool done =
+        writer->memory.plan &&
+        record_from_json(writer->memory.plan, writer->memory.plan_len, &record, &err) == RNL_OK &&
+        record.state == RECORD_DONE;
+
+    record_clear(&record);
+    return done;
+}
+
+/* Whether a run that ended well is done again: yes, where the operator said what to do with rows.
+ */
+static bool loads_again(const struct run *run)
+{
+    return run->config->write_mode != RNL_FAIL_IF_NOT_EMPTY;
+}
+
+static int recall(struct writer *writer, struct rnl_error *err)
+{
+    struct run *run = writer->run;
+    int status =
+        sink_of(writer)->recall(writer->sink.self, run->config->name, &writer->memory, err);
+
+    if (status < 0)
+        return status;
+    if (status == RNL_OK && (run->restart || (is_done(writer) && loads_again(run)))) {
+        writer->dropping = run->restart;
+        memory_clear(&writer->memory);
+        status = sink_of(writer)->forget(writer->sink.self, run->config->name, err);
+        if (status != RNL_OK)
+            return status;
+    } else if (is_done(writer)) {
+        atomic_store(&run->done_before, true);
+        run_stop(run, false);
+        return RNL_DONE;
+    }
+    for (size_t i = 0; i < writer->memory.nlanes; i++)
+        if (writer->memory.lanes[i].epoch > writer->epoch)
+            writer->epoch = writer->memory.lanes[i].epoch;
+    writer->epoch++;
+    return send_recall(writer, err);
+}
+
+static int store_record(struct writer *writer, struct rnl_error *err)
+{
+    char *text = record_to_json(&writer->record);
+    int status;
+
+    if (!text)
+        return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for the record of the run");
+    status = sink_of(writer)->record(writer->sink.self, writer->run->config->name,
+                                     (struct rnl_slice){text, strlen(text)}, err);
+    free(text);
+    return status;
+}
+
+static void fill_job(const struct writer *writer, struct rnl_job *job)
+{
+    const struct pipeline_config *config = writer->run->config;
+
+    *job = (struct rnl_job){
+        .size = sizeof(*job),
+        .lanes = config->writer.lanes,
+        .pipeline = config->name,
+        .schema_policy =
+            writer->dropping ? (uint32_t)RNL_DROP_AND_RECREATE : (uint32_t)config->schema_policy,
+        .write_mode = config->write_mode,
+        .structure = config->structure,
+    };
+}
+
+/* The reader has said what comes: decide on the tables, remember the run, make them, bind. */
+static int prepare(struct writer *writer, struct rnl_error *err)
+{
+    struct run *run = writer->run;
+    struct control word;
+    struct rnl_job job;
+    int status = control_await(run, &writer->transport, writer->meta, CONTROL_RUN, &word, err);
+
+    if (status != RNL_OK)
+        return status;
+    status = record_from_json(word.record ? word.record : "", word.record ? strlen(word.record) : 0,
+                              &writer->record, err);
+    if (status != RNL_OK)
+        goto clear_word;
+    fill_job(writer, &job);
+    writer->steps = steps_new();
+    status = sink_of(writer)->map(writer->sink.self, &job, writer->record.catalog, word.resuming,
+                                  writer->steps, err);
+    if (status != RNL_OK)
+        goto clear_word;
+    if (!word.resuming) {
+        session_policies(writer->sink.plugin, &run->config->writer, &writer->record.settings);
+        status = store_record(writer, err);
+    }
+    progress_phase(run->progress, PHASE_TABLES);
+    if (status == RNL_OK)
+        status = writer_structure(writer, 0, RNL_PHASE_TABLES, err);
+    if (status == RNL_OK && run_goes_on(run))
+        status = sink_of(writer)->bind(writer->sink.self, &job, writer->record.catalog, err);
+    if (status == RNL_OK)
+        status = control_send(&writer->transport, "feedback",
+                              &(struct control){.type = CONTROL_READY}, err);
+clear_word:
+    control_clear(&word);
+    return status;
+}
+
+static void count_done(struct writer *writer)
+{
+    for (size_t i = 0; i < writer->memory.nunits; i++)
+        if (writer->memory.units[i].done)
+            atomic_fetch_add(&writer->units_done, 1);
+}
+
+static int complete_structure(struct writer *writer, struct rnl_error *err)
+{
+    struct progress *progress = writer->run->progress;
+    int status;
+
+    progress_phase(progress, PHASE_INDEXES);
+    status = writer_structure(writer, RNL_PHASE_TABLES + 1, RNL_PHASE_FOREIGN_KEYS - 1, err);
+    if (status != RNL_OK)
+        return status;
+    progress_phase(progress, PHASE_CONSTRAINTS);
+    status = writer_structure(writer, RNL_PHASE_FOREIGN_KEYS, RNL_PHASE_VALUES - 1, err);
+    if (status != RNL_OK)
+        return status;
+    progress_phase(progress, PHASE_FINISHING);
+    return writer_structure(writer, RNL_PHASE_VALUES, UINT32_MAX, err);
+}
+
+/* The role, once both ends are open. */
+static int work(struct writer *writer, bool *complete, struct rnl_error *err)
+{
+    struct run *run = writer->run;
+    int status = recall(writer, err);
+
+    if (status == RNL_OK)
+        status = prepare(writer, err);
+    if (status != RNL_OK)
+        return status;
+    count_done(writer);
+    progress_phase(run->progress, PHASE_LOADING);
+    writer_load(writer);
+    if (!run_goes_on(run))
+        return RNL_OK;
+    if (atomic_load(&writer->units_done) != plan_count(writer->record.plan))
+        return rnl_fail(err, RNL_E_FATAL, "run.incomplete",
+                        "%u of %u units arrived, and the reader says there are no more",
+                        atomic_load(&writer->units_done), plan_count(writer->record.plan));
+    status = complete_structure(writer, err);
+    if (status != RNL_OK || !run_goes_on(run))
+        return status;
+    writer->record.state = RECORD_DONE;
+    writer->record.ended_s = (int64_t)time(NULL);
+    status = store_record(writer, err);
+    *complete = status == RNL_OK;
+    if (*complete)
+        progress_phase(run->progress, PHASE_DONE);
+    return status;
+}
+
+void writer_run(struct run *run, bool *complete)
+{
+    const struct pipeline_config *config = run->config;
+    struct writer writer = {.run = run};
+    struct rnl_error err = RNL_ERROR_INIT;
+    int status;
+
+    *complete = false;
+    status = session_open_transport(&writer.transport, config, "writer", run->resolver,
+                                    &run->stopping, &err);
+    if (status != RNL_OK)
+        goto tell;
+    run_on_interrupt(run, writer.transport.plugin->transport.interrupt, writer.transport.self);
+    status = writer.transport.plugin->transport.subscribe(writer.transport.self, "meta", "writer",
+                                                          &writer.meta, &err);
+    if (status != RNL_OK)
+        goto close_transport;
+    status = session_open(&writer.sink, RNL_SINK, config->name, &config->writer, run->resolver,
+                          run->findings, &run->stopping, &err);
+    if (status != RNL_OK)
+        goto unsubscribe;
+    run_on_interrupt(run, sink_of(&writer)->interrupt, writer.sink.self);
+    status = work(&writer, complete, &err);
+    if (status < 0 && atomic_load(&run->hard))
+        status = RNL_OK; /* it was told to break off */
+    run_off_interrupt(run, writer.sink.self);
+    if (status < 0)
+        run_fail(run, &err);
+    status = RNL_OK;
+    session_close(&writer.sink);
+unsubscribe:
+    writer.transport.plugin->transport.unsubscribe(writer.meta);
+close_transport:
+    run_off_interrupt(run, writer.transport.self);
+    session_close(&writer.transport);
+tell:
+    if (status < 0)
+        run_fail(run, &err);
+    steps_free(writer.steps);
+    memory_clear(&writer.memory);
+    record_clear(&writer.record);
+}

@@ -1,0 +1,35 @@
+/* The writer role: transport → bundles → sink, with structure before and after. */
+#ifndef WRITER_H
+#define WRITER_H
+
+#include "control.h"
+#include "record.h"
+#include "run.h"
+
+/* The role's state, shared with its lanes (writer_lane.c) and steps (writer_step.c). */
+struct writer {
+    struct run *run;
+    struct session sink, transport;
+    void *meta;               /* subscription: what the reader says */
+    struct record record;     /* what this run loads */
+    struct rnl_memory memory; /* what the target remembered when the run began */
+    struct rnl_steps *steps;
+    bool dropping;  /* starting over: the tables of the earlier run go */
+    uint64_t epoch; /* of this run's writers: higher than any before */
+    atomic_uint units_done;
+};
+
+/*
+ * Does the whole role in this thread and its lanes' threads, and returns when all
+ * is in the target or the run must end. *complete says whether it is. What goes
+ * wrong is told by run_fail().
+ */
+void writer_run(struct run *run, bool *complete);
+
+/* One thread per lane: fetch, apply, commit, until each lane's end. Tells errors itself. */
+void writer_load(struct writer *writer);
+
+/* Does the steps of the phases from..to that are not done, several at a time. */
+int writer_structure(struct writer *writer, uint32_t from, uint32_t to, struct rnl_error *err);
+
+#endif

@@ -1,0 +1,281 @@
+/*
+ * A lane of the writer: takes bundles in order, applies them, and commits many of
+ * them at once together with the checkpoint that says so.
+ */
+#include "writer.h"
+
+#include "bundle.h"
+#include "util/clock.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#define FETCH_MS 200
+#define COMMIT_BYTES (32u << 20)
+#define COMMIT_MS 5000
+
+/* What one unit gains by the transaction that is open. */
+struct pending_unit {
+    uint32_t unit, table;
+    bool done;
+    int64_t rows, bytes;
+    void *position; /* owned; NULL: none */
+    size_t position_len;
+};
+
+struct lane {
+    struct writer *writer;
+    uint32_t lane;
+    pthread_t thread;
+    bool started;
+    void *subscription;
+    void *sink_writer;
+    uint64_t committed; /* number of the last bundle in the target */
+    uint64_t applied;   /* number of the last bundle in the open transaction */
+    struct pending_unit *units;
+    size_t nunits, room;
+    uint64_t bytes; /* of the open transaction */
+    int64_t since_ms;
+    bool committable; /* the last bundle applied ends at a position that a run can go on from */
+};
+
+static void forget_pending(struct lane *lane)
+{
+    for (size_t i = 0; i < lane->nunits; i++)
+        free(lane->units[i].position);
+    lane->nunits = 0;
+    lane->bytes = 0;
+}
+
+static void tell_committed(struct lane *lane)
+{
+    for (size_t i = 0; i < lane->nunits; i++) {
+        const struct pending_unit *unit = &lane->units[i];
+
+        progress_written(lane->writer->run->progress, unit->table, unit->rows, unit->bytes);
+        if (unit->done) {
+            progress_unit_done(lane->writer->run->progress, unit->table);
+            atomic_fetch_add(&lane->writer->units_done, 1);
+        }
+    }
+}
+
+static int commit(struct lane *lane, struct rnl_error *err)
+{
+    struct rnl_unit_progress *units = calloc(lane->nunits + 1, sizeof(*units));
+    struct rnl_checkpoint checkpoint = {
+        .size = sizeof(checkpoint),
+        .lane = lane->lane,
+        .pipeline = lane->writer->run->config->name,
+        .epoch = lane->writer->epoch,
+        .number_before = lane->committed,
+        .number_after = lane->applied,
+        .units = units,
+        .nunits = (uint32_t)lane->nunits,
+        .unit_size = sizeof(*units),
+    };
+    int status;
+
+    if (!units)
+        return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for a checkpoint");
+    for (size_t i = 0; i < lane->nunits; i++)
+        units[i] = (struct rnl_unit_progress){
+            .unit = lane->units[i].unit,
+            .done = lane->units[i].done,
+            .rows = lane->units[i].rows,
+            .position = {lane->units[i].position, lane->units[i].position_len},
+        };
+    status = lane->writer->sink.plugin->sink.writer_commit(lane->sink_writer, &checkpoint, err);
+    free(units);
+    if (status != RNL_OK)
+        return status;
+    tell_committed(lane);
+    lane->committed = lane->applied;
+    forget_pending(lane);
+    return RNL_OK;
+}
+
+static struct pending_unit *pending_of(struct lane *lane, const struct rnl_bundle_info *info)
+{
+    struct pending_unit *unit;
+
+    if (lane->nunits && lane->units[lane->nunits - 1].unit == info->unit)
+        return &lane->units[lane->nunits - 1];
+    if (lane->nunits == lane->room) {
+        size_t room = lane->room ? lane->room * 2 : 8;
+        struct pending_unit *units = realloc(lane->units, room * sizeof(*units));
+
+        if (!units)
+            return NULL;
+        lane->units = units;
+        lane->room = room;
+    }
+    unit = &lane->units[lane->nunits++];
+    *unit = (struct pending_unit){.unit = info->unit, .table = info->table};
+    return unit;
+}
+
+static int note_applied(struct lane *lane, const struct rnl_bundle_info *info,
+                        struct rnl_error *err)
+{
+    struct pending_unit *unit = pending_of(lane, info);
+
+    if (!unit)
+        return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for a unit's progress");
+    unit->rows += info->rows;
+    unit->bytes += (int64_t)info->bytes;
+    unit->done = info->flags & RNL_BUNDLE_UNIT_END;
+    free(unit->position);
+    unit->position = NULL;
+    unit->position_len = 0;
+    if (info->position.len) {
+        unit->position = malloc(info->position.len);
+        if (!unit->position)
+            return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for a position");
+        memcpy(unit->position, info->position.ptr, info->position.len);
+        unit->position_len = info->position.len;
+    }
+    lane->applied = info->number;
+    lane->bytes += info->bytes;
+    lane->committable = unit->done || unit->position;
+    return RNL_OK;
+}
+
+/* RNL_DONE at the lane's end. */
+static int apply(struct lane *lane, struct rnl_bundle *bundle, struct rnl_error *err)
+{
+    struct writer *writer = lane->writer;
+    struct rnl_bundle_info info;
+
+    bundle_info(bundle, &info);
+    if (bundle_owner(bundle) != bundle_pipeline(writer->run->config->name) ||
+        info.lane != lane->lane)
+        return rnl_fail(err, RNL_E_FATAL, "bundle.foreign",
+                        "lane %u was given a bundle of another pipeline or lane", lane->lane);
+    if (info.flags & RNL_BUNDLE_LANE_END)
+        return RNL_DONE;
+    if (info.number <= lane->applied)
+        return RNL_OK; /* delivered once more */
+    if (info.number != lane->applied + 1)
+        return rnl_fail(err, RNL_E_FATAL, "bundle.gap",
+                        "lane %u was given bundle %" PRIu64 " where %" PRIu64 " was due",
+                        lane->lane, info.number, lane->applied + 1);
+    if (info.table >= catalog_count(writer->record.catalog))
+        return rnl_fail(err, RNL_E_FATAL, "bundle.foreign", "a bundle names a table of no catalog");
+    if (!lane->nunits)
+        lane->since_ms = clock_ms();
+    if (info.rows &&
+        writer->sink.plugin->sink.writer_apply(lane->sink_writer, bundle, err) != RNL_OK)
+        return err->status;
+    return note_applied(lane, &info, err);
+}
+
+static int take_message(struct lane *lane, struct rnl_message *message, struct rnl_error *err)
+{
+    struct rnl_bundle *bundle;
+    int status = bundle_open(message->body.ptr, message->body.len, &bundle, err);
+
+    if (status != RNL_OK)
+        return status;
+    status = apply(lane, bundle, err);
+    bundle_free(bundle);
+    return status;
+}
+
+/* A large transaction costs the target memory and a crash its rows: neither too many nor too few.
+ */
+static bool commit_is_due(const struct lane *lane)
+{
+    return lane->nunits && lane->committable &&
+           (lane->bytes >= COMMIT_BYTES || clock_ms() - lane->since_ms >= COMMIT_MS);
+}
+
+static int work(struct lane *lane, struct rnl_error *err)
+{
+    const struct rnl_transport_ops *transport = &lane->writer->transport.plugin->transport;
+    int status = RNL_OK;
+
+    while (status == RNL_OK && !atomic_load(&lane->writer->run->failed) &&
+           !atomic_load(&lane->writer->run->hard)) {
+        struct rnl_message message;
+
+        status = transport->fetch(lane->subscription, &message, FETCH_MS, err);
+        if (status == RNL_OK) {
+            status = take_message(lane, &message, err);
+            transport->ack(lane->subscription, &message, err);
+        } else if (status == RNL_AGAIN)
+            status = RNL_OK;
+        if (status == RNL_OK && commit_is_due(lane))
+            status = commit(lane, err);
+    }
+    if (status == RNL_DONE)
+        status = lane->nunits && lane->committable ? commit(lane, err) : RNL_OK;
+    return status;
+}
+
+static void *lane_main(void *arg)
+{
+    struct lane *lane = arg;
+    struct writer *writer = lane->writer;
+    const struct rnl_sink_ops *sink = &writer->sink.plugin->sink;
+    const struct rnl_transport_ops *transport = &writer->transport.plugin->transport;
+    struct rnl_error err = RNL_ERROR_INIT;
+    char subject[32];
+    int status;
+
+    snprintf(subject, sizeof(subject), "lane.%u", lane->lane);
+    status = sink->writer_open(writer->sink.self, lane->lane, &lane->sink_writer, &err);
+    if (status != RNL_OK)
+        goto tell;
+    status =
+        transport->subscribe(writer->transport.self, subject, "writer", &lane->subscription, &err);
+    if (status != RNL_OK)
+        goto close_writer;
+    status = work(lane, &err);
+    transport->unsubscribe(lane->subscription);
+close_writer:
+    sink->writer_close(lane->sink_writer); /* what is not committed is read again by the next run */
+tell:
+    if (status < 0 && !atomic_load(&writer->run->hard))
+        run_fail(writer->run, &err);
+    forget_pending(lane);
+    free(lane->units);
+    return NULL;
+}
+
+static uint64_t last_number(const struct writer *writer, uint32_t lane)
+{
+    for (size_t i = 0; i < writer->memory.nlanes; i++)
+        if (writer->memory.lanes[i].lane == lane)
+            return writer->memory.lanes[i].number;
+    return 0;
+}
+
+void writer_load(struct writer *writer)
+{
+    uint32_t count = writer->run->config->writer.lanes;
+    struct lane *lanes = calloc(count, sizeof(*lanes));
+    struct rnl_error err = RNL_ERROR_INIT;
+
+    if (!lanes) {
+        rnl_fail(&err, RNL_E_FATAL, "memory", "out of memory for %u lanes", count);
+        run_fail(writer->run, &err);
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t number = last_number(writer, i);
+
+        lanes[i] =
+            (struct lane){.writer = writer, .lane = i, .committed = number, .applied = number};
+        if (pthread_create(&lanes[i].thread, NULL, lane_main, &lanes[i]) != 0) {
+            rnl_fail(&err, RNL_E_FATAL, "thread", "a lane's thread can't be started");
+            run_fail(writer->run, &err);
+            break;
+        }
+        lanes[i].started = true;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        if (lanes[i].started)
+            pthread_join(lanes[i].thread, NULL);
+    free(lanes);
+}
