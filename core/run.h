@@ -25,11 +25,12 @@ struct run {
     struct progress *progress;
     bool restart; /* forget what the target remembers, and load anew */
     /* ------------------------------------------------------------------------ */
-    atomic_bool stopping;   /* end early, but in order: commit what is read */
-    atomic_bool failed;     /* end at once */
-    atomic_bool hard;       /* stopping, and calls that block are interrupted too */
-    pthread_mutex_t lock;   /* guards everything below */
-    struct rnl_error error; /* the first that came */
+    atomic_bool stopping;    /* end early, but in order: commit what is read */
+    atomic_bool failed;      /* end at once */
+    atomic_bool hard;        /* stopping, and calls that block are interrupted too */
+    atomic_bool done_before; /* the target says that this run ended well already */
+    pthread_mutex_t lock;    /* guards everything below */
+    struct rnl_error error;  /* the first that came */
     struct {
         void (*call)(void *self);
         void *self;
