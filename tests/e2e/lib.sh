@@ -1,0 +1,145 @@
+# What every end-to-end test uses; read by a test file with: . "${0%/*}/lib.sh"
+# shellcheck shell=bash
+#
+# A test file defines functions test_*, each one test, and ends with run_tests. It runs once for
+# each source server (E2E_SOURCE), or once in all when it has a line "# once". In a test, a
+# command that fails makes it fail; `skip WHY` leaves it out, out loud.
+#
+# From tests/e2e/run: E2E_RUNNEL (the program), E2E_SOURCE and E2E_TARGET (names of testbed
+# servers), E2E_SCRATCH (a folder of this file's own), E2E_TESTBED, E2E_SKIPPED and TESTBED_*.
+set -euo pipefail
+
+e2e_here=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
+e2e_top=$(realpath "$e2e_here/../..")
+# shellcheck disable=SC2034 # for the tests
+testbed=$e2e_top/scripts/testbed
+# shellcheck disable=SC2034
+fixtures=$e2e_top/tests/fixtures
+E2E_TEST=none
+export HOME=$E2E_SCRATCH/home # nobody's own .pgpass or .my.cnf
+mkdir -p "$HOME"
+
+# --- saying how it went -------------------------------------------------------------------------
+
+say() { echo "    $*" >&2; }
+
+fail() {
+    say "failed: $*"
+    exit 1
+}
+
+skip() { # WHY
+    echo "$*" >"$E2E_SCRATCH/why"
+    exit 77
+}
+
+same() { # EXPECTED FOUND WHAT
+    [ "$1" = "$2" ] || fail "$3: expected [$1], found [$2]"
+}
+
+# Runs all test_* of the file, in their order, each in a shell of its own.
+run_tests() {
+    local rc=0 failed=0 began where name tests=()
+    where=${0##*/}
+    where=${where%.sh}${E2E_LABEL:+ [$E2E_LABEL]}
+    mapfile -t tests < <(grep -oE '^test_[a-z0-9_]+' "$0")
+    for name in "${tests[@]}"; do
+        [[ $name == *${E2E_ONLY:-}* ]] || continue
+        began=$SECONDS
+        E2E_TEST=$name
+        # No `if`, no `||`: they would turn off set -e inside.
+        set +e
+        (
+            set -eE
+            trap 'say "${BASH_SOURCE[0]##*/}:$LINENO: $BASH_COMMAND: exit code $?"' ERR
+            "$name"
+        ) </dev/null
+        rc=$?
+        set -e
+        case $rc in
+        0) echo "ok $where ${name#test_} ($((SECONDS - began)) s)" ;;
+        77) echo "skip $where ${name#test_}: $(cat "$E2E_SCRATCH/why")" ;;
+        *) echo "not ok $where ${name#test_}" && failed=1 ;;
+        esac
+    done
+    return "$failed"
+}
+
+# --- servers ------------------------------------------------------------------------------------
+
+server() { # NAME WHAT: a word of the testbed's env, as in: server mariadb PORT
+    local word=TESTBED_${1^^}_$2
+    [ -n "${!word:-}" ] || skip "$(grep -hs "^skipped: $1: " "$E2E_TESTBED/skipped" ||
+        echo "no $1 server")"
+    echo "${!word}"
+}
+
+# The administrator's clients. Arguments go to the client; SQL by -e/-c or standard input.
+source_sql() {
+    mariadb --no-defaults -uroot -S "$(server "$E2E_SOURCE" SOCKET)" \
+        --default-character-set=utf8mb4 -N -B "$@"
+}
+target_sql() {
+    psql -X -q -A -t -v ON_ERROR_STOP=1 -h "$(server "$E2E_TARGET" SOCKET)" \
+        -p "$(server "$E2E_TARGET" PORT)" -U postgres "$@"
+}
+
+# Sets db, SRC and DST: a source database and a target database that nobody else uses.
+new_databases() {
+    server "$E2E_SOURCE" PORT >/dev/null
+    server "$E2E_TARGET" PORT >/dev/null
+    db=e2e_$(basename "$0" .sh | tr -c 'a-z0-9\n' _)_${E2E_TEST#test_}
+    db=${db:0:48}_${E2E_SOURCE}
+    source_sql -e "drop database if exists \`$db\`; create database \`$db\`"
+    target_sql -d postgres -c "drop database if exists \"$db\" with (force)" 2>/dev/null ||
+        target_sql -d postgres -c "drop database if exists \"$db\""
+    target_sql -d postgres -c "create database \"$db\" owner runnel"
+    SRC=$(server "$E2E_SOURCE" URL)/$db
+    DST=$(server "$E2E_TARGET" URL)/$db
+}
+
+# --- the program --------------------------------------------------------------------------------
+
+runnel() { "$E2E_RUNNEL" "$@"; }
+
+# expect_exit CODE COMMAND...: leaves what it printed in $out and $err (files).
+expect_exit() {
+    local want=$1 rc=0
+    shift
+    out=$E2E_SCRATCH/$E2E_TEST.out err=$E2E_SCRATCH/$E2E_TEST.err
+    "$@" >"$out" 2>"$err" || rc=$?
+    [[ ,$want, == *,$rc,* ]] && return
+    say "exit code $rc, not $want: $*"
+    tail -n 25 "$out" "$err" | sed 's/^/    | /' >&2
+    exit 1
+}
+
+# said TEXT...: what the last expect_exit printed has each of these words (any case).
+said() {
+    local word
+    for word in "$@"; do
+        grep -qiF -e "$word" "$out" "$err" && continue
+        say "expected to read [$word] in:"
+        tail -n 25 "$out" "$err" | sed 's/^/    | /' >&2
+        exit 1
+    done
+}
+
+not_said() {
+    ! grep -qF -e "$1" "$out" "$err" || fail "must not say [$1]"
+}
+
+# A move and its proof, as a person would do it.
+move_and_verify() { # OPTIONS-OF-MIGRATE...
+    expect_exit 0 runnel migrate "$SRC" "$DST" "$@"
+    expect_exit 0 runnel verify "$SRC" "$DST"
+}
+
+wait_for() { # SECONDS COMMAND...: until it succeeds
+    local deadline=$((SECONDS + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        [ "$SECONDS" -lt "$deadline" ] || fail "waited in vain for: $*"
+        sleep 0.05
+    done
+}
