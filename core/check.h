@@ -44,7 +44,7 @@ struct check_options {
 
 /*
  * Sets facts and facts_known in the catalog (catalog_know). Control thread; returns
- * when all is read. RNL_E_RETRY "check.stopped" when *stopping became true.
+ * when all is read. RNL_E_RETRY "scan.stopped" when *stopping became true.
  */
 int check_facts(const struct check_options *options, struct rnl_catalog *catalog,
                 struct rnl_error *err);
@@ -52,8 +52,5 @@ int check_facts(const struct check_options *options, struct rnl_catalog *catalog
 /* check_facts() for CHECK_DECISIONS, without findings. */
 int check_decide(const struct rnl_source_ops *ops, void *source, struct rnl_catalog *catalog,
                  uint32_t lanes, const atomic_bool *stopping, struct rnl_error *err);
-
-/* "not_bool", "zero_date", …; NULL when bit is not one of enum rnl_fact. */
-const char *fact_name(uint32_t bit);
 
 #endif

@@ -1,0 +1,196 @@
+/* A source and a sink that keep their rows in memory, for tests. */
+#ifndef FAKE_DB_H
+#define FAKE_DB_H
+
+#include "bundle.h"
+#include "catalog.h"
+#include "plan.h"
+
+#include <pthread.h>
+#include <runnel/sink.h>
+#include <runnel/source.h>
+#include <stdlib.h>
+
+#define FAKE_TABLES 16
+
+struct fake_table {
+    struct rnl_value *values; /* texts are borrowed */
+    uint32_t ncolumns, nrows, room;
+};
+
+/* One side. */
+struct fake_db {
+    const struct rnl_catalog *catalog;
+    struct fake_table tables[FAKE_TABLES];
+    uint32_t unit_rows;
+    pthread_mutex_t lock;
+    atomic_int cursors_open, writers_open, reads;
+    atomic_int interrupts;
+    int64_t rows_read;
+    /* how it misbehaves */
+    int fail_status; /* of the read of table fail_table */
+    uint32_t fail_table;
+    uint32_t heavy;        /* flags of its units */
+    atomic_int heavy_open; /* cursors on heavy units */
+    atomic_int heavy_most; /* at one time */
+};
+
+struct fake_cursor {
+    struct fake_db *db;
+    const struct rnl_unit *unit;
+    uint32_t at, end;
+};
+
+static void fake_init(struct fake_db *db, const struct rnl_catalog *catalog)
+{
+    *db = (struct fake_db){.catalog = catalog, .unit_rows = 100};
+    pthread_mutex_init(&db->lock, NULL);
+}
+
+static void fake_clear(struct fake_db *db)
+{
+    for (uint32_t i = 0; i < FAKE_TABLES; i++)
+        free(db->tables[i].values);
+    pthread_mutex_destroy(&db->lock);
+}
+
+static struct rnl_value *fake_row(struct fake_db *db, uint32_t table, uint32_t row)
+{
+    return db->tables[table].values + (size_t)row * db->tables[table].ncolumns;
+}
+
+static void fake_add(struct fake_db *db, uint32_t table, const struct rnl_value *values)
+{
+    struct fake_table *t = &db->tables[table];
+
+    t->ncolumns = catalog_at(db->catalog, table)->ncolumns;
+    if (t->nrows == t->room) {
+        t->room = t->room ? t->room * 2 : 64;
+        t->values = realloc(t->values, (size_t)t->room * t->ncolumns * sizeof(*values));
+        if (!t->values)
+            abort();
+    }
+    t->nrows++;
+    memcpy(fake_row(db, table, t->nrows - 1), values, t->ncolumns * sizeof(*values));
+}
+
+static inline void fake_remove(struct fake_db *db, uint32_t table, uint32_t row)
+{
+    struct fake_table *t = &db->tables[table];
+
+    t->nrows--;
+    memcpy(fake_row(db, table, row), fake_row(db, table, t->nrows),
+           t->ncolumns * sizeof(struct rnl_value));
+}
+
+static int fake_plan(void *self, const struct rnl_catalog *catalog, uint32_t table,
+                     int64_t chunk_bytes, struct rnl_plan *plan, struct rnl_error *err)
+{
+    struct fake_db *db = self;
+
+    (void)catalog;
+    (void)chunk_bytes;
+    for (uint32_t from = 0; from == 0 || from < db->tables[table].nrows; from += db->unit_rows) {
+        struct rnl_unit unit = {.size = sizeof(unit),
+                                .kind = RNL_UNIT_CHUNK,
+                                .table = table,
+                                .flags = db->heavy,
+                                .from = {&from, sizeof(from)}};
+
+        if (plan_add(plan, &unit, err) != RNL_OK)
+            return err->status;
+    }
+    return RNL_OK;
+}
+
+static int fake_open(struct fake_db *db, const struct rnl_unit *unit, void **out,
+                     struct rnl_error *err)
+{
+    struct fake_cursor *cursor = calloc(1, sizeof(*cursor));
+
+    if (!cursor)
+        return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory");
+    cursor->db = db;
+    cursor->unit = unit;
+    memcpy(&cursor->at, unit->from.ptr, sizeof(cursor->at));
+    cursor->end = cursor->at + db->unit_rows;
+    if (cursor->end > db->tables[unit->table].nrows)
+        cursor->end = db->tables[unit->table].nrows;
+    atomic_fetch_add(&db->cursors_open, 1);
+    if (unit->flags & RNL_UNIT_HEAVY) {
+        int now = atomic_fetch_add(&db->heavy_open, 1) + 1;
+
+        if (now > atomic_load(&db->heavy_most))
+            atomic_store(&db->heavy_most, now);
+    }
+    *out = cursor;
+    return RNL_OK;
+}
+
+static int fake_cursor_open(void *self, const struct rnl_catalog *catalog, uint32_t lane,
+                            const struct rnl_unit *unit, void **cursor, struct rnl_error *err)
+{
+    (void)catalog;
+    (void)lane;
+    return fake_open(self, unit, cursor, err);
+}
+
+static int fake_read(void *self, struct rnl_bundle *out, int timeout_ms, struct rnl_error *err)
+{
+    struct fake_cursor *cursor = self;
+    struct fake_db *db = cursor->db;
+    uint32_t table = cursor->unit->table;
+    struct rnl_value few[64];
+
+    (void)timeout_ms;
+    atomic_fetch_add(&db->reads, 1);
+    if (db->fail_status && db->fail_table == table)
+        return rnl_fail(err, db->fail_status, "fake.failed", "the read failed");
+    while (cursor->at < cursor->end) {
+        struct rnl_row row = {.size = sizeof(row),
+                              .table = table,
+                              .op = RNL_INSERT,
+                              .nvalues = (uint16_t)db->tables[table].ncolumns,
+                              .after = fake_row(db, table, cursor->at)};
+
+        if (cursor->unit->columns) {
+            for (uint32_t i = 0; i < cursor->unit->ncolumns; i++)
+                few[i] = row.after[cursor->unit->columns[i]];
+            row.after = few;
+            row.nvalues = (uint16_t)cursor->unit->ncolumns;
+        }
+        if (bundle_full(out))
+            return RNL_OK;
+        if (bundle_add(out, &row, err) != RNL_OK)
+            return err->status;
+        cursor->at++;
+        __atomic_fetch_add(&db->rows_read, 1, __ATOMIC_RELAXED);
+    }
+    return RNL_DONE;
+}
+
+static void fake_close(void *self)
+{
+    struct fake_cursor *cursor = self;
+
+    atomic_fetch_sub(&cursor->db->cursors_open, 1);
+    if (cursor->unit->flags & RNL_UNIT_HEAVY)
+        atomic_fetch_sub(&cursor->db->heavy_open, 1);
+    free(cursor);
+}
+
+static void fake_interrupt(void *self)
+{
+    atomic_fetch_add(&((struct fake_db *)self)->interrupts, 1);
+}
+
+static const struct rnl_source_ops fake_source_ops = {
+    .size = sizeof(fake_source_ops),
+    .plan = fake_plan,
+    .cursor_open = fake_cursor_open,
+    .cursor_read = fake_read,
+    .cursor_close = fake_close,
+    .interrupt = fake_interrupt,
+};
+
+#endif
