@@ -18,7 +18,7 @@ struct rnl_secret {
 };
 
 /* Whole pages of our own: a lock or a wipe then touches nobody else's bytes. */
-static char *pages_new(size_t size)
+char *secret_pages(size_t size)
 {
     void *pages;
 
@@ -31,7 +31,7 @@ static char *pages_new(size_t size)
     return pages;
 }
 
-static void pages_free(char *pages, size_t size)
+void secret_pages_free(char *pages, size_t size)
 {
     if (!pages)
         return;
@@ -55,7 +55,7 @@ void secret_free(struct rnl_secret *secret)
 {
     if (!secret)
         return;
-    pages_free(secret->text, secret->mapped);
+    secret_pages_free(secret->text, secret->mapped);
     free(secret);
 }
 
@@ -72,14 +72,14 @@ int secret_set(struct rnl_secret *secret, struct rnl_slice text, int64_t lease_s
         if (memchr(text.ptr, '\0', text.len))
             return rnl_fail(err, RNL_E_CONFIG, "secret.nul", "a secret must not hold a NUL byte");
         mapped = pages_for(text.len + 1);
-        pages = pages_new(mapped);
+        pages = secret_pages(mapped);
         if (!pages)
             return rnl_fail(err, RNL_E_FATAL, "secret.no_memory", "no memory for a secret: %s",
                             strerror(errno));
         memcpy(pages, text.ptr, text.len);
     }
     /* Only now: text may be part of what is held already. */
-    pages_free(secret->text, secret->mapped);
+    secret_pages_free(secret->text, secret->mapped);
     secret->text = pages;
     secret->mapped = mapped;
     secret->length = text.len;
@@ -181,7 +181,7 @@ int secret_prompt(const char *question, struct rnl_secret *secret, struct rnl_er
         rnl_hint(err, "give a reference instead: file:PATH, env:NAME or secret://STORE/PATH");
         goto out_close;
     }
-    line = pages_new(size);
+    line = secret_pages(size);
     if (!line) {
         status = rnl_fail(err, RNL_E_FATAL, "secret.no_memory", "no memory for a secret");
         goto out_close;
@@ -202,7 +202,7 @@ int secret_prompt(const char *question, struct rnl_secret *secret, struct rnl_er
     if (status == RNL_OK)
         status = secret_set(secret, (struct rnl_slice){line, length}, 0, err);
 out_free:
-    pages_free(line, size);
+    secret_pages_free(line, size);
 out_close:
     if (tty >= 0)
         close(tty);

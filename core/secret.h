@@ -22,6 +22,9 @@ int64_t secret_lease_s(const struct rnl_secret *secret);
 const char *secret_text(const struct rnl_secret *secret);
 size_t secret_length(const struct rnl_secret *secret);
 void secret_wipe(void *bytes, size_t size); /* explicit_bzero for others */
+/* Zeroed memory to read a secret into; NULL when there is none. Freed, it is wiped first. */
+char *secret_pages(size_t size);
+void secret_pages_free(char *pages, size_t size);
 
 /*
  * No core dumps, no ptrace by others: once, at the start of the program. /proc/PID of
