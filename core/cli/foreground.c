@@ -1,0 +1,167 @@
+/* Runs a pipeline in the foreground: the main thread watches, shows and takes signals. */
+#include "foreground.h"
+
+#include "../loop.h"
+#include "../pipeline.h"
+#include "display.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define SHOW_MS 200
+
+struct foreground {
+    struct loop *loop;
+    struct pipeline *pipeline;
+    struct display *display;
+    int signals;
+};
+
+static void on_ended(void *arg)
+{
+    struct foreground *fg = arg;
+
+    loop_stop(fg->loop);
+}
+
+/* Comes from a thread of the pipeline. */
+static void on_pipeline_ended(void *arg)
+{
+    struct foreground *fg = arg;
+
+    loop_post(fg->loop, on_ended, fg);
+}
+
+static void on_signal(int signal, void *arg)
+{
+    struct foreground *fg = arg;
+    struct progress_view view;
+
+    (void)signal;
+    if (++fg->signals > 1)
+        _exit(EXIT_INTERRUPTED); /* all that counts stands in the target: nothing is lost by this */
+    progress_look(pipeline_progress(fg->pipeline), &view);
+    fprintf(stderr, "\ninterrupted: committing what is on its way; once more to stop at once\n");
+    /* Rows drain; a statement on structure would hold us for as long as it takes. */
+    pipeline_stop(fg->pipeline, view.phase != PHASE_LOADING);
+}
+
+static void on_time(void *arg)
+{
+    struct foreground *fg = arg;
+
+    display_update(fg->display);
+}
+
+static enum display_style style_of(const struct cli_args *args)
+{
+    if (cli_flag(args, "json"))
+        return DISPLAY_JSON;
+    if (cli_flag(args, "quiet"))
+        return DISPLAY_NONE;
+    return isatty(STDERR_FILENO) && getenv("TERM") && strcmp(getenv("TERM"), "dumb") != 0
+               ? DISPLAY_BARS
+               : DISPLAY_LINES;
+}
+
+static int report(struct foreground *fg, const struct pipeline_config *config,
+                  enum pipeline_state state, const struct rnl_error *err, bool json)
+{
+    static const char *const words[] = {"", "ready", "running", "finished", "stopped", "failed"};
+    struct progress *progress = pipeline_progress(fg->pipeline);
+    struct findings *findings = pipeline_findings(fg->pipeline);
+
+    if (json)
+        summary_json(config->name, words[state], progress, findings, err, stdout);
+    else if (progress_count(progress))
+        summary_print(progress, findings, stdout);
+    if (state == PIPELINE_FAILED) {
+        int code = cli_fail(err);
+
+        if (progress_count(progress) && !json)
+            fprintf(stderr, "what is in the target stays; the same command goes on from there\n");
+        return code;
+    }
+    if (state == PIPELINE_STOPPED) {
+        if (!json)
+            fprintf(stderr, "stopped; the same command goes on from here\n");
+        return EXIT_INTERRUPTED;
+    }
+    if (pipeline_was_done(fg->pipeline) && !json)
+        printf("pipeline %s ended well before, and all of it is in the target; "
+               "to load it anew: --restart\n",
+               config->name);
+    return EXIT_DONE;
+}
+
+static int watch(struct foreground *fg, const struct pipeline_config *config, bool json)
+{
+    struct rnl_error err = RNL_ERROR_INIT;
+    enum pipeline_state state;
+
+    if (pipeline_start(fg->pipeline, on_pipeline_ended, fg, &err) != RNL_OK)
+        return cli_fail(&err);
+    loop_run(fg->loop);
+    state = pipeline_wait(fg->pipeline, &err);
+    display_free(fg->display);
+    fg->display = NULL;
+    return report(fg, config, state, &err, json);
+}
+
+static int out_of_memory(void)
+{
+    struct rnl_error err = RNL_ERROR_INIT;
+
+    rnl_fail(&err, RNL_E_FATAL, "memory", "out of memory");
+    return cli_fail(&err);
+}
+
+/* Starting over drops tables: asks, unless --yes. */
+static bool may_restart(const struct pipeline_config *config, const struct cli_args *args)
+{
+    char answer[16];
+
+    if (cli_flag(args, "yes"))
+        return true;
+    if (!isatty(STDIN_FILENO)) {
+        fprintf(stderr, "--restart drops the tables that pipeline %s has loaded: say --yes too\n",
+                config->name);
+        return false;
+    }
+    fprintf(stderr,
+            "Start over? The tables that pipeline %s made in the target are dropped, with their "
+            "rows. [y/N] ",
+            config->name);
+    return fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y');
+}
+
+int foreground_run(const struct pipeline_config *config, struct secret_resolver *resolver,
+                   const struct cli_args *args)
+{
+    struct foreground fg = {0};
+    int code;
+
+    if (cli_flag(args, "restart") && !may_restart(config, args))
+        return EXIT_USAGE;
+    fg.loop = loop_new();
+    fg.pipeline = pipeline_new(config, resolver);
+    if (fg.pipeline)
+        fg.display = display_new(style_of(args), pipeline_progress(fg.pipeline));
+    if (!fg.loop || !fg.display) {
+        code = out_of_memory();
+        goto free_all;
+    }
+    if (cli_flag(args, "restart"))
+        pipeline_restart(fg.pipeline);
+    loop_on_signal(fg.loop, SIGINT, on_signal, &fg);
+    loop_on_signal(fg.loop, SIGTERM, on_signal, &fg);
+    signal(SIGPIPE, SIG_IGN);
+    loop_every(fg.loop, SHOW_MS, on_time, &fg);
+    code = watch(&fg, config, cli_flag(args, "json"));
+free_all:
+    display_free(fg.display);
+    pipeline_free(fg.pipeline);
+    loop_free(fg.loop);
+    return code;
+}

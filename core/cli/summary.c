@@ -1,0 +1,118 @@
+/* What stands at the end of a run: a table for people, an object for programs. */
+#include "display.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+
+static int64_t elapsed_ms(const struct progress_table *t)
+{
+    return t->started_ms && t->ended_ms ? t->ended_ms - t->started_ms : 0;
+}
+
+static int warnings_of(struct findings *findings, const struct progress_table *t)
+{
+    const struct rnl_finding *f;
+    int count = 0;
+
+    for (size_t i = 0; (f = findings_at(findings, i)); i++)
+        if (f->severity >= RNL_WARNING && f->table && strcmp(f->table, t->name) == 0 &&
+            (!f->schema || strcmp(f->schema, t->schema) == 0))
+            count++;
+    return count;
+}
+
+static int name_width(struct progress *progress)
+{
+    size_t width = 5;
+
+    for (uint32_t i = 0; i < progress_count(progress); i++) {
+        struct progress_table t;
+
+        progress_at(progress, i, &t);
+        if (strlen(t.name) > width)
+            width = strlen(t.name);
+    }
+    return width > 40 ? 40 : (int)width;
+}
+
+static void print_row(FILE *to, int width, const char *name, int64_t rows, int64_t bytes,
+                      int64_t ms, int warnings)
+{
+    char size[24], rate[24];
+
+    fprintf(to, "  %-*.*s %13" PRId64 " %10s %9.1f %9s %9d\n", width, width, name, rows,
+            bytes_text(bytes, size, sizeof(size)), (double)ms / 1000,
+            ms > 0 ? count_text((double)rows * 1000 / (double)ms, rate, sizeof(rate)) : "-",
+            warnings);
+}
+
+void summary_print(struct progress *progress, struct findings *findings, FILE *to)
+{
+    int width = name_width(progress), warnings = 0;
+    struct progress_view view;
+
+    progress_look(progress, &view);
+    fprintf(to, "\n  %-*s %13s %10s %9s %9s %9s\n", width, "table", "rows", "bytes", "seconds",
+            "rows/s", "warnings");
+    for (uint32_t i = 0; i < progress_count(progress); i++) {
+        struct progress_table t;
+        int count;
+
+        progress_at(progress, i, &t);
+        count = warnings_of(findings, &t);
+        print_row(to, width, t.name, t.rows_written, t.bytes_written, elapsed_ms(&t), count);
+        warnings += count;
+    }
+    print_row(to, width, "total", view.total.rows_written, view.total.bytes_written,
+              view.now_ms - view.started_ms, warnings);
+    if (view.total.rows_before)
+        fprintf(to, "  (%" PRId64 " of these rows were loaded by the run before)\n",
+                view.total.rows_before);
+    if (findings_count(findings, RNL_NOTE)) {
+        fprintf(to, "\nWhat to know (%zu warnings):\n", findings_count(findings, RNL_WARNING));
+        findings_print(findings, to);
+    }
+}
+
+static json_t *tables_json(struct progress *progress, struct findings *findings)
+{
+    json_t *tables = json_array();
+
+    for (uint32_t i = 0; i < progress_count(progress); i++) {
+        struct progress_table t;
+
+        progress_at(progress, i, &t);
+        json_array_append_new(tables, json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:i}", "schema", t.schema,
+                                                "table", t.name, "rows", (json_int_t)t.rows_written,
+                                                "rows_before", (json_int_t)t.rows_before, "bytes",
+                                                (json_int_t)t.bytes_written, "elapsed_ms",
+                                                (json_int_t)elapsed_ms(&t), "warnings",
+                                                warnings_of(findings, &t)));
+    }
+    return tables;
+}
+
+void summary_json(const char *pipeline, const char *how, struct progress *progress,
+                  struct findings *findings, const struct rnl_error *err, FILE *to)
+{
+    char *text = findings_to_json(findings);
+    json_t *list = text ? json_loads(text, 0, NULL) : NULL;
+    struct progress_view view;
+    json_t *o;
+
+    progress_look(progress, &view);
+    o = json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:o,s:o}", "event", "summary", "pipeline", pipeline,
+                  "state", how, "rows", (json_int_t)view.total.rows_written, "bytes",
+                  (json_int_t)view.total.bytes_written, "elapsed_ms",
+                  (json_int_t)(view.now_ms - view.started_ms), "tables",
+                  tables_json(progress, findings), "findings", list ? list : json_array());
+    if (err && err->status < 0)
+        json_object_set_new(
+            o, "error",
+            json_pack("{s:s,s:s,s:s}", "code", err->code, "text", err->text, "hint", err->hint));
+    json_dumpf(o, to, JSON_COMPACT);
+    fputc('\n', to);
+    json_decref(o);
+    free(text);
+}
