@@ -79,6 +79,7 @@ static int give_row(struct scan_lane *lane, const struct scan_job *job,
         return rnl_fail(err, RNL_E_FATAL, "scan.row_shape",
                         "a row of %s.%s has %u values, not %u: a bug in the plugin", table->schema,
                         table->name, row->nvalues, nvalues);
+    lane->raw = row;
     if (job->side == SCAN_SOURCE && sides->sink_ops) {
         int status = sides->sink_ops->writer_expect(lane->writer, row, &expected, err);
 

@@ -35,6 +35,7 @@ struct scan_lane {
     void *writer; /* the sink's, or NULL */
     struct canon canon;
     struct rnl_bundle *bundle;
+    const struct rnl_row *raw; /* in row(): the row as it was read */
     void *state; /* of whoever gave the work; kept while the scan lives, freed at its end */
 };
 

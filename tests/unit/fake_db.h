@@ -6,7 +6,6 @@
 #include "catalog.h"
 #include "plan.h"
 
-#include <pthread.h>
 #include <runnel/sink.h>
 #include <runnel/source.h>
 #include <stdlib.h>
@@ -23,7 +22,8 @@ struct fake_db {
     const struct rnl_catalog *catalog;
     struct fake_table tables[FAKE_TABLES];
     uint32_t unit_rows;
-    pthread_mutex_t lock;
+    void *owned[64]; /* texts that came in bundles */
+    size_t nowned;
     atomic_int cursors_open, writers_open, reads;
     atomic_int interrupts;
     int64_t rows_read;
@@ -44,14 +44,14 @@ struct fake_cursor {
 static void fake_init(struct fake_db *db, const struct rnl_catalog *catalog)
 {
     *db = (struct fake_db){.catalog = catalog, .unit_rows = 100};
-    pthread_mutex_init(&db->lock, NULL);
 }
 
 static void fake_clear(struct fake_db *db)
 {
     for (uint32_t i = 0; i < FAKE_TABLES; i++)
         free(db->tables[i].values);
-    pthread_mutex_destroy(&db->lock);
+    while (db->nowned)
+        free(db->owned[--db->nowned]);
 }
 
 static struct rnl_value *fake_row(struct fake_db *db, uint32_t table, uint32_t row)
@@ -184,12 +184,145 @@ static void fake_interrupt(void *self)
     atomic_fetch_add(&((struct fake_db *)self)->interrupts, 1);
 }
 
+/* --- as a sink ------------------------------------------------------------ */
+
+struct fake_writer {
+    struct fake_db *db;
+    struct rnl_value few[64];
+};
+
+static inline int fake_writer_open(void *self, uint32_t lane, void **writer, struct rnl_error *err)
+{
+    struct fake_writer *made = calloc(1, sizeof(*made));
+
+    (void)lane;
+    if (!made)
+        return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory");
+    made->db = self;
+    atomic_fetch_add(&made->db->writers_open, 1);
+    *writer = made;
+    return RNL_OK;
+}
+
+static inline void fake_writer_close(void *writer)
+{
+    atomic_fetch_sub(&((struct fake_writer *)writer)->db->writers_open, 1);
+    free(writer);
+}
+
+/* As the sink's policy has it, a -13 becomes a -12; a -666 can't be written at all. */
+static inline int fake_expect(void *self, const struct rnl_row *row, struct rnl_row *out,
+                              struct rnl_error *err)
+{
+    struct fake_writer *writer = self;
+
+    memcpy(writer->few, row->after, row->nvalues * sizeof(struct rnl_value));
+    for (uint32_t i = 0; i < row->nvalues; i++) {
+        if (writer->few[i].type == RNL_T_INT && writer->few[i].i == -666)
+            return rnl_fail(err, RNL_E_DATA, "fake.evil", "a -666 can't be written");
+        if (writer->few[i].type == RNL_T_INT && writer->few[i].i == -13)
+            writer->few[i].i = -12;
+    }
+    *out = *row;
+    out->after = writer->few;
+    return RNL_OK;
+}
+
+static inline int fake_read_open(void *self, const struct rnl_unit *unit, void **cursor,
+                                 struct rnl_error *err)
+{
+    return fake_open(((struct fake_writer *)self)->db, unit, cursor, err);
+}
+
+/* The key is the first column. */
+static inline uint32_t fake_find(struct fake_db *db, const struct rnl_row *row)
+{
+    uint32_t i = 0;
+
+    while (i < db->tables[row->table].nrows && fake_row(db, row->table, i)->i != row->after[0].i)
+        i++;
+    return i;
+}
+
+static inline int fake_writer_remove(void *self, const struct rnl_row *row, struct rnl_error *err)
+{
+    struct fake_db *db = ((struct fake_writer *)self)->db;
+    uint32_t at = fake_find(db, row);
+
+    if (at == db->tables[row->table].nrows)
+        return rnl_fail(err, RNL_E_DATA, "fake.no_row", "there is no such row");
+    fake_remove(db, row->table, at);
+    return RNL_OK;
+}
+
+static inline void fake_own(struct fake_db *db, struct rnl_value *values, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        void *copy;
+
+        if (values[i].type != RNL_T_TEXT)
+            continue;
+        copy = malloc(values[i].len + 1);
+        if (!copy || db->nowned == sizeof(db->owned) / sizeof(db->owned[0]))
+            abort();
+        memcpy(copy, values[i].ptr, values[i].len);
+        values[i].ptr = db->owned[db->nowned++] = copy;
+    }
+}
+
+static inline int fake_apply(void *self, struct rnl_bundle *in, struct rnl_error *err)
+{
+    struct fake_db *db = ((struct fake_writer *)self)->db;
+    struct rnl_row row, expected = {0};
+    int status;
+
+    while ((status = bundle_next(in, &row, err)) == RNL_OK) {
+        uint32_t at = fake_find(db, &row);
+
+        if (fake_expect(self, &row, &expected, err) != RNL_OK)
+            return err->status;
+        fake_own(db, ((struct fake_writer *)self)->few, row.nvalues);
+        if (row.op == RNL_INSERT)
+            fake_add(db, row.table, expected.after);
+        else if (row.op == RNL_UPDATE && at < db->tables[row.table].nrows)
+            memcpy(fake_row(db, row.table, at), expected.after,
+                   row.nvalues * sizeof(struct rnl_value));
+        else
+            return rnl_fail(err, RNL_E_DATA, "fake.no_row", "there is no such row");
+    }
+    return status == RNL_DONE ? RNL_OK : status;
+}
+
+static inline int fake_commit(void *self, const struct rnl_checkpoint *checkpoint,
+                              struct rnl_error *err)
+{
+    (void)self;
+    (void)checkpoint;
+    (void)err;
+    return RNL_OK;
+}
+
 static const struct rnl_source_ops fake_source_ops = {
     .size = sizeof(fake_source_ops),
     .plan = fake_plan,
     .cursor_open = fake_cursor_open,
     .cursor_read = fake_read,
     .cursor_close = fake_close,
+    .interrupt = fake_interrupt,
+};
+
+static const struct rnl_sink_ops fake_sink_ops __attribute__((unused)) = {
+    .size = sizeof(fake_sink_ops),
+    .writer_open = fake_writer_open,
+    .writer_close = fake_writer_close,
+    .writer_apply = fake_apply,
+    .writer_commit = fake_commit,
+    .read_plan = fake_plan,
+    .writer_expect = fake_expect,
+    .writer_read_open = fake_read_open,
+    .writer_read_next = fake_read,
+    .writer_read_close = fake_close,
+    .writer_remove = fake_writer_remove,
     .interrupt = fake_interrupt,
 };
 
