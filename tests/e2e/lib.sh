@@ -130,8 +130,8 @@ not_said() {
 }
 
 # A move and its proof, as a person would do it.
-move_and_verify() { # OPTIONS-OF-MIGRATE...
-    expect_exit 0 runnel migrate "$SRC" "$DST" "$@"
+move_and_verify() {
+    expect_exit 0 runnel migrate "$SRC" "$DST"
     expect_exit 0 runnel verify "$SRC" "$DST"
 }
 
