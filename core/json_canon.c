@@ -417,10 +417,12 @@ static struct digest close_level(struct scan *scan)
 
         return digest_bytes(canon, SALT_ARRAY, parts, sizeof(parts));
     }
-    members = canon->members + level->first_member;
     count = canon->nmembers - level->first_member;
+    if (count == 0)
+        return digest_bytes(canon, SALT_OBJECT, "", 0);
+    members = canon->members + level->first_member;
     canon->nmembers = level->first_member;
-    count = count ? sort_members(scan, members, count) : 0;
+    count = sort_members(scan, members, count);
     return digest_bytes(canon, SALT_OBJECT, members, count * sizeof(*members));
 }
 
