@@ -36,10 +36,22 @@ struct pipeline_config {
     enum rnl_write_mode write_mode;
     uint32_t structure;                  /* RNL_WITH_* */
     int64_t limit_events, limit_seconds; /* 0: none */
+    struct settings written;             /* its own words as they stand in the file */
     struct origin origin;
 };
 
-/* The program's own settings: one table in config.c gives names, presets and help. */
+/* The program's own settings. */
+struct config_word {
+    const char *name;    /* "log.level", as in a file: log = { level = … } */
+    const char *option;  /* "log-level", of the command line and, as RUNNEL_…, the environment */
+    const char *choices; /* "debug|info|warn|error", or NULL */
+    const char *preset;  /* or NULL; of a list always NULL */
+    const char *help;
+    bool list;
+};
+extern const struct config_word config_words[];
+extern const size_t config_nwords;
+
 struct config {
     struct connection_config **connections;
     size_t nconnections;
@@ -56,12 +68,27 @@ struct config {
  * include = [ "pipelines.d" ] inside. What can't be right is refused with file:line.
  */
 int config_load(const char *path, struct config **config, struct rnl_error *err);
+/*
+ * Several at once: names defined in one may be used in the others. program (may be
+ * NULL): settings from flags and environment, which rank before what files say.
+ */
+int config_load_all(const char *const *paths, size_t npaths, const struct settings *program,
+                    struct config **config, struct rnl_error *err);
 void config_free(struct config *config);
 const struct pipeline_config *config_pipeline(const struct config *config, const char *name);
+const struct connection_config *config_connection(const struct config *config, const char *name);
+/* Whether this version can run it: RNL_E_CONFIG "config.mode_unsupported", "config.limits_…". */
+int config_runnable(const struct pipeline_config *pipeline, struct rnl_error *err);
+
+struct secret_resolver;
+/* A resolver that knows the stores of the configuration; config may be NULL. */
+struct secret_resolver *config_resolver(const struct config *config);
 
 /*
  * mysql://user:password@host:port/database?tls=verify-full&ca=… into a connection. A
  * password in url is overwritten there (url is argv's own memory) and warned about.
+ * Names of parameters are the plugin's own ("tls.mode"), or those that users of its
+ * usual clients know ("sslmode", "ssl-ca").
  */
 int config_connection_from_url(char *url, struct connection_config **connection,
                                struct rnl_error *err);

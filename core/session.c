@@ -2,6 +2,7 @@
 #include "session.h"
 
 #include "options.h"
+#include "password.h"
 
 #include <stdlib.h>
 #include <xxhash.h>
@@ -47,7 +48,10 @@ static int build(struct session *session, const struct role_config *role,
     if (role->connection)
         settings_merge(&all, &role->connection->settings);
     settings_merge(&all, &role->settings);
-    status = options_build(&session->plugin->options, what, &all, resolver, &session->config, err);
+    status = password_complete(&all, session->plugin, err);
+    if (status == RNL_OK)
+        status =
+            options_build(&session->plugin->options, what, &all, resolver, &session->config, err);
     settings_clear(&all);
     return status;
 }

@@ -1,0 +1,31 @@
+/* All commands, in the order of help, and the options that each of them takes. */
+#include "cli.h"
+
+const struct cli_option cli_common[] = {
+    {"config", 'c', CLI_TEXT, 0, "FILE",
+     "configuration: a file, or a folder of *.cfg (preset: ./runnel.cfg, "
+     "~/.config/runnel/runnel.cfg, /etc/runnel/runnel.cfg, the first that is there)"},
+    {"plugin-dir", 0, CLI_TEXT, CLI_REPEAT, "DIR", "look for plugins here first"},
+    {"log-level", 0, CLI_TEXT, 0, "LEVEL", "debug, info, warn or error (preset: info)"},
+    {"log-format", 0, CLI_TEXT, 0, "FORMAT", "text or json (preset: text)"},
+    {"json", 0, CLI_FLAG, 0, NULL, "print results and errors as JSON"},
+    {"quiet", 'q', CLI_FLAG, 0, NULL, "no progress, and warnings and errors alone in the log"},
+    {"yes", 'y', CLI_FLAG, 0, NULL, "answer yes to what would be asked"},
+    {"ask-password", 0, CLI_FLAG, 0, NULL, "ask on the terminal for passwords that are not given"},
+    {"version", 0, CLI_FLAG, CLI_ARGV, NULL, "print the version"},
+};
+const size_t cli_ncommon = sizeof(cli_common) / sizeof(cli_common[0]);
+
+extern const struct cli_command config_show_command, config_check_command;
+extern const struct cli_command connections_list_command, connections_test_command;
+extern const struct cli_command help_command, version_command;
+
+const struct cli_command *const cli_commands[] = {
+    &connections_list_command,
+    &connections_test_command,
+    &config_show_command,
+    &config_check_command,
+    &help_command,
+    &version_command,
+    NULL,
+};
