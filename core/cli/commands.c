@@ -18,6 +18,8 @@ const size_t cli_ncommon = sizeof(cli_common) / sizeof(cli_common[0]);
 
 extern const struct cli_command config_show_command, config_check_command;
 extern const struct cli_command connections_list_command, connections_test_command;
+extern const struct cli_command secrets_init_command, secrets_set_command, secrets_list_command;
+extern const struct cli_command secrets_remove_command, secrets_rotate_command;
 extern const struct cli_command help_command, version_command;
 
 const struct cli_command *const cli_commands[] = {
@@ -25,6 +27,11 @@ const struct cli_command *const cli_commands[] = {
     &connections_test_command,
     &config_show_command,
     &config_check_command,
+    &secrets_init_command,
+    &secrets_set_command,
+    &secrets_list_command,
+    &secrets_remove_command,
+    &secrets_rotate_command,
     &help_command,
     &version_command,
     NULL,
