@@ -1,0 +1,223 @@
+/* From a command's words and options to a pipeline with its secrets at hand. */
+#include "job.h"
+
+#include "../module.h"
+#include "../options.h"
+#include "../password.h"
+#include "../secret.h"
+#include "../session.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+static const struct origin set_origin = {.kind = ORIGIN_FLAG, .file = "--set"};
+
+void job_close(struct job *job)
+{
+    pipeline_config_free(job->made);
+    config_free(job->config);
+    secret_resolver_free(job->resolver);
+    *job = (struct job){0};
+}
+
+static bool has_option(const struct rnl_options *table, const char *name)
+{
+    for (uint32_t i = 0; i < table->count; i++) {
+        struct rnl_option option;
+
+        options_at(table, i, &option);
+        if (strcmp(option.name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* NAME=VALUE goes to the role whose plugin knows NAME: both, when both do. */
+static int set_one(struct pipeline_config *config, const char *text, struct rnl_error *err)
+{
+    const struct plugin *source, *sink;
+    const char *value = strchr(text, '=');
+    bool known = false;
+    char name[64];
+
+    if (!value || (size_t)(value - text) >= sizeof(name)) {
+        rnl_fail(err, RNL_E_CONFIG, "usage.set", "--set %s: NAME=VALUE is wanted", text);
+        return err->status;
+    }
+    snprintf(name, sizeof(name), "%.*s", (int)(value - text), text);
+    if (plugin_find(RNL_SOURCE, config->reader.plugin, &source, err) != RNL_OK ||
+        plugin_find(RNL_SINK, config->writer.plugin, &sink, err) != RNL_OK)
+        return err->status;
+    if (has_option(&source->options, name)) {
+        settings_set(&config->reader.settings, name, SETTING_TEXT, value + 1, &set_origin);
+        known = true;
+    }
+    if (has_option(&sink->options, name)) {
+        settings_set(&config->writer.settings, name, SETTING_TEXT, value + 1, &set_origin);
+        known = true;
+    }
+    if (!known) {
+        rnl_fail(err, RNL_E_CONFIG, "usage.set", "--set %s: neither source %s nor sink %s knows it",
+                 name, config->reader.plugin, config->writer.plugin);
+        rnl_hint(err, "see: runnel plugins help %s", config->writer.plugin);
+        return err->status;
+    }
+    return RNL_OK;
+}
+
+/* The flags' patterns in the place of the file's. */
+static int select_tables(struct pipeline_config *config, const struct cli_args *args,
+                         struct rnl_error *err)
+{
+    char *const *tables = cli_list(args, "tables");
+    char *const *exclude = cli_list(args, "exclude");
+    size_t count = 0;
+
+    for (char *const *at = tables; at && *at; at++)
+        count++;
+    for (char *const *at = exclude; at && *at; at++)
+        count++;
+    if (!count)
+        return RNL_OK;
+    free(config->tables);
+    config->tables = calloc(count, sizeof(*config->tables));
+    config->ntables = 0;
+    if (!config->tables)
+        return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory");
+    for (char *const *at = tables; at && *at; at++)
+        config->tables[config->ntables++] = (struct table_rule){.name = *at};
+    for (char *const *at = exclude; at && *at; at++)
+        config->tables[config->ntables++] = (struct table_rule){.name = *at, .exclude = true};
+    return RNL_OK;
+}
+
+static int apply_options(struct pipeline_config *config, const struct cli_args *args,
+                         struct rnl_error *err)
+{
+    char *const *set = cli_list(args, "set");
+    int64_t lanes = cli_int(args, "lanes", 0);
+
+    if (lanes < 0 || lanes > 64 || (cli_text(args, "lanes", NULL) && lanes == 0))
+        return rnl_fail(err, RNL_E_CONFIG, "usage.lanes", "--lanes: 1 to 64 are possible");
+    if (lanes)
+        config->reader.lanes = config->writer.lanes = (uint32_t)lanes;
+    for (; set && *set; set++)
+        if (set_one(config, *set, err) != RNL_OK)
+            return err->status;
+    return select_tables(config, args, err);
+}
+
+static int open_urls(struct job *job, const struct cli_args *args, struct rnl_error *err)
+{
+    struct connection_config *source = NULL, *target = NULL;
+    const char *name = cli_text(args, "name", NULL);
+
+    if (config_connection_from_url(args->words[0], &source, err) != RNL_OK)
+        return err->status;
+    if (config_connection_from_url(args->words[1], &target, err) != RNL_OK) {
+        connection_config_free(source);
+        return err->status;
+    }
+    job->made = pipeline_config_of(source, target);
+    if (name) {
+        free(job->made->name);
+        job->made->name = strdup(name);
+    }
+    job->pipeline = job->made;
+    return RNL_OK;
+}
+
+/* The only pipeline, or the one that --pipeline names. */
+static int choose(struct job *job, const char *what, const char *name, struct rnl_error *err)
+{
+    if (!name && job->config->npipelines == 1) {
+        job->pipeline = job->config->pipelines[0];
+        return RNL_OK;
+    }
+    if (!name) {
+        rnl_fail(err, RNL_E_CONFIG, "usage.pipeline", "%s holds %zu pipelines", what,
+                 job->config->npipelines);
+        rnl_hint(err, job->config->npipelines ? "say which with --pipeline NAME"
+                                              : "a file to run needs: pipeline = { … };");
+        return err->status;
+    }
+    job->pipeline = config_pipeline(job->config, name);
+    if (job->pipeline)
+        return RNL_OK;
+    rnl_fail(err, RNL_E_CONFIG, "usage.pipeline", "there is no pipeline %s in %s", name, what);
+    rnl_hint(err, "`runnel config show` lists what the configuration holds");
+    return err->status;
+}
+
+/* One word: a file if there is one of that name, else a pipeline of the configuration. */
+static int open_named(struct job *job, const struct cli_args *args, struct rnl_error *err)
+{
+    const char *word = args->words[0];
+    bool is_file = access(word, F_OK) == 0;
+
+    if (cli_config(args, is_file ? word : NULL, &job->config, err) != RNL_OK)
+        return err->status;
+    if (is_file)
+        return choose(job, word, cli_text(args, "pipeline", NULL), err);
+    if (job->config && config_pipeline(job->config, word)) {
+        job->pipeline = config_pipeline(job->config, word);
+        return RNL_OK;
+    }
+    rnl_fail(err, RNL_E_CONFIG, "usage.pipeline", "%s is neither a file nor a pipeline", word);
+    rnl_hint(err, "two URLs, a pipeline's file, or a name of the configuration (--config) is "
+                  "wanted");
+    return err->status;
+}
+
+static int complete_passwords(struct job *job, const struct cli_args *args, struct rnl_error *err)
+{
+    const struct role_config *roles[] = {&job->pipeline->reader, &job->pipeline->writer};
+
+    password_ask(cli_flag(args, "ask-password"));
+    for (int i = 0; i < 2; i++) {
+        enum rnl_kind kind = i ? RNL_SINK : RNL_SOURCE;
+        struct connection_config *connection;
+        const struct plugin *plugin;
+
+        /* Made by us or by config_load for us: read only for the others. */
+        memcpy(&connection, &roles[i]->connection, sizeof(struct connection_config *));
+        if (plugin_find(kind, roles[i]->plugin, &plugin, err) != RNL_OK)
+            return err->status;
+        if (connection && password_complete(&connection->settings, plugin, err) != RNL_OK)
+            return err->status;
+    }
+    return RNL_OK;
+}
+
+static int open_any(struct job *job, const struct cli_args *args, struct rnl_error *err)
+{
+    struct pipeline_config *config;
+    int status;
+
+    if (args->nwords == 2) {
+        status = cli_config(args, NULL, &job->config, err);
+        if (status == RNL_OK)
+            status = open_urls(job, args, err);
+    } else
+        status = open_named(job, args, err);
+    if (status != RNL_OK)
+        return status;
+    job->resolver = config_resolver(job->config);
+    if (!job->resolver)
+        return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory");
+    memcpy(&config, &job->pipeline, sizeof(struct pipeline_config *)); /* the flags come on top */
+    if (apply_options(config, args, err) != RNL_OK || config_runnable(job->pipeline, err) != RNL_OK)
+        return err->status;
+    return complete_passwords(job, args, err);
+}
+
+int job_open(struct job *job, const struct cli_args *args, struct rnl_error *err)
+{
+    int status;
+
+    *job = (struct job){0};
+    status = open_any(job, args, err);
+    if (status != RNL_OK)
+        job_close(job);
+    return status;
+}

@@ -1,0 +1,44 @@
+/* What a command is about: a pipeline, named or made of two URLs, with its secrets at hand. */
+#ifndef JOB_H
+#define JOB_H
+
+#include "../config.h"
+#include "cli.h"
+
+struct secret_resolver;
+
+struct job {
+    const struct pipeline_config *pipeline;
+    struct secret_resolver *resolver;
+    /* what stands behind it, to be freed */
+    struct config *config;        /* of a file; or NULL */
+    struct pipeline_config *made; /* of two URLs; or NULL */
+};
+
+/* Options that all such commands take: tables, lanes, policies. */
+#define JOB_OPTIONS                                                                                \
+    {"tables",   't',       CLI_TEXT,                                                              \
+     CLI_REPEAT, "PATTERN", "only these tables: NAME or SCHEMA.NAME, with * and ?"},               \
+        {"exclude", 0, CLI_TEXT, CLI_REPEAT, "PATTERN", "not these tables"},                       \
+        {"lanes", 'l', CLI_INT, 0, "N", "threads on each side, 1 to 64 (preset: 4)"},              \
+        {"set",                                                                                    \
+         's',                                                                                      \
+         CLI_TEXT,                                                                                 \
+         CLI_REPEAT,                                                                               \
+         "NAME=VALUE",                                                                             \
+         "an option of the source or the sink, a policy for example: --set zero_date=null"},       \
+        {"name", 0,      CLI_TEXT,                                                                 \
+         0,      "NAME", "of two URLs: the pipeline's name in the target (preset: made of both)"}, \
+    {                                                                                              \
+        "pipeline", 0, CLI_TEXT, 0, "NAME", "of a file with several pipelines: this one"           \
+    }
+
+/*
+ * args->words: SOURCE TARGET as URLs, or one word: the name of a pipeline of the
+ * configuration, or a file that holds one (with several in it, --pipeline says which).
+ * Passwords that are given nowhere else are looked for, or asked for.
+ */
+int job_open(struct job *job, const struct cli_args *args, struct rnl_error *err);
+void job_close(struct job *job);
+
+#endif
