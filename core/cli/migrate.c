@@ -109,7 +109,7 @@ static const struct cli_option options[] = {
 const struct cli_command migrate_command = {
     .name = "migrate",
     .args = "SOURCE TARGET",
-    .summary = "Move a whole database: structure, rows, indexes, constraints.",
+    .summary = "Move a whole database: structure, rows, indexes, constraints",
     .help = "SOURCE and TARGET are URLs, such as mysql://user@host/shop and\n"
             "postgres://user@host/shop. Rows are read from one consistent snapshot in parallel\n"
             "lanes. When it is cut off, by whatever, the same command goes on where it stood.\n"
@@ -126,7 +126,7 @@ const struct cli_command migrate_command = {
 const struct cli_command run_command = {
     .name = "run",
     .args = "PIPELINE",
-    .summary = "Run a pipeline of a configuration file in the foreground.",
+    .summary = "Run a pipeline of a configuration file in the foreground",
     .help = "PIPELINE is a file that declares one, or the name of one in the configuration.",
     .options = options,
     .noptions = COUNT,
