@@ -54,8 +54,13 @@ static bool ends_with(const char *text, const char *end)
 /* What the machine lacks is told apart from what somebody wrote. */
 static enum exit_code exit_of(const struct rnl_error *err)
 {
-    if (ends_with(err->code, ".no_memory") || strcmp(err->code, "secret.no_terminal") == 0 ||
-        strcmp(err->code, "plugin.missing_library") == 0)
+    static const char *const lacks[] = {"memory", "thread", "secret.no_terminal",
+                                        "plugin.not_loadable"};
+
+    for (size_t i = 0; i < sizeof(lacks) / sizeof(lacks[0]); i++)
+        if (strcmp(err->code, lacks[i]) == 0)
+            return EXIT_ENVIRONMENT;
+    if (ends_with(err->code, ".no_memory") || ends_with(err->code, ".memory"))
         return EXIT_ENVIRONMENT;
     return err->status == RNL_E_CONFIG ? EXIT_USAGE : EXIT_FAILED;
 }
