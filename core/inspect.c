@@ -1,0 +1,234 @@
+/* Both ends of a pipeline, opened to be looked at, with the policies of the run that loaded. */
+#include "inspect.h"
+
+#include "finding.h"
+#include "options.h"
+#include "util/log.h"
+
+#include <stdlib.h>
+
+static int no_memory(struct rnl_error *err)
+{
+    return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory");
+}
+
+/* --- what the target remembers ----------------------------------------------- */
+
+static bool has_option(const struct plugin *plugin, const char *name)
+{
+    for (uint32_t i = 0; i < plugin->options.count; i++) {
+        struct rnl_option option;
+
+        options_at(&plugin->options, i, &option);
+        if (strcmp(option.name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The role's settings and over them those of the run that the plugin knows. */
+static bool merge_policies(const struct plugin *plugin, const struct role_config *role,
+                           const struct settings *recorded, struct settings *out)
+{
+    bool any = false;
+
+    settings_clear(out);
+    settings_merge(out, &role->settings);
+    for (size_t i = 0; i < recorded->count; i++) {
+        const struct setting *setting = &recorded->items[i];
+
+        if (!setting->text || !has_option(plugin, setting->name))
+            continue;
+        settings_set(out, setting->name, setting->type, setting->text, &setting->origin);
+        any = true;
+    }
+    return any;
+}
+
+/* The record of the run, if there is one that can be read. */
+static int recall(struct inspection *inspection, struct rnl_error *err)
+{
+    const struct rnl_sink_ops *sink = &inspection->sink.plugin->sink;
+    struct rnl_error unread = RNL_ERROR_INIT;
+    struct rnl_memory memory = {0};
+    int status = sink->recall(inspection->sink.self, inspection->config->name, &memory, err);
+
+    if (status == RNL_OK && memory.plan) {
+        if (record_from_json(memory.plan, memory.plan_len, &inspection->record, &unread) == RNL_OK)
+            inspection->recorded = true;
+        else
+            log_error("inspect", &unread);
+    }
+    memory_clear(&memory);
+    return status < 0 ? status : RNL_OK;
+}
+
+static int open_role(struct inspection *inspection, enum rnl_kind kind, struct rnl_error *err)
+{
+    const struct pipeline_config *config = inspection->config;
+    struct role_config role = kind == RNL_SOURCE ? config->reader : config->writer;
+
+    role.settings = kind == RNL_SOURCE ? inspection->reader_settings : inspection->writer_settings;
+    return session_open(kind == RNL_SOURCE ? &inspection->source : &inspection->sink, kind,
+                        config->name, &role, inspection->resolver, inspection->findings,
+                        inspection->stopping, err);
+}
+
+int inspect_open(struct inspection *inspection, struct rnl_error *err)
+{
+    const struct pipeline_config *config = inspection->config;
+    const struct settings *recorded = &inspection->record.settings;
+    const struct plugin *source;
+
+    settings_merge(&inspection->writer_settings, &config->writer.settings);
+    if (plugin_find(RNL_SOURCE, config->reader.plugin, &source, err) != RNL_OK ||
+        open_role(inspection, RNL_SINK, err) != RNL_OK || recall(inspection, err) != RNL_OK)
+        return err->status;
+    if (merge_policies(inspection->sink.plugin, &config->writer, recorded,
+                       &inspection->writer_settings)) {
+        session_close(&inspection->sink);
+        if (open_role(inspection, RNL_SINK, err) != RNL_OK)
+            return err->status;
+    }
+    merge_policies(source, &config->reader, recorded, &inspection->reader_settings);
+    return open_role(inspection, RNL_SOURCE, err);
+}
+
+static void free_names(char **names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free(names[i]);
+    free(names);
+}
+
+void inspect_close(struct inspection *inspection)
+{
+    session_close(&inspection->source);
+    session_close(&inspection->sink);
+    settings_clear(&inspection->reader_settings);
+    settings_clear(&inspection->writer_settings);
+    record_clear(&inspection->record);
+    catalog_free(inspection->catalog);
+    free_names(inspection->left_out, inspection->nleft_out);
+    free_names(inspection->gone, inspection->ngone);
+    *inspection = (struct inspection){0};
+}
+
+/* --- tables -------------------------------------------------------------------- */
+
+static const struct rnl_table *find_table(const struct rnl_catalog *catalog,
+                                          const struct rnl_table *wanted)
+{
+    for (uint32_t i = 0; i < catalog_count(catalog); i++) {
+        const struct rnl_table *table = catalog_at(catalog, i);
+
+        if (strcmp(table->name, wanted->name) == 0 &&
+            strcmp(table->schema ? table->schema : "", wanted->schema ? wanted->schema : "") == 0)
+            return table;
+    }
+    return NULL;
+}
+
+static bool add_name(char ***names, size_t *count, const struct rnl_table *table)
+{
+    char **moved = realloc(*names, (*count + 1) * sizeof(char *));
+
+    if (!moved)
+        return false;
+    *names = moved;
+    if (asprintf(&moved[*count], "%s%s%s", table->schema ? table->schema : "",
+                 table->schema && *table->schema ? "." : "", table->name) < 0)
+        return false;
+    ++*count;
+    return true;
+}
+
+/* A copy of the table for the run's catalog, with the row filter that the run had. */
+static int keep_table(struct rnl_catalog *kept, const struct rnl_table *table,
+                      const struct rnl_table *loaded, struct rnl_error *err)
+{
+    struct rnl_table copy = *table;
+
+    copy.where = loaded->where;
+    return catalog_add(kept, &copy, err);
+}
+
+/* Of the tables described those that the run loaded; the others are named. */
+static int keep_tables_of_run(struct inspection *inspection, struct rnl_error *err)
+{
+    const struct rnl_catalog *run = inspection->record.catalog;
+    struct rnl_catalog *kept = catalog_new();
+
+    if (!kept)
+        return no_memory(err);
+    for (uint32_t i = 0; i < catalog_count(inspection->catalog); i++) {
+        const struct rnl_table *table = catalog_at(inspection->catalog, i);
+        const struct rnl_table *loaded = find_table(run, table);
+
+        if (loaded ? keep_table(kept, table, loaded, err) != RNL_OK
+                   : !add_name(&inspection->left_out, &inspection->nleft_out, table)) {
+            catalog_free(kept);
+            return loaded ? err->status : no_memory(err);
+        }
+    }
+    for (uint32_t i = 0; i < catalog_count(run); i++) {
+        const struct rnl_table *loaded = catalog_at(run, i);
+
+        if (!find_table(inspection->catalog, loaded) &&
+            catalog_wanted(inspection->catalog, loaded->schema, loaded->name) &&
+            !add_name(&inspection->gone, &inspection->ngone, loaded)) {
+            catalog_free(kept);
+            return no_memory(err);
+        }
+    }
+    catalog_free(inspection->catalog);
+    inspection->catalog = kept;
+    return RNL_OK;
+}
+
+int inspect_describe(struct inspection *inspection, bool of_run, struct rnl_error *err)
+{
+    const struct pipeline_config *config = inspection->config;
+
+    inspection->catalog = catalog_new();
+    if (!inspection->catalog)
+        return no_memory(err);
+    catalog_select(inspection->catalog, config->tables, config->ntables);
+    if (inspection->source.plugin->source.describe(inspection->source.self, inspection->catalog,
+                                                   err) != RNL_OK)
+        return err->status;
+    if (of_run && inspection->recorded && keep_tables_of_run(inspection, err) != RNL_OK)
+        return err->status;
+    if (catalog_count(inspection->catalog) == 0) {
+        rnl_fail(err, RNL_E_CONFIG, "source.no_tables",
+                 "there is no table in the source that was asked for");
+        rnl_hint(err, "look at the names (and the user's rights) with a client of that database");
+        return err->status;
+    }
+    return RNL_OK;
+}
+
+int inspect_snapshot(struct inspection *inspection, uint32_t lanes, struct rnl_error *err)
+{
+    struct rnl_slice position = {NULL, 0};
+    int status =
+        inspection->source.plugin->source.snapshot(inspection->source.self, &lanes, &position, err);
+
+    if (status == RNL_OK)
+        inspection->source_lanes = lanes;
+    return status;
+}
+
+void inspect_job(const struct inspection *inspection, struct rnl_job *job)
+{
+    const struct pipeline_config *config = inspection->config;
+
+    *job = (struct rnl_job){
+        .size = sizeof(*job),
+        .lanes = config->writer.lanes,
+        .pipeline = config->name,
+        .schema_policy = config->schema_policy,
+        .write_mode = config->write_mode,
+        .structure = config->structure,
+    };
+}

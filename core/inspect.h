@@ -1,0 +1,41 @@
+/* Both ends of a pipeline, opened to be looked at: for `verify` and `check`, which load nothing. */
+#ifndef INSPECT_H
+#define INSPECT_H
+
+#include "record.h"
+#include "session.h"
+
+struct inspection {
+    const struct pipeline_config *config; /* borrowed, as all that is passed to inspect_open */
+    struct secret_resolver *resolver;
+    struct findings *findings;   /* may be NULL */
+    const atomic_bool *stopping; /* may be NULL */
+    struct session source, sink;
+    struct settings reader_settings, writer_settings; /* the roles', with the run's policies */
+    struct record record;                             /* of the run, if the target has one */
+    bool recorded;
+    struct rnl_catalog *catalog;
+    char **left_out; /* tables of the source that the run doesn't know: "shop.new" */
+    char **gone;     /* tables of the run that the source has no more */
+    size_t nleft_out, ngone;
+    uint32_t source_lanes; /* of the snapshot; 0: none made */
+};
+
+/*
+ * Opens the sink and asks what it remembers of the pipeline: the run's policies then
+ * count, but for what the operator says now by flag; opens it again with these, and
+ * the source. Zero the struct first. The caller closes it, also after a failure.
+ */
+int inspect_open(struct inspection *inspection, struct rnl_error *err);
+void inspect_close(struct inspection *inspection);
+
+/*
+ * Describes the source into catalog: the tables that the pipeline wants, and with
+ * of_run only those that the recorded run knows, if there is one.
+ */
+int inspect_describe(struct inspection *inspection, bool of_run, struct rnl_error *err);
+/* One view of the data for so many lanes, or fewer. */
+int inspect_snapshot(struct inspection *inspection, uint32_t lanes, struct rnl_error *err);
+void inspect_job(const struct inspection *inspection, struct rnl_job *job);
+
+#endif
