@@ -84,6 +84,10 @@ int inspect_open(struct inspection *inspection, struct rnl_error *err)
     if (plugin_find(RNL_SOURCE, config->reader.plugin, &source, err) != RNL_OK ||
         open_role(inspection, RNL_SINK, err) != RNL_OK || recall(inspection, err) != RNL_OK)
         return err->status;
+    if (!inspection->of_run) {
+        settings_merge(&inspection->reader_settings, &config->reader.settings);
+        return open_role(inspection, RNL_SOURCE, err);
+    }
     if (merge_policies(inspection->sink.plugin, &config->writer, recorded,
                        &inspection->writer_settings)) {
         session_close(&inspection->sink);
@@ -186,7 +190,7 @@ static int keep_tables_of_run(struct inspection *inspection, struct rnl_error *e
     return RNL_OK;
 }
 
-int inspect_describe(struct inspection *inspection, bool of_run, struct rnl_error *err)
+int inspect_describe(struct inspection *inspection, struct rnl_error *err)
 {
     const struct pipeline_config *config = inspection->config;
 
@@ -197,7 +201,7 @@ int inspect_describe(struct inspection *inspection, bool of_run, struct rnl_erro
     if (inspection->source.plugin->source.describe(inspection->source.self, inspection->catalog,
                                                    err) != RNL_OK)
         return err->status;
-    if (of_run && inspection->recorded && keep_tables_of_run(inspection, err) != RNL_OK)
+    if (inspection->of_run && inspection->recorded && keep_tables_of_run(inspection, err) != RNL_OK)
         return err->status;
     if (catalog_count(inspection->catalog) == 0) {
         rnl_fail(err, RNL_E_CONFIG, "source.no_tables",

@@ -10,6 +10,7 @@ struct inspection {
     struct secret_resolver *resolver;
     struct findings *findings;   /* may be NULL */
     const atomic_bool *stopping; /* may be NULL */
+    bool of_run;                 /* look as the recorded run did: its policies, its tables */
     struct session source, sink;
     struct settings reader_settings, writer_settings; /* the roles', with the run's policies */
     struct record record;                             /* of the run, if the target has one */
@@ -22,9 +23,10 @@ struct inspection {
 };
 
 /*
- * Opens the sink and asks what it remembers of the pipeline: the run's policies then
- * count, but for what the operator says now by flag; opens it again with these, and
- * the source. Zero the struct first. The caller closes it, also after a failure.
+ * Opens the sink and asks what it remembers of the pipeline. With of_run the run's
+ * policies then count, but for what the operator says now by flag: the sink is
+ * opened again with these. Then the source. The caller sets what stands above, zeroes
+ * the rest, and closes it, also after a failure.
  */
 int inspect_open(struct inspection *inspection, struct rnl_error *err);
 void inspect_close(struct inspection *inspection);
@@ -33,7 +35,7 @@ void inspect_close(struct inspection *inspection);
  * Describes the source into catalog: the tables that the pipeline wants, and with
  * of_run only those that the recorded run knows, if there is one.
  */
-int inspect_describe(struct inspection *inspection, bool of_run, struct rnl_error *err);
+int inspect_describe(struct inspection *inspection, struct rnl_error *err);
 /* One view of the data for so many lanes, or fewer. */
 int inspect_snapshot(struct inspection *inspection, uint32_t lanes, struct rnl_error *err);
 void inspect_job(const struct inspection *inspection, struct rnl_job *job);
