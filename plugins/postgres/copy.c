@@ -1,0 +1,214 @@
+/* Rows into PostgreSQL by COPY in binary form: one COPY at a time on a writer's connection. */
+#include "convert.h"
+
+#define PIECE_BYTES 65536 /* handed to libpq at once: its own buffer stays as small */
+#define LARGE_BYTES 32768 /* values from here on go to libpq straight from where they lie */
+
+static const char copy_head[] = "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0"; /* 19 bytes */
+
+static int copy_put(struct pg_writer *w, const char *bytes, size_t len, struct rnl_error *err)
+{
+    while (len > 0) {
+        size_t piece = len < PIECE_BYTES ? len : PIECE_BYTES;
+
+        if (PQputCopyData(w->conn->pg, bytes, (int)piece) != 1)
+            return error_result(w->conn, NULL, "send rows", err);
+        bytes += piece;
+        len -= piece;
+    }
+    return RNL_OK;
+}
+
+static int copy_flush(struct pg_writer *w, struct rnl_error *err)
+{
+    int status;
+
+    if (w->out.failed)
+        return error_memory(err);
+    status = copy_put(w, w->out.ptr, w->out.len, err);
+    buf_clear(&w->out);
+    return status;
+}
+
+static int copy_begin(struct pg_writer *w, const struct bound_table *table, struct rnl_error *err)
+{
+    PGresult *result;
+    int status = RNL_OK;
+
+    result = PQexec(w->conn->pg, table->copy_in);
+    if (PQresultStatus(result) != PGRES_COPY_IN) {
+        char doing[256];
+
+        snprintf(doing, sizeof(doing), "write to %.200s", table->qualified);
+        status = error_result(w->conn, result, doing, err);
+    }
+    PQclear(result);
+    if (status != RNL_OK)
+        return status;
+    w->copying = table;
+    w->copied = 0;
+    buf_clear(&w->out);
+    buf_add(&w->out, copy_head, 19);
+    return RNL_OK;
+}
+
+/* Reads what is left of the answers to a COPY; the first error counts. */
+static int copy_results(struct pg_writer *w, const char *table, struct rnl_error *err)
+{
+    PGresult *result;
+    char doing[256];
+    int status = RNL_OK;
+
+    snprintf(doing, sizeof(doing), "write to %.200s", table);
+    while ((result = PQgetResult(w->conn->pg)) != NULL) {
+        ExecStatusType state = PQresultStatus(result);
+
+        if (status == RNL_OK && state != PGRES_COMMAND_OK)
+            status = error_result(w->conn, result, doing, err);
+        PQclear(result);
+        if (state == PGRES_COPY_IN || PQstatus(w->conn->pg) != CONNECTION_OK)
+            break;
+    }
+    if (status == RNL_OK && PQstatus(w->conn->pg) != CONNECTION_OK)
+        status = error_result(w->conn, NULL, doing, err);
+    return status;
+}
+
+int copy_end(struct pg_writer *w, struct rnl_error *err)
+{
+    const struct bound_table *table = w->copying;
+    struct rnl_error ignored = RNL_ERROR_INIT;
+    int status;
+
+    if (!table)
+        return RNL_OK;
+    buf_be16(&w->out, UINT16_MAX);
+    status = copy_flush(w, err);
+    w->copying = NULL;
+    if (status != RNL_OK) {
+        /* the server may have said why before it closed the connection */
+        if (copy_results(w, table->qualified, &ignored) != RNL_OK &&
+            strcmp(ignored.code, "postgres.gone") != 0)
+            *err = ignored;
+        return err->status;
+    }
+    if (PQputCopyEnd(w->conn->pg, NULL) != 1)
+        return error_result(w->conn, NULL, "end the COPY", err);
+    return copy_results(w, table->qualified, err);
+}
+
+static bool is_large(const struct bound_column *column, const struct rnl_value *value)
+{
+    switch (value->type) {
+    case RNL_T_TEXT:
+    case RNL_T_BYTES:
+    case RNL_T_JSON:
+        break;
+    default:
+        return false;
+    }
+    if (value->len < LARGE_BYTES)
+        return false;
+    return column->kind == PG_TEXT || column->kind == PG_BYTEA || column->kind == PG_JSON ||
+           column->kind == PG_JSONB;
+}
+
+static int copy_large(struct pg_writer *w, const struct bound_column *column,
+                      const struct rnl_value *value, struct rnl_error *err)
+{
+    int status;
+
+    buf_be32(&w->out, value->len + (column->kind == PG_JSONB ? 1 : 0));
+    if (column->kind == PG_JSONB)
+        buf_byte(&w->out, 1);
+    status = copy_flush(w, err);
+    return status == RNL_OK ? copy_put(w, value->ptr, value->len, err) : status;
+}
+
+static void describe_value(struct buf *text, const struct rnl_value *value)
+{
+    switch (value->type) {
+    case RNL_T_INT:
+    case RNL_T_BOOL:
+        buf_printf(text, "%lld", (long long)value->i);
+        break;
+    case RNL_T_UINT:
+        buf_printf(text, "%llu", (unsigned long long)value->u);
+        break;
+    case RNL_T_TEXT:
+    case RNL_T_DECIMAL:
+        buf_add(text, value->ptr, value->len < 60 ? value->len : 60);
+        break;
+    default:
+        buf_puts(text, "…");
+        break;
+    }
+}
+
+/* Names the row by its key, as far as that can be said in a line. */
+static int refuse_value(const struct bound_table *table, const struct rnl_row *row, uint32_t column,
+                        const char *why, struct rnl_error *err)
+{
+    struct buf key = {0};
+
+    for (uint32_t i = 0; i < table->nkey; i++) {
+        buf_printf(&key, "%s%s = ", i ? ", " : "", table->columns[table->key[i]].source->name);
+        describe_value(&key, &row->after[table->key[i]]);
+    }
+    rnl_fail(err, RNL_E_DATA, "sink.value", "the value of %s.%s.%s in the row with %s %s",
+             table->source->schema, table->source->name, table->columns[column].source->name,
+             table->nkey && buf_text(&key) ? key.ptr : "no key", why);
+    rnl_hint(err, "`runnel check` finds such values before a run; plugins/postgres/README.md has "
+                  "the policies for them");
+    buf_free(&key);
+    return RNL_E_DATA;
+}
+
+static int copy_value(struct pg_writer *w, const struct bound_table *table,
+                      const struct rnl_row *row, uint32_t column, struct rnl_error *err)
+{
+    const struct bound_column *bound = &table->columns[column];
+    const struct pg_config *config = w->sink->config;
+    const struct rnl_value *value = &row->after[column];
+    struct rnl_value changed;
+    const char *why = "can't be written";
+
+    switch (policy_apply(config, bound->kind, value, &changed, &w->scratch, &why)) {
+    case POLICY_REFUSED:
+        return refuse_value(table, row, column, why, err);
+    case POLICY_CHANGED:
+        value = &changed;
+        break;
+    case POLICY_SAME:
+        break;
+    }
+    if (is_large(bound, value))
+        return copy_large(w, bound, value, err);
+    if (!encode_field(&w->out, config, bound, value, &why))
+        return refuse_value(table, row, column, why, err);
+    return RNL_OK;
+}
+
+int copy_row(struct pg_writer *w, const struct bound_table *table, const struct rnl_row *row,
+             struct rnl_error *err)
+{
+    int status = RNL_OK;
+
+    if (w->copying != table) {
+        status = copy_end(w, err);
+        if (status == RNL_OK)
+            status = copy_begin(w, table, err);
+        if (status != RNL_OK)
+            return status;
+    }
+    buf_be16(&w->out, (uint16_t)table->nwritten);
+    for (uint32_t i = 0; i < table->source->ncolumns; i++) {
+        if (!table->columns[i].written)
+            continue;
+        status = copy_value(w, table, row, i, err);
+        if (status != RNL_OK)
+            return status;
+    }
+    w->copied++;
+    return w->out.len >= PIECE_BYTES ? copy_flush(w, err) : RNL_OK;
+}

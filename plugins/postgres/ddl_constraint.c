@@ -1,0 +1,248 @@
+/* Foreign keys and checks: added without a look at the rows, then validated. */
+#include "expr.h"
+#include "map.h"
+
+#include <strings.h>
+
+static const char *const actions[] = {"", " RESTRICT", " CASCADE", " SET NULL", " SET DEFAULT"};
+
+static uint32_t find_table(const struct mapper *m, const char *schema, const char *name)
+{
+    for (uint32_t i = 0; i < m->ntables; i++) {
+        const struct rnl_table *table = mapper_table(m, i);
+
+        if (strcmp(table->name, name) == 0 && strcmp(table->schema, schema) == 0)
+            return i;
+    }
+    return UINT32_MAX;
+}
+
+static uint32_t find_column(const struct rnl_table *table, const char *name)
+{
+    for (uint32_t i = 0; i < table->ncolumns; i++)
+        if (strcasecmp(COLUMN(table, i)->name, name) == 0)
+            return i;
+    return UINT32_MAX;
+}
+
+/* PostgreSQL wants a unique key of just these columns at the other end. */
+static bool is_unique(const struct rnl_table *table, const uint32_t *columns, uint32_t count)
+{
+    for (uint32_t i = 0; i < table->nindexes; i++) {
+        const struct rnl_index *index = INDEX(table, i);
+        uint32_t hits = 0;
+
+        if (!(index->flags & (RNL_INDEX_PRIMARY | RNL_INDEX_UNIQUE)) || index->nparts != count ||
+            index->where)
+            continue;
+        for (uint32_t p = 0; p < count; p++)
+            for (uint32_t c = 0; c < count; c++)
+                hits += !index->parts[p].expression && !index->parts[p].prefix &&
+                        !index->parts[p].descending && index->parts[p].column == columns[c];
+        if (hits == count)
+            return true;
+    }
+    return false;
+}
+
+static void tell_skipped(const struct mapper *m, uint32_t t, const struct rnl_foreign_key *fk,
+                         const char *code, const char *why)
+{
+    map_find(m, t, RNL_WARNING, code, fk->name, NULL, "is not carried over: %s %s.%s", why,
+             fk->ref_schema, fk->ref_table);
+}
+
+static void add_names(const struct map_table *map, const uint32_t *columns, uint32_t count,
+                      struct buf *sql)
+{
+    buf_byte(sql, '(');
+    for (uint32_t i = 0; i < count; i++) {
+        buf_puts(sql, i ? ", " : "");
+        buf_name(sql, map->columns[columns[i]].name);
+    }
+    buf_byte(sql, ')');
+}
+
+static int add_foreign_key(struct mapper *m, uint32_t t, const struct rnl_foreign_key *fk,
+                           uint32_t ref, const uint32_t *ref_columns, const char *name)
+{
+    const struct map_table *map = &m->tables[t];
+    struct buf sql = {0};
+    int status = RNL_OK;
+
+    if (!target_has(m, t, 'c', name)) {
+        buf_printf(&sql, "ALTER TABLE %s ADD CONSTRAINT ", map->qualified);
+        buf_name(&sql, name);
+        buf_puts(&sql, " FOREIGN KEY ");
+        add_names(map, fk->columns, fk->ncolumns, &sql);
+        buf_printf(&sql, " REFERENCES %s ", m->tables[ref].qualified);
+        add_names(&m->tables[ref], ref_columns, fk->ncolumns, &sql);
+        if (fk->on_delete > RNL_ACTION_NONE && fk->on_delete <= RNL_ACTION_SET_DEFAULT)
+            buf_printf(&sql, " ON DELETE%s", actions[fk->on_delete]);
+        if (fk->on_update > RNL_ACTION_NONE && fk->on_update <= RNL_ACTION_SET_DEFAULT)
+            buf_printf(&sql, " ON UPDATE%s", actions[fk->on_update]);
+        buf_puts(&sql, " NOT VALID");
+        status = map_step(m, RNL_PHASE_FOREIGN_KEYS, "foreign key", t, fk->name, &sql);
+    }
+    if (status == RNL_OK) {
+        buf_printf(&sql, "ALTER TABLE %s VALIDATE CONSTRAINT ", map->qualified);
+        buf_name(&sql, name);
+        status = map_step(m, RNL_PHASE_VALIDATE, "validate", t, fk->name, &sql);
+    }
+    buf_free(&sql);
+    return status;
+}
+
+static int map_foreign_key(struct mapper *m, uint32_t t, const struct rnl_foreign_key *fk,
+                           struct names *taken)
+{
+    uint32_t ref = find_table(m, fk->ref_schema, fk->ref_table), columns[64];
+    char fitted[NAME_BYTES + 1], name[NAME_BYTES + 1];
+    const struct rnl_table *to;
+
+    if (ref == UINT32_MAX) {
+        tell_skipped(m, t, fk, "fk.table_missing", "this run doesn't carry");
+        return RNL_OK;
+    }
+    to = mapper_table(m, ref);
+    for (uint32_t i = 0; i < fk->ncolumns; i++) {
+        columns[i % 64] = find_column(to, fk->ref_columns[i]);
+        if (fk->ncolumns > 64 || columns[i] == UINT32_MAX) {
+            tell_skipped(m, t, fk, "fk.column_missing", "it names an unknown column of");
+            return RNL_OK;
+        }
+    }
+    if (!is_unique(to, columns, fk->ncolumns)) {
+        tell_skipped(m, t, fk, "fk.not_unique", "it refers to columns that are no unique key of");
+        return RNL_OK;
+    }
+    name_fit(fk->name, m->sink->config->name_case == CASE_LOWER, fitted);
+    if (!names_choose(taken, fitted, m->tables[t].name, fk->name, name))
+        return error_memory(m->err);
+    return add_foreign_key(m, t, fk, ref, columns, name);
+}
+
+int ddl_foreign_keys(struct mapper *m, uint32_t t)
+{
+    const struct rnl_table *table = mapper_table(m, t);
+    struct names taken = {0};
+    int status = RNL_OK;
+
+    /* constraints of indexes have names in the same namespace of the table */
+    for (uint32_t i = 0; status == RNL_OK && i < table->nindexes; i++)
+        if (INDEX(table, i)->name && !names_take(&taken, INDEX(table, i)->name))
+            status = error_memory(m->err);
+    for (uint32_t i = 0; status == RNL_OK && i < table->nforeign_keys; i++)
+        status = map_foreign_key(m, t, FOREIGN_KEY(table, i), &taken);
+    names_free(&taken);
+    return status;
+}
+
+/* NOT VALID at first: what the source held is carried over even where it breaks the rule. */
+static int add_check(struct mapper *m, uint32_t t, const char *object, const char *name,
+                     struct buf *condition)
+{
+    const char *qualified = m->tables[t].qualified;
+    struct buf sql = {0};
+    int status = RNL_OK;
+
+    if (!buf_text(condition))
+        return error_memory(m->err);
+    if (!target_has(m, t, 'c', name)) {
+        buf_printf(&sql, "ALTER TABLE %s ADD CONSTRAINT ", qualified);
+        buf_name(&sql, name);
+        buf_printf(&sql, " CHECK (%s) NOT VALID", condition->ptr);
+        status = map_step(m, RNL_PHASE_CHECKS, "check", t, object, &sql);
+    }
+    if (status == RNL_OK) {
+        buf_printf(&sql, "ALTER TABLE %s VALIDATE CONSTRAINT ", qualified);
+        buf_name(&sql, name);
+        status = map_step(m, RNL_PHASE_VALUES, "validate check", t, object, &sql);
+    }
+    buf_free(&sql);
+    return status;
+}
+
+static int add_enum_check(struct mapper *m, uint32_t t, uint32_t index, struct names *taken)
+{
+    const struct rnl_column *column = COLUMN(mapper_table(m, t), index);
+    const struct map_column *map = &m->tables[t].columns[index];
+    bool empty =
+        !(column->facts_known & RNL_FACT_EMPTY_LABEL) || (column->facts & RNL_FACT_EMPTY_LABEL);
+    char wanted[NAME_BYTES * 2 + 8], fitted[NAME_BYTES + 1], name[NAME_BYTES + 1];
+    struct buf condition = {0};
+    int status;
+
+    snprintf(wanted, sizeof(wanted), "%s_check", map->name);
+    name_fit(wanted, false, fitted);
+    if (!names_choose(taken, fitted, m->tables[t].name, wanted, name))
+        return error_memory(m->err);
+    buf_name(&condition, map->name);
+    buf_puts(&condition, " IN (");
+    for (uint32_t i = 0; i < column->nlabels; i++) {
+        empty = empty && column->labels[i][0] != '\0';
+        buf_puts(&condition, i ? ", " : "");
+        buf_literal(&condition, column->labels[i]);
+    }
+    /* MySQL stores '' for a label that it didn't know */
+    buf_puts(&condition, empty ? (column->nlabels ? ", '')" : "'')") : ")");
+    status = add_check(m, t, column->name, name, &condition);
+    buf_free(&condition);
+    return status;
+}
+
+static int map_check(struct mapper *m, uint32_t t, const struct rnl_check *check,
+                     struct names *taken)
+{
+    const struct rnl_table *table = mapper_table(m, t);
+    const struct expr_scope scope = {table, &m->tables[t], false};
+    char fitted[NAME_BYTES + 1], name[NAME_BYTES + 1];
+    const char *why = "its expression is of another dialect";
+    struct buf condition = {0};
+    enum expr_class class = EXPR_OTHER;
+    bool good;
+    int status = RNL_OK;
+
+    good = check->enforced && table->dialect && strcmp(table->dialect, "mysql") == 0 &&
+           expr_translate(&scope, check->expression, &condition, &class, &why);
+    if (good && class == EXPR_INT)
+        buf_puts(&condition, " <> 0");
+    else if (good && class != EXPR_BOOL) {
+        good = false;
+        why = "it yields no truth value";
+    }
+    if (!good) {
+        map_find(m, t, RNL_WARNING, "check.skipped", check->name, NULL,
+                 "is not carried over: %s (%.300s)",
+                 check->enforced ? why : "it is not enforced in the source", check->expression);
+    } else {
+        name_fit(check->name, m->sink->config->name_case == CASE_LOWER, fitted);
+        status = names_choose(taken, fitted, m->tables[t].name, check->name, name)
+                     ? add_check(m, t, check->name, name, &condition)
+                     : error_memory(m->err);
+    }
+    buf_free(&condition);
+    return status;
+}
+
+int ddl_checks(struct mapper *m, uint32_t t)
+{
+    const struct rnl_table *table = mapper_table(m, t);
+    struct names taken = {0};
+    int status = RNL_OK;
+
+    for (uint32_t i = 0; status == RNL_OK && i < table->nindexes; i++)
+        if (INDEX(table, i)->name && !names_take(&taken, INDEX(table, i)->name))
+            status = error_memory(m->err);
+    for (uint32_t i = 0; status == RNL_OK && i < table->nforeign_keys; i++)
+        if (!names_take(&taken, FOREIGN_KEY(table, i)->name))
+            status = error_memory(m->err);
+    for (uint32_t i = 0; status == RNL_OK && i < table->nchecks; i++)
+        status = map_check(m, t, CHECK(table, i), &taken);
+    for (uint32_t i = 0; status == RNL_OK && i < table->ncolumns; i++)
+        if ((COLUMN(table, i)->flags & RNL_COLUMN_ENUM) && m->sink->config->enums == ENUM_CHECK &&
+            m->tables[t].columns[i].kind == PG_TEXT)
+            status = add_enum_check(m, t, i, &taken);
+    names_free(&taken);
+    return status;
+}

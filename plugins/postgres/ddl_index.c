@@ -1,0 +1,253 @@
+/* Primary keys, unique keys and other indexes. */
+#include "expr.h"
+#include "map.h"
+
+static bool is_sortable(enum pg_kind kind)
+{
+    return kind != PG_JSON && kind != PG_GEOMETRY && kind != PG_VECTOR && kind != PG_OTHER;
+}
+
+static void tell_skipped(const struct mapper *m, uint32_t t, const struct rnl_index *index,
+                         const char *why)
+{
+    map_find(m, t, RNL_WARNING, "index.skipped", index->name, NULL, "is not carried over: %s", why);
+}
+
+/* One part of a b-tree index; NULL, or why it can't be. */
+static const char *add_part(struct mapper *m, uint32_t t, const struct rnl_index_part *part,
+                            struct buf *sql, bool *plain)
+{
+    const struct rnl_table *table = mapper_table(m, t);
+    const struct map_column *column;
+    const struct expr_scope scope = {table, &m->tables[t], false};
+    enum expr_class class;
+    const char *why = "its expression is of another dialect";
+
+    if (part->expression) {
+        *plain = false;
+        buf_byte(sql, '(');
+        if (!table->dialect || strcmp(table->dialect, "mysql") != 0 ||
+            !expr_translate(&scope, part->expression, sql, &class, &why))
+            return why;
+        buf_byte(sql, ')');
+    } else {
+        if (part->column >= table->ncolumns)
+            return "it names a column that is not there";
+        column = &m->tables[t].columns[part->column];
+        if (!is_sortable(column->kind))
+            return "PostgreSQL can't sort values of its column's type";
+        if (part->prefix && (column->kind == PG_TEXT || column->kind == PG_BYTEA) &&
+            (COLUMN(table, part->column)->length == 0 ||
+             part->prefix < COLUMN(table, part->column)->length)) {
+            *plain = false;
+            buf_puts(sql, column->kind == PG_TEXT ? "(left(" : "(substr(");
+            buf_name(sql, column->name);
+            buf_printf(sql, column->kind == PG_TEXT ? ", %u))" : ", 1, %u))", part->prefix);
+        } else {
+            buf_name(sql, column->name);
+        }
+    }
+    if (part->descending) {
+        *plain = false;
+        buf_puts(sql, " DESC");
+    }
+    return NULL;
+}
+
+static const char *add_parts(struct mapper *m, uint32_t t, const struct rnl_index *index,
+                             struct buf *sql, bool *plain)
+{
+    const char *why = NULL;
+
+    *plain = index->where == NULL;
+    buf_byte(sql, '(');
+    for (uint32_t i = 0; i < index->nparts && !why; i++) {
+        buf_puts(sql, i ? ", " : "");
+        why = add_part(m, t, &index->parts[i], sql, plain);
+    }
+    buf_byte(sql, ')');
+    return why;
+}
+
+/* Relations of one schema share one namespace, whichever table they belong to. */
+static bool choose_name(struct mapper *m, uint32_t t, const char *wanted, char *out)
+{
+    const struct map_table *map = &m->tables[t];
+    bool lower = m->sink->config->name_case == CASE_LOWER;
+    char fitted[NAME_BYTES + 1], longer[512], whole[1024];
+    struct buf key = {0};
+    bool good;
+
+    name_fit(wanted, lower, fitted);
+    snprintf(longer, sizeof(longer), "%s_%s", map->name, fitted);
+    snprintf(whole, sizeof(whole), "%s.%s", map->qualified, wanted);
+    for (int attempt = 0; attempt < 3; attempt++) {
+        if (attempt == 0)
+            memcpy(out, fitted, sizeof(fitted));
+        else if (attempt == 1)
+            name_fit(longer, false, out);
+        else
+            name_fit_hashed(longer, whole, out);
+        buf_clear(&key);
+        buf_qualified(&key, map->schema, out);
+        if (!buf_text(&key) || !names_has(&m->relations, key.ptr))
+            break;
+    }
+    good = buf_text(&key) && names_take(&m->relations, key.ptr);
+    buf_free(&key);
+    if (good && strcmp(out, wanted) != 0)
+        map_find(m, t, RNL_NOTE, "name.index", wanted, NULL, "is named \"%s\" in the target", out);
+    return good;
+}
+
+static int add_primary(struct mapper *m, uint32_t t, const struct rnl_index *index)
+{
+    struct buf parts = {0}, sql = {0};
+    char wanted[NAME_BYTES * 2 + 8], name[NAME_BYTES + 1];
+    const char *why;
+    bool plain;
+    int status = RNL_OK;
+
+    why = add_parts(m, t, index, &parts, &plain);
+    snprintf(wanted, sizeof(wanted), "%s_pkey", m->tables[t].name);
+    if (why || !buf_text(&parts)) {
+        tell_skipped(m, t, index, why ? why : "out of memory");
+    } else if (!choose_name(m, t, wanted, name)) {
+        status = error_memory(m->err);
+    } else if (!target_has(m, t, 'p', "")) {
+        buf_printf(&sql, "ALTER TABLE %s ADD CONSTRAINT ", m->tables[t].qualified);
+        buf_name(&sql, name);
+        if (plain) {
+            buf_printf(&sql, " PRIMARY KEY %s", parts.ptr);
+        } else { /* of a prefix or downwards: a unique index does the same */
+            buf_clear(&sql);
+            buf_puts(&sql, "CREATE UNIQUE INDEX ");
+            buf_name(&sql, name);
+            buf_printf(&sql, " ON %s %s", m->tables[t].qualified, parts.ptr);
+            map_find(m, t, RNL_WARNING, "index.primary", index->name, NULL,
+                     "becomes a unique index: a primary key can't be of prefixes or descending");
+        }
+        status = map_step(m, RNL_PHASE_KEYS, "key", t, index->name, &sql);
+    }
+    buf_free(&parts);
+    buf_free(&sql);
+    return status;
+}
+
+static int add_btree(struct mapper *m, uint32_t t, const struct rnl_index *index)
+{
+    bool unique = index->flags & RNL_INDEX_UNIQUE, plain;
+    struct buf parts = {0}, sql = {0};
+    const char *why = add_parts(m, t, index, &parts, &plain);
+    char name[NAME_BYTES + 1];
+    int status = RNL_OK;
+
+    if (index->where)
+        why = "it is partial";
+    if (why || !buf_text(&parts)) {
+        tell_skipped(m, t, index, why ? why : "out of memory");
+    } else if (!choose_name(m, t, index->name, name)) {
+        status = error_memory(m->err);
+    } else if (!target_has(m, t, 'i', name)) {
+        if (unique && plain) {
+            buf_printf(&sql, "ALTER TABLE %s ADD CONSTRAINT ", m->tables[t].qualified);
+            buf_name(&sql, name);
+            buf_printf(&sql, " UNIQUE %s", parts.ptr);
+        } else {
+            buf_printf(&sql, "CREATE %sINDEX ", unique ? "UNIQUE " : "");
+            buf_name(&sql, name);
+            buf_printf(&sql, " ON %s %s", m->tables[t].qualified, parts.ptr);
+        }
+        status = map_step(m, unique ? RNL_PHASE_KEYS : RNL_PHASE_INDEXES, unique ? "key" : "index",
+                          t, index->name, &sql);
+    }
+    buf_free(&parts);
+    buf_free(&sql);
+    return status;
+}
+
+static int add_fulltext(struct mapper *m, uint32_t t, const struct rnl_index *index)
+{
+    struct buf sql = {0};
+    char name[NAME_BYTES + 1];
+    int status;
+
+    for (uint32_t i = 0; i < index->nparts; i++) {
+        if (index->parts[i].expression || index->parts[i].column >= mapper_table(m, t)->ncolumns ||
+            m->tables[t].columns[index->parts[i].column].kind != PG_TEXT) {
+            tell_skipped(m, t, index, "its columns are no text in the target");
+            return RNL_OK;
+        }
+    }
+    if (!choose_name(m, t, index->name, name))
+        return error_memory(m->err);
+    map_find(m, t, RNL_NOTE, "index.fulltext", index->name, NULL,
+             "becomes a GIN index of to_tsvector('simple', …): queries use @@ instead of MATCH");
+    if (target_has(m, t, 'i', name))
+        return RNL_OK;
+    buf_puts(&sql, "CREATE INDEX ");
+    buf_name(&sql, name);
+    buf_printf(&sql, " ON %s USING gin (to_tsvector('pg_catalog.simple'::regconfig, ",
+               m->tables[t].qualified);
+    for (uint32_t i = 0; i < index->nparts; i++) {
+        buf_puts(&sql, i ? " || ' ' || coalesce(" : "coalesce(");
+        buf_name(&sql, m->tables[t].columns[index->parts[i].column].name);
+        buf_puts(&sql, ", '')");
+    }
+    buf_puts(&sql, "))");
+    status = map_step(m, RNL_PHASE_INDEXES, "index", t, index->name, &sql);
+    buf_free(&sql);
+    return status;
+}
+
+static int add_spatial(struct mapper *m, uint32_t t, const struct rnl_index *index)
+{
+    const struct rnl_table *table = mapper_table(m, t);
+    struct buf sql = {0};
+    char name[NAME_BYTES + 1];
+    int status;
+
+    if (index->nparts != 1 || index->parts[0].expression ||
+        index->parts[0].column >= table->ncolumns ||
+        m->tables[t].columns[index->parts[0].column].kind != PG_GEOMETRY) {
+        tell_skipped(m, t, index, "a spatial index needs the extension postgis");
+        return RNL_OK;
+    }
+    if (!choose_name(m, t, index->name, name))
+        return error_memory(m->err);
+    if (target_has(m, t, 'i', name))
+        return RNL_OK;
+    buf_puts(&sql, "CREATE INDEX ");
+    buf_name(&sql, name);
+    buf_printf(&sql, " ON %s USING gist (", m->tables[t].qualified);
+    buf_name(&sql, m->tables[t].columns[index->parts[0].column].name);
+    buf_printf(&sql, " ");
+    buf_qualified(&sql, m->sink->postgis_schema, "gist_geometry_ops_2d");
+    buf_byte(&sql, ')');
+    status = map_step(m, RNL_PHASE_INDEXES, "index", t, index->name, &sql);
+    buf_free(&sql);
+    return status;
+}
+
+int ddl_indexes(struct mapper *m, uint32_t t)
+{
+    const struct rnl_table *table = mapper_table(m, t);
+    int status = RNL_OK;
+
+    for (uint32_t i = 0; status == RNL_OK && i < table->nindexes; i++) {
+        const struct rnl_index *index = INDEX(table, i);
+
+        if (index->flags & RNL_INDEX_INVISIBLE)
+            map_find(m, t, RNL_NOTE, "index.invisible", index->name, NULL,
+                     "is used by the target's planner, which can't ignore an index");
+        if (index->flags & RNL_INDEX_PRIMARY)
+            status = add_primary(m, t, index);
+        else if (index->flags & RNL_INDEX_FULLTEXT)
+            status = add_fulltext(m, t, index);
+        else if (index->flags & RNL_INDEX_SPATIAL)
+            status = add_spatial(m, t, index);
+        else
+            status = add_btree(m, t, index);
+    }
+    return status;
+}

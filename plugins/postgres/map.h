@@ -1,0 +1,54 @@
+/* How the source's tables are to stand in the target, and the statements that make them. */
+#ifndef POSTGRES_MAP_H
+#define POSTGRES_MAP_H
+
+#include "names.h"
+
+/* All that one call of sink_map() works with; control thread. */
+struct mapper {
+    struct pg_sink *sink;
+    const struct rnl_job *job;
+    const struct rnl_catalog *catalog;
+    struct rnl_steps *steps;
+    struct rnl_error *err;
+    struct arena arena;
+    struct map_table *tables;
+    uint32_t ntables;
+    struct names relations; /* indexes and tables to be, as "schema"."name" */
+    struct names existing;  /* what stands in the target: see target.c */
+    bool resuming;
+};
+
+const struct rnl_table *mapper_table(const struct mapper *m, uint32_t table);
+
+/* Tells a person: object may be NULL; policy too. */
+void map_find(const struct mapper *m, uint32_t table, enum rnl_severity severity, const char *code,
+              const char *object, const char *policy, const char *fmt, ...) RNL_PRINTF(7, 8);
+/* Adds a step "what schema.table object"; text is emptied. object may be NULL. */
+int map_step(const struct mapper *m, enum rnl_phase phase, const char *what, uint32_t table,
+             const char *object, struct buf *text);
+
+/* types.c: fills kind and type of all columns of all tables, with findings. */
+int types_decide(struct mapper *m);
+
+/* target.c: what schema_policy and write_mode forbid, and what stands there already. */
+int target_look(struct mapper *m);
+/* A table's object that exists: kind 'i' (index, by name), 'c' (constraint), 'p' (any primary key).
+ */
+bool target_has(const struct mapper *m, uint32_t table, char kind, const char *name);
+
+/* ddl.c: the step that makes a table, and those for what belongs to its columns. */
+int ddl_table(struct mapper *m, uint32_t table);
+int ddl_values(struct mapper *m, uint32_t table);
+int ddl_comments(struct mapper *m, uint32_t table);
+/* ddl_default.c: adds " DEFAULT …" when the source's default translates; tells when not. */
+void ddl_default(struct mapper *m, uint32_t table, uint32_t column, struct buf *sql);
+/* ddl_index.c */
+int ddl_indexes(struct mapper *m, uint32_t table);
+/* ddl_constraint.c */
+int ddl_foreign_keys(struct mapper *m, uint32_t table);
+int ddl_checks(struct mapper *m, uint32_t table);
+/* ddl_touch.c: ON UPDATE CURRENT_TIMESTAMP */
+int ddl_touched(struct mapper *m, uint32_t table);
+
+#endif

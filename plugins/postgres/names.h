@@ -1,0 +1,50 @@
+/* Names in the target: short enough, unique, and the same in every run. */
+#ifndef POSTGRES_NAMES_H
+#define POSTGRES_NAMES_H
+
+#include "postgres.h"
+
+/*
+ * name as the target can have it: folded if lower, cut to 63 bytes between characters
+ * with a hash of the whole at its end. out has room for NAME_BYTES + 1.
+ */
+void name_fit(const char *name, bool lower, char *out);
+
+/* text cut as above, with a hash of whole at its end in any case. */
+void name_fit_hashed(const char *text, const char *whole, char *out);
+
+/* Names that are taken in one namespace. */
+struct names {
+    struct arena arena;
+    const char **slots;
+    size_t room, count;
+};
+void names_free(struct names *names);
+bool names_has(const struct names *names, const char *name);
+/* false: out of memory */
+bool names_take(struct names *names, const char *name);
+/*
+ * Takes name, or when that is taken prefix_name, or that with a hash of whole at its
+ * end; out says which. whole tells the object from all others.
+ */
+bool names_choose(struct names *names, const char *name, const char *prefix, const char *whole,
+                  char *out);
+
+/*
+ * Names of all tables and columns of the catalog; everything but names is left zero.
+ * tables has table_count() elements, from arena. RNL_E_FATAL: out of memory.
+ */
+int names_of_catalog(const struct pg_sink *sink, const struct rnl_catalog *catalog,
+                     struct arena *arena, struct map_table **tables, struct rnl_error *err);
+
+/* The element at index of an array whose elements their maker may have known smaller. */
+#define ELEMENT(type, items, index, item_size) \
+    ((const type *)(const void *)((const char *)(items) + (size_t)(index) * (item_size)))
+#define COLUMN(table, index) \
+    ELEMENT(struct rnl_column, (table)->columns, index, (table)->column_size)
+#define INDEX(table, index) ELEMENT(struct rnl_index, (table)->indexes, index, (table)->index_size)
+#define FOREIGN_KEY(table, index) \
+    ELEMENT(struct rnl_foreign_key, (table)->foreign_keys, index, (table)->foreign_key_size)
+#define CHECK(table, index) ELEMENT(struct rnl_check, (table)->checks, index, (table)->check_size)
+
+#endif

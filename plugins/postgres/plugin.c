@@ -1,0 +1,163 @@
+/* The postgres plugin: what it offers, and its options. */
+#include "postgres.h"
+
+#include <stdlib.h>
+
+#define CONNECTION RNL_O_CONNECTION
+#define AT(member) offsetof(struct pg_config, member)
+
+static const struct rnl_option options[] = {
+    {"host", "localhost", "host name or address", NULL, RNL_O_STRING, CONNECTION, AT(host), 0, 0},
+    {"port", "5432", "TCP port", NULL, RNL_O_INT, CONNECTION, AT(port), 1, 65535},
+    {"socket", NULL, "folder of the server's socket, instead of host", NULL, RNL_O_STRING,
+     CONNECTION, AT(socket), 0, 0},
+    {"database", NULL, "database to write into", NULL, RNL_O_STRING, CONNECTION | RNL_O_REQUIRED,
+     AT(database), 0, 0},
+    {"user", NULL, "role to log in as", NULL, RNL_O_STRING, CONNECTION, AT(user), 0, 0},
+    {"password", NULL, "password, or a reference to it", NULL, RNL_O_SECRET, CONNECTION,
+     AT(password), 0, 0},
+    {"tls.mode", "auto", "auto: verify-full, but disable on a loopback address or a socket",
+     "auto|disable|require|verify-ca|verify-full", RNL_O_ENUM, CONNECTION, AT(tls_mode), 0, 0},
+    {"tls.ca", NULL, "certificates of the authorities to trust; else the system's", NULL,
+     RNL_O_FILE, CONNECTION, AT(tls_ca), 0, 0},
+    {"tls.cert", NULL, "client certificate", NULL, RNL_O_FILE, CONNECTION, AT(tls_cert), 0, 0},
+    {"tls.key", NULL, "key of the client certificate", NULL, RNL_O_FILE, CONNECTION, AT(tls_key), 0,
+     0},
+    {"connect_timeout", "10s", "how long connecting may take", NULL, RNL_O_DURATION, CONNECTION,
+     AT(connect_timeout_ms), 1000, 3600000},
+    {"application_name", "runnel", "how pg_stat_activity shows the connections", NULL, RNL_O_STRING,
+     CONNECTION, AT(application_name), 0, 0},
+    {"schema", NULL, "schema for all tables; else public (several source schemas keep their names)",
+     NULL, RNL_O_STRING, CONNECTION, AT(schema), 0, 0},
+    {"tinyint1", "auto", "tinyint(1): auto is boolean when all values are 0 or 1, else smallint",
+     "auto|bool|int", RNL_O_ENUM, 0, AT(tinyint1), 0, 0},
+    {"ubigint", "auto",
+     "bigint unsigned: auto is bigint for keys whose values fit, else numeric(20,0)",
+     "auto|numeric|bigint", RNL_O_ENUM, 0, AT(ubigint), 0, 0},
+    {"time", "auto", "time: auto is time when all values are times of a day, else interval",
+     "auto|time|interval|text", RNL_O_ENUM, 0, AT(time), 0, 0},
+    {"enum", "check", "enum: text with a CHECK, a type of its own, or plain text",
+     "check|native|text", RNL_O_ENUM, 0, AT(enums), 0, 0},
+    {"set", "array", "set: text[], or text with commas", "array|text", RNL_O_ENUM, 0, AT(sets), 0,
+     0},
+    {"json", "auto", "json: auto is jsonb when jsonb keeps all values, else json",
+     "auto|json|jsonb", RNL_O_ENUM, 0, AT(json), 0, 0},
+    {"binary16", "bytea", "binary(16): bytea, uuid, or uuid whose time parts were swapped",
+     "bytea|uuid|uuid_swap", RNL_O_ENUM, 0, AT(binary16), 0, 0},
+    {"geometry", "auto", "geometry: auto is PostGIS where installed, else bytea with WKB",
+     "auto|postgis|bytea", RNL_O_ENUM, 0, AT(geometry), 0, 0},
+    {"zero_date", "minus_infinity", "what 0000-00-00 becomes", "minus_infinity|null|epoch|error",
+     RNL_O_ENUM, 0, AT(zero_date), 0, 0},
+    {"partial_date", "error", "what dates like 2020-02-00 become",
+     "error|null|first_day|minus_infinity", RNL_O_ENUM, 0, AT(partial_date), 0, 0},
+    {"nul", "error", "what happens to zero bytes in text", "error|strip|replace|bytea", RNL_O_ENUM,
+     0, AT(nul), 0, 0},
+    {"case", "keep", "names: as they are, or in lower case", "keep|lower", RNL_O_ENUM, 0,
+     AT(name_case), 0, 0},
+    {"on_update", "trigger", "ON UPDATE CURRENT_TIMESTAMP: a trigger, or only reported",
+     "trigger|report", RNL_O_ENUM, 0, AT(on_update), 0, 0},
+    {"index_memory", "64M", "maintenance_work_mem of the server while it builds an index", NULL,
+     RNL_O_SIZE, 0, AT(index_memory), 1 << 20, 1LL << 40},
+    {"lock_timeout", "30s", "how long a change of structure may wait for a lock", NULL,
+     RNL_O_DURATION, 0, AT(lock_timeout_ms), 0, 86400000},
+};
+
+/* Where an extension keeps its types; NULL when it is not installed. */
+static char *extension_schema(const PGresult *result, const char *name)
+{
+    for (int i = 0; i < PQntuples(result); i++)
+        if (strcmp(PQgetvalue(result, i, 0), name) == 0)
+            return strdup(PQgetvalue(result, i, 1));
+    return NULL;
+}
+
+static int look_at_server(struct pg_sink *sink, struct rnl_error *err)
+{
+    PGresult *result;
+    int status = conn_query(sink->control,
+                            "SELECT e.extname, n.nspname FROM pg_extension e"
+                            " JOIN pg_namespace n ON n.oid = e.extnamespace",
+                            0, NULL, "look at extensions", &result, err);
+
+    if (status != RNL_OK)
+        return status;
+    sink->version = PQserverVersion(sink->control->pg);
+    sink->postgis_schema = extension_schema(result, "postgis");
+    sink->vector_schema = extension_schema(result, "vector");
+    PQclear(result);
+    return RNL_OK;
+}
+
+static void sink_close(void *self)
+{
+    struct pg_sink *sink = self;
+
+    if (!sink)
+        return;
+    conn_close(sink->viewer);
+    conn_close(sink->owner);
+    conn_close(sink->control);
+    arena_free(&sink->bound_arena);
+    pthread_mutex_destroy(&sink->lock);
+    free(sink->owned);
+    free(sink->postgis_schema);
+    free(sink->vector_schema);
+    free(sink);
+}
+
+static int sink_open(const struct rnl_ctx *ctx, void **self, struct rnl_error *err)
+{
+    struct pg_sink *sink = calloc(1, sizeof(*sink));
+    int status;
+
+    if (!sink)
+        return error_memory(err);
+    sink->ctx = ctx;
+    sink->host = ctx->host;
+    sink->config = ctx->config;
+    pthread_mutex_init(&sink->lock, NULL);
+    status = conn_open(sink, &sink->control, err);
+    if (status == RNL_OK)
+        status = look_at_server(sink, err);
+    if (status != RNL_OK) {
+        sink_close(sink);
+        return status;
+    }
+    *self = sink;
+    return RNL_OK;
+}
+
+static void sink_interrupt(void *self)
+{
+    conn_interrupt_all(self);
+}
+
+static const struct rnl_sink_ops ops = {
+    .size = sizeof(ops),
+    .open = sink_open,
+    .close = sink_close,
+    .map = sink_map,
+    .recall = sink_recall,
+    .record = sink_record,
+    .forget = sink_forget,
+    .bind = sink_bind,
+    .writer_open = writer_open,
+    .writer_close = writer_close,
+    .writer_apply = writer_apply,
+    .writer_commit = writer_commit,
+    .writer_rollback = writer_rollback,
+    .writer_step = writer_step,
+    .interrupt = sink_interrupt,
+};
+
+static const struct rnl_plugin plugin = {
+    .size = sizeof(plugin),
+    .kind = RNL_SINK,
+    .name = "postgres",
+    .summary = "writes PostgreSQL 10 and later by binary COPY, and reads it back for proof",
+    .schemes = "postgres,postgresql",
+    .options = RNL_OPTIONS(options, struct pg_config),
+    .sink = &ops,
+};
+
+RNL_MODULE("postgres", "0.1.0", "Apache-2.0", &plugin);

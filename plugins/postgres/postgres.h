@@ -1,0 +1,237 @@
+/* What the files of the postgres sink share: its options, connections, tables and writers. */
+#ifndef POSTGRES_H
+#define POSTGRES_H
+
+#include "buf.h"
+
+#include "../../core/util/arena.h"
+
+#include <libpq-fe.h>
+#include <pthread.h>
+#include <runnel/plugin.h>
+#include <stdatomic.h>
+
+#define NAME_BYTES 63 /* of an identifier: NAMEDATALEN - 1 */
+
+enum tls_mode { TLS_AUTO, TLS_DISABLE, TLS_REQUIRE, TLS_VERIFY_CA, TLS_VERIFY_FULL };
+enum tinyint1_policy { TINYINT1_AUTO, TINYINT1_BOOL, TINYINT1_INT };
+enum ubigint_policy { UBIGINT_AUTO, UBIGINT_NUMERIC, UBIGINT_BIGINT };
+enum time_policy { TIME_AUTO, TIME_TIME, TIME_INTERVAL, TIME_TEXT };
+enum enum_policy { ENUM_CHECK, ENUM_NATIVE, ENUM_TEXT };
+enum set_policy { SET_ARRAY, SET_TEXT };
+enum json_policy { JSON_AUTO, JSON_JSON, JSON_JSONB };
+enum binary16_policy { BINARY16_BYTEA, BINARY16_UUID, BINARY16_UUID_SWAP };
+enum geometry_policy { GEOMETRY_AUTO, GEOMETRY_POSTGIS, GEOMETRY_BYTEA };
+enum zero_date_policy { ZERO_MINUS_INFINITY, ZERO_NULL, ZERO_EPOCH, ZERO_ERROR };
+enum partial_date_policy { PARTIAL_ERROR, PARTIAL_NULL, PARTIAL_FIRST_DAY, PARTIAL_MINUS_INFINITY };
+enum nul_policy { NUL_ERROR, NUL_STRIP, NUL_REPLACE, NUL_BYTEA };
+enum case_policy { CASE_KEEP, CASE_LOWER };
+enum on_update_policy { ON_UPDATE_TRIGGER, ON_UPDATE_REPORT };
+
+/* Filled by the host from the table in plugin.c. */
+struct pg_config {
+    const char *host;
+    int64_t port;
+    const char *socket;
+    const char *database;
+    const char *user;
+    const struct rnl_secret *password;
+    const char *schema; /* NULL: see keeps_schemas() in names.c */
+    const char *application_name;
+    const char *tls_ca, *tls_cert, *tls_key;
+    int64_t connect_timeout_ms;
+    int32_t tls_mode;
+
+    int32_t tinyint1, ubigint, time, enums, sets, json, binary16, geometry;
+    int32_t zero_date, partial_date, nul, name_case, on_update;
+    int64_t index_memory;
+    int64_t lock_timeout_ms;
+};
+
+/* How a column stands in the target; the same for all of a kind's type names. */
+enum pg_kind {
+    PG_OTHER = 0, /* a type that can't be written */
+    PG_BOOL,
+    PG_INT2,
+    PG_INT4,
+    PG_INT8,
+    PG_NUMERIC,
+    PG_FLOAT4,
+    PG_FLOAT8,
+    PG_TEXT, /* text, varchar, an enum's label, citext */
+    PG_BPCHAR,
+    PG_BYTEA,
+    PG_DATE,
+    PG_TIME,
+    PG_TIMESTAMP,
+    PG_TIMESTAMPTZ,
+    PG_INTERVAL,
+    PG_UUID,
+    PG_JSON,
+    PG_JSONB,
+    PG_BIT,
+    PG_VARBIT,
+    PG_INET,
+    PG_TEXT_ARRAY,
+    PG_FLOAT4_ARRAY,
+    PG_GEOMETRY,
+    PG_VECTOR,
+    PG_KINDS
+};
+
+struct pg_sink;
+
+/* One connection to the server, known to the sink so that interrupt() reaches it. */
+struct pg_conn {
+    PGconn *pg;
+    PGcancel *cancel;
+    struct pg_sink *sink;
+    struct pg_conn *next;
+};
+
+/* How one column is meant to stand: decided from the catalog and the policies alone. */
+struct map_column {
+    char name[NAME_BYTES + 1];
+    enum pg_kind kind;
+    const char *type;      /* SQL, as CREATE TABLE has it */
+    const char *enum_type; /* qualified name of the type to create, or NULL */
+    const char *generated; /* the translated expression, or NULL */
+    bool identity;
+    bool by_auto; /* kind was chosen by an auto policy, so that a foreign key may widen it */
+};
+
+struct map_table {
+    char schema[NAME_BYTES + 1];
+    char name[NAME_BYTES + 1];
+    const char *qualified; /* "schema"."name" */
+    struct map_column *columns;
+    bool exists; /* in the target, before the run */
+};
+
+/* A column as the target really has it; made by bind. */
+struct bound_column {
+    const struct rnl_column *source;
+    char *name;
+    Oid type;    /* of a domain its base */
+    Oid element; /* of an array */
+    enum pg_kind kind;
+    bool written; /* false: the target computes it */
+    bool nullable;
+};
+
+struct bound_table {
+    const struct rnl_table *source;
+    const char *schema, *name, *qualified;
+    struct bound_column *columns; /* in the catalog's order, source->ncolumns of them */
+    uint32_t nwritten;
+    uint32_t *key; /* columns that tell rows apart; NULL: none */
+    uint32_t nkey;
+    const char *copy_in; /* COPY … FROM STDIN (FORMAT binary) */
+    bool pages;          /* a plain table: may be read by ranges of its pages */
+};
+
+struct pg_sink {
+    const struct rnl_ctx *ctx;
+    const struct rnl_host *host;
+    const struct pg_config *config;
+    struct pg_conn *control; /* of the control thread */
+    int version;             /* 150004 */
+    char *postgis_schema;    /* where the extension's types are; NULL: not installed */
+    char *vector_schema;
+    atomic_bool interrupted;
+
+    pthread_mutex_t lock; /* guards what follows */
+    struct pg_conn *conns;
+    struct pg_conn *owner;  /* holds the advisory lock on owned */
+    char *owned;            /* the pipeline */
+    struct pg_conn *viewer; /* holds the snapshot that all lanes read; NULL: none yet */
+    char view[64];
+    uint64_t view_number; /* raised when the snapshot is renewed */
+
+    struct arena bound_arena; /* of tables; control thread, read only once bound */
+    struct bound_table *tables;
+    uint32_t ntables;
+};
+
+/* What stands in a writer's transaction. */
+enum writer_mode { WRITER_IDLE = 0, WRITER_WRITING, WRITER_READING };
+
+struct pg_writer {
+    struct pg_sink *sink;
+    struct pg_conn *conn;
+    enum writer_mode mode;
+    const struct bound_table *copying; /* the COPY that is open; NULL: none */
+    struct buf out;                    /* what is encoded and not yet handed to libpq */
+    struct buf scratch;                /* of one value that a policy changed */
+    uint64_t copied;                   /* rows of the open COPY */
+    uint64_t view_number;              /* of the snapshot that it reads */
+    bool prepared;                     /* the statements of commit.c */
+    struct arena expect_arena;         /* what writer_expect lent last */
+};
+
+/* conn.c */
+int conn_open(struct pg_sink *sink, struct pg_conn **conn, struct rnl_error *err);
+void conn_close(struct pg_conn *conn);
+void conn_interrupt_all(struct pg_sink *sink);
+/* A statement that gives no rows; doing: "create the table shop.orders". */
+int conn_exec(struct pg_conn *conn, const char *sql, const char *doing, struct rnl_error *err);
+/* A statement with text parameters that gives rows; *result is the caller's. */
+int conn_query(struct pg_conn *conn, const char *sql, int nparams, const char *const *params,
+               const char *doing, PGresult **result, struct rnl_error *err);
+
+/* error.c */
+int error_result(struct pg_conn *conn, const PGresult *result, const char *doing,
+                 struct rnl_error *err);
+int error_connect(struct pg_sink *sink, PGconn *pg, struct rnl_error *err);
+int error_interrupted(struct rnl_error *err);
+int error_memory(struct rnl_error *err);
+
+/* state.c: what the target remembers */
+int state_prepare(struct pg_conn *conn, struct rnl_error *err);
+int state_own(struct pg_sink *sink, const char *pipeline, struct rnl_error *err);
+int sink_recall(void *self, const char *pipeline, struct rnl_memory *memory, struct rnl_error *err);
+int sink_record(void *self, const char *pipeline, struct rnl_slice plan, struct rnl_error *err);
+int sink_forget(void *self, const char *pipeline, struct rnl_error *err);
+
+/* map.c */
+int sink_map(void *self, const struct rnl_job *job, const struct rnl_catalog *catalog,
+             bool resuming, struct rnl_steps *steps, struct rnl_error *err);
+/* bind.c */
+int sink_bind(void *self, const struct rnl_job *job, const struct rnl_catalog *catalog,
+              struct rnl_error *err);
+const struct bound_table *bound_find(const struct pg_sink *sink, uint32_t table,
+                                     struct rnl_error *err);
+
+/* writer.c, commit.c, step.c, repair.c */
+int writer_open(void *self, uint32_t lane, void **writer, struct rnl_error *err);
+void writer_close(void *writer);
+int writer_apply(void *writer, struct rnl_bundle *in, struct rnl_error *err);
+int writer_commit(void *writer, const struct rnl_checkpoint *checkpoint, struct rnl_error *err);
+int writer_rollback(void *writer, struct rnl_error *err);
+int writer_step(void *writer, const char *pipeline, const struct rnl_step *step,
+                struct rnl_error *err);
+int writer_remove(void *writer, const struct rnl_row *row, struct rnl_error *err);
+int writer_begin(struct pg_writer *w, struct rnl_error *err);
+int repair_update(struct pg_writer *w, const struct bound_table *table, const struct rnl_row *row,
+                  struct rnl_error *err);
+/* copy.c */
+int copy_row(struct pg_writer *w, const struct bound_table *table, const struct rnl_row *row,
+             struct rnl_error *err);
+int copy_end(struct pg_writer *w, struct rnl_error *err);
+/* read.c */
+int sink_read_plan(void *self, const struct rnl_catalog *catalog, uint32_t table,
+                   int64_t chunk_bytes, struct rnl_plan *plan, struct rnl_error *err);
+int writer_read_open(void *writer, const struct rnl_unit *unit, void **cursor,
+                     struct rnl_error *err);
+int writer_read_next(void *cursor, struct rnl_bundle *out, int timeout_ms, struct rnl_error *err);
+void writer_read_close(void *cursor);
+/* expect.c */
+int writer_expect(void *writer, const struct rnl_row *row, struct rnl_row *out,
+                  struct rnl_error *err);
+/* The snapshot is out of date: rows were committed. */
+void read_forget_view(struct pg_sink *sink);
+/* check.c */
+int sink_check(void *self, const struct rnl_job *job, const struct rnl_catalog *catalog,
+               struct rnl_error *err);
+
+#endif
