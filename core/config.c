@@ -204,7 +204,7 @@ static void resolve_folders(struct settings *program)
 
     if (setting->origin.kind != ORIGIN_FILE)
         return;
-    for (; setting->items[count] && count < 63; count++) {
+    for (; count < 63 && setting->items[count]; count++) {
         const char *slash = strrchr(setting->origin.file, '/');
 
         if (setting->items[count][0] == '/' || !slash)
