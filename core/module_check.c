@@ -10,6 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* of struct rnl_option as ABI 1.0 froze it */
+#define OPTION_SIZE_1_0 56u
+
 static int untrusted(struct rnl_error *err, const char *path, const char *why)
 {
     rnl_fail(err, RNL_E_CONFIG, "plugin.untrusted", "plugin %s is not loaded: %s", path, why);
@@ -35,60 +38,85 @@ static int check_owner(const char *path, const char *part, const struct stat *st
     return RNL_OK;
 }
 
+/* Each folder from that of the file up to the root. real is cut on the way. */
 static int check_folders(const char *path, char *real, struct rnl_error *err)
 {
     for (char *slash = strrchr(real, '/'); slash; slash = strrchr(real, '/')) {
+        bool root = slash == real;
         struct stat st;
-        char kept = slash[slash == real];
 
-        slash[slash == real] = '\0'; /* the root keeps its slash */
+        slash[root] = '\0'; /* the root keeps its slash */
         if (stat(real, &st) != 0)
             return untrusted(err, path, strerror(errno));
         if (check_owner(path, real, &st, err) != RNL_OK)
             return err->status;
-        if (slash == real) {
-            (void)kept;
+        if (root)
             break;
-        }
     }
     return RNL_OK;
 }
 
+/* A link may lead to another name in its own folder (x.so to x.so.1), not out of it. */
+static int check_link(const char *path, const char *real, struct rnl_error *err)
+{
+    const char *slash = strrchr(path, '/');
+    char *dir = strndup(slash ? path : ".", slash ? (size_t)(slash - path) + 1 : 1);
+    char *folder = dir ? realpath(dir, NULL) : NULL;
+    size_t len = (size_t)(strrchr(real, '/') - real);
+    bool inside;
+
+    free(dir);
+    if (!folder)
+        return untrusted(err, path, strerror(errno));
+    inside = strlen(folder) == (len ? len : 1) && strncmp(folder, real, len ? len : 1) == 0;
+    free(folder);
+    if (inside)
+        return RNL_OK;
+    rnl_fail(err, RNL_E_CONFIG, "plugin.untrusted", "plugin %s is not loaded: it is a link to %s",
+             path, real);
+    rnl_hint(err, "put the file itself into the plugin folder, or name its own folder");
+    return err->status;
+}
+
+static int check_trust(const char *path, char *real, const struct stat *st, struct rnl_error *err)
+{
+    char *folders;
+    int status;
+
+    if (!S_ISREG(st->st_mode))
+        return untrusted(err, path, "it is no regular file");
+    if (check_owner(path, real, st, err) != RNL_OK || check_link(path, real, err) != RNL_OK)
+        return err->status;
+    folders = strdup(real);
+    if (!folders)
+        return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for a path");
+    status = check_folders(path, folders, err);
+    free(folders);
+    return status;
+}
+
 int module_check_file(const char *path, char **out, struct rnl_error *err)
 {
-    char *real = realpath(path, NULL), *folders;
+    char *real = realpath(path, NULL);
     struct stat st;
-    int fd;
+    int fd, status;
 
     if (!real)
         return rnl_fail(err, RNL_E_CONFIG, "plugin.missing", "plugin %s: %s", path,
                         strerror(errno));
-    fd = open(real, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0 || fstat(fd, &st) != 0) {
-        rnl_fail(err, RNL_E_CONFIG, "plugin.missing", "plugin %s: %s", path, strerror(errno));
-        goto close_file;
-    }
-    if (!S_ISREG(st.st_mode)) {
-        untrusted(err, path, "it is no regular file");
-        goto close_file;
-    }
-    if (check_owner(path, real, &st, err) != RNL_OK)
-        goto close_file;
-    folders = strdup(real);
-    if (!folders)
-        rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for a path");
-    else if (check_folders(path, folders, err) == RNL_OK)
-        err->status = RNL_OK;
-    free(folders);
-    if (err->status == RNL_OK) {
-        *out = real;
-        real = NULL;
-    }
-close_file:
+    fd = open(real, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0 || fstat(fd, &st) != 0)
+        status =
+            rnl_fail(err, RNL_E_CONFIG, "plugin.missing", "plugin %s: %s", path, strerror(errno));
+    else
+        status = check_trust(path, real, &st, err);
     if (fd >= 0)
         close(fd);
-    free(real);
-    return err->status;
+    if (status == RNL_OK)
+        *out = real;
+    else
+        free(real);
+    return status;
 }
 
 int module_check_handshake(const char *path, const struct rnl_module *module, struct rnl_error *err)
@@ -227,39 +255,28 @@ static int check_functions(const char *path, const struct rnl_plugin *plugin, st
     return RNL_OK;
 }
 
-static size_t member_size(uint16_t type)
+/* What an author did wrong: nothing an operator can mend. */
+static int malformed(const char *path, const struct rnl_plugin *plugin, const char *option,
+                     const char *why, struct rnl_error *err)
 {
-    switch (type) {
-    case RNL_O_BOOL:
-        return sizeof(bool);
-    case RNL_O_ENUM:
-        return sizeof(int32_t);
-    default:
-        return sizeof(void *);
-    }
+    rnl_fail(err, RNL_E_CONFIG, "plugin.malformed", "%s: option %s of the %s %s: %s", path, option,
+             kind_name((enum rnl_kind)plugin->kind), plugin->name, why);
+    rnl_hint(err, "this is for the plugin's author; take it out of the plugin folder");
+    return err->status;
 }
 
 static int check_options(const char *path, const struct rnl_plugin *plugin, struct rnl_error *err)
 {
     const struct rnl_options *table = &plugin->options;
+    char name[64], why[200];
 
-    if (table->count && (!table->items || table->stride < offsetof(struct rnl_option, max)))
-        goto malformed;
-    for (uint32_t i = 0; i < table->count; i++) {
-        struct rnl_option option;
-
-        options_at(table, i, &option);
-        if (!option.name || option.type < RNL_O_STRING || option.type > RNL_O_FILE ||
-            option.offset + member_size(option.type) > table->config_size ||
-            (option.type == RNL_O_ENUM && !option.words))
-            goto malformed;
+    if (table->count == 0 ||
+        (table->items && table->stride >= OPTION_SIZE_1_0 && table->count <= OPTIONS_MOST)) {
+        if (options_check(table, name, sizeof(name), why, sizeof(why)))
+            return RNL_OK;
+        return malformed(path, plugin, name, why, err);
     }
-    return RNL_OK;
-malformed:
-    rnl_fail(err, RNL_E_CONFIG, "plugin.malformed", "%s: the option table of %s can't be right",
-             path, plugin->name);
-    rnl_hint(err, "this is for the plugin's author; take it out of the plugin folder");
-    return err->status;
+    return malformed(path, plugin, "(all)", "the table's own sizes can't be right", err);
 }
 
 int module_check_plugin(const char *path, const struct rnl_plugin *plugin, struct rnl_error *err)

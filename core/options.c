@@ -9,7 +9,7 @@
 #include <limits.h>
 #include <stdlib.h>
 
-#define MOST_NAMES 256
+#define MOST_NAMES OPTIONS_MOST
 
 void options_at(const struct rnl_options *table, uint32_t index, struct rnl_option *out)
 {
@@ -402,6 +402,18 @@ static void put_cell(FILE *to, const char *text)
         fputs(*text == '|' ? "\\|" : (char[2]){*text, '\0'}, to);
 }
 
+/* "1 to 65535", in the unit in which it is counted; "" without bounds. */
+static void range_text(const struct rnl_option *option, char *buf, size_t size)
+{
+    const char *unit = option->type == RNL_O_SIZE       ? " bytes"
+                       : option->type == RNL_O_DURATION ? " ms"
+                                                        : "";
+
+    buf[0] = '\0';
+    if (option->min || option->max)
+        snprintf(buf, size, "%" PRId64 " to %" PRId64 "%s", option->min, option->max, unit);
+}
+
 void options_print(const struct rnl_options *table, FILE *to, bool markdown)
 {
     if (markdown)
@@ -409,17 +421,23 @@ void options_print(const struct rnl_options *table, FILE *to, bool markdown)
     for (uint32_t i = 0; i < table->count; i++) {
         struct rnl_option option;
         const char *preset;
+        char range[80];
 
         options_at(table, i, &option);
+        range_text(&option, range, sizeof(range));
         preset = option.preset ? option.preset : option.flags & RNL_O_REQUIRED ? "(required)" : "";
         if (!markdown) {
-            fprintf(to, "  %s = %s%s%s\n      %s\n", option.name, type_text(&option),
-                    *preset ? ", preset " : "", preset, option.help ? option.help : "");
+            fprintf(to, "  %s = %s%s%s%s%s\n      %s\n", option.name, type_text(&option),
+                    *range ? ", " : "", range,
+                    option.preset ? ", preset "
+                    : *preset     ? " "
+                                  : "",
+                    preset, option.help ? option.help : "");
             continue;
         }
         fprintf(to, "| `%s` | ", option.name);
         put_cell(to, type_text(&option));
-        fprintf(to, " | %s | %s | ", preset,
+        fprintf(to, "%s%s | %s | %s | ", *range ? ", " : "", range, preset,
                 option.flags & RNL_O_CONNECTION ? "connection" : "role");
         put_cell(to, option.help ? option.help : "");
         fputs(" |\n", to);

@@ -23,6 +23,16 @@ void options_free(const struct rnl_options *table, void *config);
 /* The option at index, read with the table's own stride into out (zeroed beyond it). */
 void options_at(const struct rnl_options *table, uint32_t index, struct rnl_option *out);
 
+enum { OPTIONS_MOST = 256 }; /* in one table */
+
+/*
+ * Whether the table can be used: plain names, known types, members that are inside the
+ * config struct and not on top of each other, presets that parse and are in range.
+ * If not: which option, and why.
+ */
+bool options_check(const struct rnl_options *table, char *name, size_t name_size, char *why,
+                   size_t why_size);
+
 /* The whole table, as help text (markdown: as a table of a reference page). */
 void options_print(const struct rnl_options *table, FILE *to, bool markdown);
 

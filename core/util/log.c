@@ -44,31 +44,69 @@ static void now_text(char *buf, size_t size)
     snprintf(buf + len, size - len, ".%03ldZ", now.tv_nsec / 1000000);
 }
 
-/* Control characters (C0, DEL, and C1 in UTF-8) are spelled out. */
+/* Bytes of one character of UTF-8 at text; 0: none begins here. */
+static size_t utf8_length(const unsigned char *at)
+{
+    size_t len = at[0] < 0x80                     ? 1
+                 : at[0] >= 0xc2 && at[0] <= 0xdf ? 2
+                 : (at[0] & 0xf0) == 0xe0         ? 3
+                 : at[0] >= 0xf0 && at[0] <= 0xf4 ? 4
+                                                  : 0;
+
+    for (size_t i = 1; i < len; i++)
+        if ((at[i] & 0xc0) != 0x80) /* also at the end of the text */
+            return 0;
+    if ((at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xed && at[1] > 0x9f) ||
+        (at[0] == 0xf0 && at[1] < 0x90) || (at[0] == 0xf4 && at[1] > 0x8f))
+        return 0;
+    return len;
+}
+
+/* Control characters (C0, DEL, and C1 in UTF-8) and bytes that are no UTF-8 are spelled out. */
 static void put_safe(FILE *to, const char *text)
 {
-    for (const unsigned char *at = (const unsigned char *)text; *at; at++) {
-        if (*at < 0x20 || *at == 0x7f)
-            fprintf(to, "\\x%02x", *at);
-        else if (*at == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0)
-            fprintf(to, "\\u00%02x", *++at);
-        else
-            putc(*at, to);
+    for (const unsigned char *at = (const unsigned char *)text; *at;) {
+        size_t len = utf8_length(at);
+
+        if (len == 0 || *at < 0x20 || *at == 0x7f) {
+            fprintf(to, "\\x%02x", *at++);
+        } else if (*at == 0xc2 && at[1] < 0xa0) {
+            fprintf(to, "\\u00%02x", at[1]);
+            at += 2;
+        } else {
+            fwrite(at, 1, len, to);
+            at += len;
+        }
     }
+}
+
+/* The text as put_safe() leaves it, malloc'd. */
+static char *safe_text(const char *text)
+{
+    char *copy = NULL;
+    size_t size = 0;
+    FILE *to = open_memstream(&copy, &size);
+
+    if (!to)
+        return NULL;
+    put_safe(to, text);
+    fclose(to);
+    return copy;
 }
 
 static void put_json(FILE *to, const char *time, enum rnl_level level, const char *component,
                      const char *text)
 {
-    json_t *o = json_pack("{s:s,s:s,s:s,s:s*}", "time", time, "level", words[level], "component",
-                          component, "text", text);
+    char *safe_component = safe_text(component), *safe = safe_text(text);
+    json_t *o = json_pack("{s:s,s:s,s:s,s:s}", "time", time, "level", words[level], "component",
+                          safe_component ? safe_component : "", "text", safe ? safe : "");
 
-    if (!o) /* no UTF-8: the bytes are not worth losing the record */
-        o = json_pack("{s:s,s:s,s:s}", "time", time, "level", words[level], "text",
-                      "(a record that is no UTF-8)");
-    json_dumpf(o, to, JSON_COMPACT | JSON_ENSURE_ASCII);
+    if (o)
+        json_dumpf(o, to, JSON_COMPACT | JSON_ENSURE_ASCII);
     putc('\n', to);
     json_decref(o);
+    free(safe_component);
+    free(safe);
 }
 
 static void put_line(FILE *to, enum rnl_level level, const char *component, const char *text)
