@@ -342,6 +342,28 @@ int options_build(const struct rnl_options *table, const char *what,
     return RNL_OK;
 }
 
+int options_check(const struct rnl_options *table, const char *what, const struct setting *setting,
+                  struct rnl_error *err)
+{
+    void *scratch = calloc(1, table->config_size ? table->config_size : 1);
+    int status = RNL_OK;
+
+    if (!scratch)
+        return no_memory(err);
+    for (uint32_t i = 0; i < table->count; i++) {
+        struct rnl_option option;
+
+        options_at(table, i, &option);
+        if (strcmp(option.name, setting->name) != 0)
+            continue;
+        if (option.type != RNL_O_SECRET || !setting->text)
+            status = set_one(&option, scratch, what, setting, NULL, err);
+        break;
+    }
+    options_free(table, scratch);
+    return status;
+}
+
 static void free_list(char **items)
 {
     for (char **at = items; at && *at; at++)

@@ -394,7 +394,7 @@ static int read_url(char *copy, struct connection_config *connection, struct rnl
         return err->status;
     if (pieces.query && set_query(connection, &tables, pieces.query, err) != RNL_OK)
         return err->status;
-    return plugin_tables_check(&tables, "the URL", &connection->settings, PLACE_ANY, err);
+    return plugin_tables_check(&tables, connection->plugin, &connection->settings, PLACE_ANY, err);
 }
 
 int config_connection_from_url(char *url, struct connection_config **connection,

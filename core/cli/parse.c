@@ -307,16 +307,19 @@ static bool group_named(const char *word)
 static int unknown_command(char *const *words, int nwords, struct rnl_error *err)
 {
     const char *names[128], *near;
-    char given[80];
+    char given[80], both[80];
     size_t count = 0;
     bool group = group_named(words[0]);
 
-    snprintf(given, sizeof(given), "%s%s%s", words[0], group && nwords > 1 ? " " : "",
-             group && nwords > 1 ? words[1] : "");
+    snprintf(both, sizeof(both), "%s%s%s", words[0], nwords > 1 ? " " : "",
+             nwords > 1 ? words[1] : "");
+    snprintf(given, sizeof(given), "%s", group ? both : words[0]);
     for (const struct cli_command *const *command = cli_commands; *command && count < 128;
          command++)
         names[count++] = (*command)->name;
     near = nearest_word(given, names, count);
+    if (!near)
+        near = nearest_word(both, names, count);
     if (group && nwords == 1)
         rnl_fail(err, RNL_E_CONFIG, "cli.unknown_command", "%s needs to know what to do", given);
     else
