@@ -5,6 +5,7 @@
 #include "bundle.h"
 #include "catalog.h"
 #include "plan.h"
+#include "util/clock.h"
 
 #include <runnel/sink.h>
 #include <runnel/source.h>
@@ -33,6 +34,8 @@ struct fake_db {
     uint32_t heavy;        /* flags of its units */
     atomic_int heavy_open; /* cursors on heavy units */
     atomic_int heavy_most; /* at one time */
+    int stop_at_read;      /* which read sets *stop */
+    atomic_bool *stop;
 };
 
 struct fake_cursor {
@@ -120,6 +123,9 @@ static int fake_open(struct fake_db *db, const struct rnl_unit *unit, void **out
     if (unit->flags & RNL_UNIT_HEAVY) {
         int now = atomic_fetch_add(&db->heavy_open, 1) + 1;
 
+        /* Gives another lane the time to be wrong. */
+        for (int64_t until_ms = clock_ms() + 20; now < 2 && clock_ms() < until_ms;)
+            now = atomic_load(&db->heavy_open);
         if (now > atomic_load(&db->heavy_most))
             atomic_store(&db->heavy_most, now);
     }
@@ -143,7 +149,8 @@ static int fake_read(void *self, struct rnl_bundle *out, int timeout_ms, struct 
     struct rnl_value few[64];
 
     (void)timeout_ms;
-    atomic_fetch_add(&db->reads, 1);
+    if (atomic_fetch_add(&db->reads, 1) + 1 == db->stop_at_read)
+        atomic_store(db->stop, true);
     if (db->fail_status && db->fail_table == table)
         return rnl_fail(err, db->fail_status, "fake.failed", "the read failed");
     while (cursor->at < cursor->end) {
@@ -210,7 +217,7 @@ static inline void fake_writer_close(void *writer)
     free(writer);
 }
 
-/* As the sink's policy has it, a -13 becomes a -12; a -666 can't be written at all. */
+/* As the sink's policy has it, a -13 becomes a -12, a -12 a -11; a -666 can't be written at all. */
 static inline int fake_expect(void *self, const struct rnl_row *row, struct rnl_row *out,
                               struct rnl_error *err)
 {
@@ -220,8 +227,9 @@ static inline int fake_expect(void *self, const struct rnl_row *row, struct rnl_
     for (uint32_t i = 0; i < row->nvalues; i++) {
         if (writer->few[i].type == RNL_T_INT && writer->few[i].i == -666)
             return rnl_fail(err, RNL_E_DATA, "fake.evil", "a -666 can't be written");
-        if (writer->few[i].type == RNL_T_INT && writer->few[i].i == -13)
-            writer->few[i].i = -12;
+        if (writer->few[i].type == RNL_T_INT &&
+            (writer->few[i].i == -13 || writer->few[i].i == -12))
+            writer->few[i].i++; /* done twice it is seen */
     }
     *out = *row;
     out->after = writer->few;

@@ -141,6 +141,14 @@ static void test_rows(void **state)
     assert_true(canon_row(&canon, &table, ab_c, NULL, 0, &a));
     assert_true(canon_row(&canon, &table, a_bc, NULL, 0, &b));
     assert_false(digest_equal(&a, &b));
+    /* Bytes that look like the start of the next value. */
+    ab_c[0] = (struct rnl_value){.type = RNL_T_TEXT, .len = 7, .ptr = "a(\0\0\0\0b"};
+    a_bc[1] = (struct rnl_value){.type = RNL_T_TEXT, .len = 7, .ptr = "b(\0\0\0\0c"};
+    assert_true(canon_row(&canon, &table, ab_c, NULL, 0, &a));
+    assert_true(canon_row(&canon, &table, a_bc, NULL, 0, &b));
+    assert_false(digest_equal(&a, &b));
+    ab_c[0] = bytes(RNL_T_TEXT, "ab");
+    assert_true(canon_row(&canon, &table, ab_c, NULL, 0, &a));
     assert_true(canon_row(&canon, &table, c_ab, swapped, 2, &b));
     assert_true(digest_equal(&a, &b));
     ab_c[1] = (struct rnl_value){.type = RNL_T_TEXT, .len = (uint32_t)size, .ptr = large};

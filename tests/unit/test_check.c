@@ -235,13 +235,13 @@ static void test_decide_stops_early(void **state)
     table.name = "flags";
     table.columns = flag;
     assert_int_equal(catalog_add(f->catalog, &table, &err), RNL_OK);
-    f->db.unit_rows = 1000;
+    f->db.unit_rows = 50000;
     for (int i = 0; i < 100000; i++)
         fake_add(&f->db, 2, &two);
     assert_int_equal(check_decide(&fake_source_ops, &f->db, f->catalog, 1, NULL, &err), RNL_OK);
     assert_int_equal(catalog_at(f->catalog, 2)->columns[0].facts, RNL_FACT_NOT_BOOL);
-    assert_true(f->db.reads <= 110);
-    assert_true(f->db.rows_read <= 100000);
+    assert_true(f->db.reads <= 4); /* one batch of each unit, and those of the other tables */
+    assert_true(f->db.rows_read <= 2000);
 }
 
 static void test_errors(void **state)
@@ -269,10 +269,34 @@ static void test_heavy_units(void **state)
     struct rnl_value none[NCOLUMNS] = {0};
 
     fill(f, none);
-    f->db.unit_rows = 10;
+    f->db.unit_rows = 100;
     f->db.heavy = RNL_UNIT_HEAVY;
     assert_int_equal(check_facts(&f->options, f->catalog, &err), RNL_OK);
     assert_int_equal(f->db.heavy_most, 1);
+}
+
+static void test_date_bounds(void **state)
+{
+    static const struct {
+        struct rnl_value value;
+        uint32_t facts;
+    } cases[] = {
+        {{.type = RNL_T_DATE, .i = -719162}, 0},
+        {{.type = RNL_T_DATE, .i = 2932896}, 0},
+        {{.type = RNL_T_DATE, .i = 2932897}, RNL_FACT_BEYOND_RANGE},
+        {{.type = RNL_T_DATE, .i = INT64_MAX}, RNL_FACT_BEYOND_RANGE},
+        {{.type = RNL_T_TIMESTAMP, .i = INT64_C(2932897) * 86400000000 - 1}, 0},
+        {{.type = RNL_T_TIMESTAMP, .i = INT64_C(2932897) * 86400000000}, RNL_FACT_BEYOND_RANGE},
+        {{.type = RNL_T_TIMESTAMPTZ, .i = INT64_MIN}, RNL_FACT_BEYOND_RANGE},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct rnl_column column = {.type = cases[i].value.type};
+
+        assert_int_equal(value_facts(&column, &cases[i].value, column_facts(&column), NULL),
+                         cases[i].facts);
+    }
 }
 
 static void test_utf8(void **state)
@@ -314,6 +338,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_decide_stops_early, setup, teardown),
         cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
         cmocka_unit_test_setup_teardown(test_heavy_units, setup, teardown),
+        cmocka_unit_test(test_date_bounds),
         cmocka_unit_test(test_utf8),
     };
 

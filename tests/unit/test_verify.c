@@ -295,6 +295,26 @@ static void test_stop(void **state)
     assert_string_equal(f->err.code, "scan.stopped");
 }
 
+/* A stop takes effect within a unit, not behind it. */
+static void test_stop_inside(void **state)
+{
+    struct fixture *f = *state;
+    atomic_bool stopping = false;
+
+    f->source.unit_rows = 1000000;
+    for (int64_t i = 1000; i < 200000; i++) {
+        struct rnl_value row[] = {INT(i), INT(i), TEXT("t")};
+
+        fake_add(&f->source, KEYED, row);
+    }
+    f->source.stop = &stopping;
+    f->source.stop_at_read = 5;
+    f->options.sides.stopping = &stopping;
+    assert_int_equal(run(f), RNL_E_RETRY);
+    assert_string_equal(f->err.code, "scan.stopped");
+    assert_true(f->source.reads < 20);
+}
+
 static void test_report(void **state)
 {
     struct fixture *f = *state;
@@ -328,7 +348,7 @@ int main(void)
         TEST(test_repair),         TEST(test_repair_leaves_keyless),
         TEST(test_many_rows),      TEST(test_one_table_fails),
         TEST(test_read_fails),     TEST(test_stop),
-        TEST(test_report),
+        TEST(test_stop_inside),    TEST(test_report),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
