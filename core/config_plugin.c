@@ -108,7 +108,7 @@ int plugin_tables_check(const struct plugin_tables *tables, const char *what,
         if (!plugin_tables_option(tables, setting->name, &option) || !in_place(&option, place))
             return unknown_name(tables, what, setting, place, err);
         for (size_t t = 0; t < tables->count; t++)
-            if (options_check(tables->items[t], what, setting, err) != RNL_OK)
+            if (options_check_setting(tables->items[t], what, setting, err) != RNL_OK)
                 return err->status;
     }
     return RNL_OK;

@@ -342,8 +342,8 @@ int options_build(const struct rnl_options *table, const char *what,
     return RNL_OK;
 }
 
-int options_check(const struct rnl_options *table, const char *what, const struct setting *setting,
-                  struct rnl_error *err)
+int options_check_setting(const struct rnl_options *table, const char *what,
+                          const struct setting *setting, struct rnl_error *err)
 {
     void *scratch = calloc(1, table->config_size ? table->config_size : 1);
     int status = RNL_OK;

@@ -24,8 +24,8 @@ void options_free(const struct rnl_options *table, void *config);
  * Whether what one setting says fits the table: its type, range and words, as
  * options_build() would find. Secrets are not looked up. The name must be known.
  */
-int options_check(const struct rnl_options *table, const char *what, const struct setting *setting,
-                  struct rnl_error *err);
+int options_check_setting(const struct rnl_options *table, const char *what,
+                          const struct setting *setting, struct rnl_error *err);
 
 /* The option at index, read with the table's own stride into out (zeroed beyond it). */
 void options_at(const struct rnl_options *table, uint32_t index, struct rnl_option *out);
