@@ -52,7 +52,7 @@ static bool ends_with(const char *text, const char *end)
 }
 
 /* What the machine lacks is told apart from what somebody wrote. */
-static enum exit_code exit_of(const struct rnl_error *err)
+static int exit_of(const struct rnl_error *err)
 {
     static const char *const lacks[] = {"memory", "thread", "secret.no_terminal",
                                         "plugin.not_loadable"};

@@ -213,6 +213,10 @@ static void file_store(void **state)
     setting(resolver, "file", "path", path_of("store"));
     assert_string_equal(resolve(resolver, "secret://file/shop#pw"), "geheim");
     secret_resolver_free(resolver);
+    resolver = secret_resolver_new();
+    setting(resolver, "file", "path", path_of("nothing"));
+    assert_string_equal(resolve(resolver, "secret://file/shop#pw"), "secrets.no_store");
+    secret_resolver_free(resolver); /* what wasn't opened isn't closed */
     unlink(path_of("store"));
     unlink(path_of("store.key"));
     unlink(path_of("store.lock"));
