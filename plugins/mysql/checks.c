@@ -1,0 +1,116 @@
+/* Says before a run what it would meet: the server, its log, what the user may do. */
+#include "source.h"
+
+static void note(struct source *source, uint32_t severity, const char *code, const char *table,
+                 const char *text)
+{
+    struct rnl_finding finding = {
+        .size = sizeof(finding),
+        .severity = severity,
+        .code = code,
+        .schema = source->database,
+        .table = table,
+        .text = text,
+        .count = -1,
+    };
+
+    source->ctx->host->finding(source->ctx, &finding);
+}
+
+static void version_note(struct source *source)
+{
+    char text[200];
+
+    snprintf(text, sizeof(text), "The source is %s %.100s; its log of changes is %s.",
+             source->mariadb ? "MariaDB" : "MySQL", mysql_get_server_info(source->control->mysql),
+             source->binlog ? "on" : "off");
+    note(source, RNL_NOTE, "mysql.server", NULL, text);
+}
+
+static int log_format_check(struct source *source, struct rnl_error *err)
+{
+    char *format, text[200];
+    int status;
+
+    if (!source->binlog)
+        return RNL_OK;
+    status = conn_value(source->control, "SELECT @@global.binlog_format", 0, &format, err);
+    if (!status && format && strcmp(format, "ROW") != 0) {
+        snprintf(text, sizeof(text),
+                 "binlog_format is %.20s: a move needs nothing of it, following changes needs ROW.",
+                 format);
+        note(source, RNL_NOTE, "mysql.binlog_format", NULL, text);
+    }
+    free(format);
+    return status;
+}
+
+/* One row of each table is asked for: that is what the run will do. */
+static int table_readable(struct source *source, const struct rnl_table *table,
+                          struct rnl_error *err)
+{
+    struct rnl_error denied = RNL_ERROR_INIT;
+    struct text sql = {0};
+    char *value = NULL;
+    int status;
+
+    text_add(&sql, "SELECT 1 FROM ");
+    text_name(&sql, table->schema);
+    text_add(&sql, ".");
+    text_name(&sql, table->name);
+    if (table->where && *table->where)
+        text_printf(&sql, " WHERE (%s)", table->where);
+    text_add(&sql, " LIMIT 0");
+    status =
+        sql.failed ? error_memory(err) : conn_value(source->control, sql.ptr, 0, &value, &denied);
+    text_free(&sql);
+    free(value);
+    if (!status || status == RNL_E_FATAL)
+        return status;
+    if (denied.status == RNL_E_RETRY) {
+        *err = denied;
+        return status;
+    }
+    note(source, RNL_BLOCKER, denied.code, table->name, denied.text);
+    return RNL_OK;
+}
+
+/* Whether the user holds one of these, as SHOW GRANTS spells them. */
+static int lock_check(struct source *source, struct rnl_error *err)
+{
+    static const char sql[] = "SHOW GRANTS";
+    MYSQL_RES *result;
+    MYSQL_ROW row;
+    bool may = false;
+    int status = conn_query(source->control, sql, &result, err);
+
+    if (status)
+        return status;
+    while ((row = mysql_fetch_row(result)))
+        may = may || strstr(row[0], "RELOAD") || strstr(row[0], "BACKUP_ADMIN") ||
+              strstr(row[0], "ALL PRIVILEGES ON *.*");
+    status = conn_finish(source->control, result, sql, err);
+    if (!status && !may && !(source->mariadb && source->binlog))
+        note(source, RNL_NOTE, "mysql.one_lane", NULL,
+             source->mariadb
+                 ? "Without the privilege RELOAD the data is read by one lane alone."
+                 : "Without the privilege BACKUP_ADMIN or RELOAD the data is read by one lane "
+                   "alone.");
+    return status;
+}
+
+int source_check(void *self, const struct rnl_catalog *catalog, struct rnl_error *err)
+{
+    struct source *source = self;
+    const struct rnl_host *host = source->ctx->host;
+    uint32_t count = host->table_count(catalog);
+    int status;
+
+    version_note(source);
+    status = log_format_check(source, err);
+    if (!status)
+        status = lock_check(source, err);
+    for (uint32_t i = 0; i < count && !status; i++)
+        status = table_readable(source, host->table_at(catalog, i), err);
+    return status;
+}

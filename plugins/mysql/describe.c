@@ -1,0 +1,218 @@
+/* Describes the tables of a database by a few queries on information_schema, however many they are.
+ */
+#include "describe.h"
+
+static int draft_order(const void *a, const void *b)
+{
+    return strcmp(((const struct draft *)a)->table.name, ((const struct draft *)b)->table.name);
+}
+
+static int draft_compare(const void *key, const void *item)
+{
+    return strcmp(key, ((const struct draft *)item)->table.name);
+}
+
+struct draft *drafts_find(struct drafts *drafts, const char *table)
+{
+    if (!table || !drafts->count)
+        return NULL;
+    if (!drafts->last || strcmp(drafts->last->table.name, table) != 0)
+        drafts->last =
+            bsearch(table, drafts->items, drafts->count, sizeof(*drafts->items), draft_compare);
+    return drafts->last;
+}
+
+void *items_grow(struct pool *pool, void *list, uint32_t *count, uint32_t *size, size_t item)
+{
+    if (*count == *size) {
+        uint32_t larger = *size ? *size * 2 : 8;
+        void *copy = pool_alloc(pool, larger * item);
+
+        if (!copy)
+            return NULL;
+        if (*count)
+            memcpy(copy, list, *count * item);
+        *size = larger;
+        list = copy;
+    }
+    ++*count;
+    return list;
+}
+
+int column_find(const struct draft *draft, const char *name)
+{
+    for (uint32_t i = 0; name && i < draft->table.ncolumns; i++)
+        if (strcmp(draft->columns[i].name, name) == 0)
+            return (int)i;
+    return -1;
+}
+
+void where_database(struct drafts *drafts, struct text *sql, const char *column)
+{
+    text_printf(sql, " WHERE %s = ", column);
+    text_quoted(sql, drafts->source->database);
+}
+
+int drafts_query(struct drafts *drafts, struct text *sql, draft_row_fn *row_fn,
+                 struct rnl_error *err)
+{
+    struct conn *conn = drafts->source->control;
+    MYSQL_RES *result;
+    MYSQL_ROW row;
+    int status = sql->failed ? error_memory(err) : conn_query(conn, sql->ptr, &result, err);
+    int failed = 0;
+
+    text_free(sql);
+    if (status)
+        return status;
+    while ((row = mysql_fetch_row(result)))
+        if (!failed)
+            failed = row_fn(drafts, row);
+    status = conn_finish(conn, result, "reading the structure", err);
+    return !status && failed ? error_memory(err) : status;
+}
+
+static int64_t number_or(const char *text, int64_t otherwise)
+{
+    return text ? strtoll(text, NULL, 10) : otherwise;
+}
+
+static struct draft *draft_add(struct drafts *drafts)
+{
+    if (drafts->count == drafts->size) {
+        size_t size = drafts->size ? drafts->size * 2 : 64;
+        struct draft *items = realloc(drafts->items, size * sizeof(*items));
+
+        if (!items)
+            return NULL;
+        drafts->items = items;
+        drafts->size = size;
+    }
+    drafts->items[drafts->count] = (struct draft){0};
+    return &drafts->items[drafts->count++];
+}
+
+enum { T_NAME, T_ENGINE, T_ROWS, T_BYTES, T_IDENTITY, T_CREATED, T_OPTIONS, T_COMMENT };
+
+static int table_row(struct drafts *drafts, MYSQL_ROW row)
+{
+    struct pool *pool = &drafts->pool;
+    struct draft *draft = draft_add(drafts);
+
+    if (!draft)
+        return -1;
+    draft->engine = pool_text(pool, row[T_ENGINE] ? row[T_ENGINE] : "");
+    draft->created = pool_text(pool, row[T_CREATED] ? row[T_CREATED] : "");
+    draft->table = (struct rnl_table){
+        .size = sizeof(draft->table),
+        .schema = drafts->source->database,
+        .name = pool_text(pool, row[T_NAME]),
+        .comment = pool_text(pool, row[T_COMMENT]),
+        .dialect = "mysql",
+        .rows = number_or(row[T_ROWS], -1),
+        .bytes = number_or(row[T_BYTES], -1),
+        .next_identity = row[T_IDENTITY] ? strtoull(row[T_IDENTITY], NULL, 10) : 0,
+    };
+    if (row[T_OPTIONS] && strstr(row[T_OPTIONS], "partitioned"))
+        draft->table.flags |= RNL_TABLE_PARTITIONED;
+    return draft->engine && draft->created && draft->table.name ? 0 : -1;
+}
+
+static int tables_describe(struct drafts *drafts, struct rnl_error *err)
+{
+    struct text sql = {0};
+
+    text_add(&sql, "SELECT TABLE_NAME, ENGINE, TABLE_ROWS, DATA_LENGTH, AUTO_INCREMENT, "
+                   "CREATE_TIME, CREATE_OPTIONS, TABLE_COMMENT FROM information_schema.TABLES");
+    where_database(drafts, &sql, "TABLE_SCHEMA");
+    text_add(&sql, " AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')");
+    return drafts_query(drafts, &sql, table_row, err);
+}
+
+/* Of all tables those that are wanted, sorted. */
+static void drafts_select(struct drafts *drafts, const struct rnl_catalog *catalog)
+{
+    const struct rnl_host *host = drafts->source->ctx->host;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < drafts->count; i++)
+        if (host->table_wanted(catalog, drafts->source->database, drafts->items[i].table.name))
+            drafts->items[kept++] = drafts->items[i];
+    drafts->count = kept;
+    if (kept)
+        qsort(drafts->items, kept, sizeof(*drafts->items), draft_order);
+}
+
+static int infos_keep(struct drafts *drafts, struct rnl_error *err)
+{
+    struct source *source = drafts->source;
+
+    table_infos_free(source);
+    if (!drafts->count)
+        return RNL_OK;
+    source->tables = calloc(drafts->count, sizeof(*source->tables));
+    if (!source->tables)
+        return error_memory(err);
+    for (size_t i = 0; i < drafts->count; i++) {
+        const struct draft *draft = &drafts->items[i];
+        struct table_info *info = &source->tables[i];
+
+        info->name = strdup(draft->table.name);
+        if (!info->name)
+            return error_memory(err);
+        source->ntables = i + 1;
+        info->definition = draft->definition;
+        info->clustered = strcmp(draft->engine, "InnoDB") == 0;
+        snprintf(info->created, sizeof(info->created), "%s", draft->created);
+    }
+    return RNL_OK;
+}
+
+static int tables_add(struct drafts *drafts, struct rnl_catalog *catalog, struct rnl_error *err)
+{
+    const struct rnl_host *host = drafts->source->ctx->host;
+    int status = RNL_OK;
+
+    for (size_t i = 0; i < drafts->count && !status; i++) {
+        struct draft *draft = &drafts->items[i];
+        struct rnl_table *table = &draft->table;
+
+        table->columns = draft->columns;
+        table->indexes = draft->indexes;
+        table->foreign_keys = draft->foreign_keys;
+        table->checks = draft->checks;
+        table->column_size = sizeof(struct rnl_column);
+        table->index_size = sizeof(struct rnl_index);
+        table->foreign_key_size = sizeof(struct rnl_foreign_key);
+        table->check_size = sizeof(struct rnl_check);
+        if (!table->ncolumns)
+            status = rnl_fail(err, RNL_E_CONFIG, "mysql.missing_privilege",
+                              "the columns of table %s.%s can't be seen by this user",
+                              table->schema, table->name);
+        else
+            status = host->table_add(catalog, table, err);
+    }
+    return status;
+}
+
+int source_describe(void *self, struct rnl_catalog *catalog, struct rnl_error *err)
+{
+    struct drafts drafts = {.source = self};
+    int status = tables_describe(&drafts, err);
+
+    if (!status) {
+        drafts_select(&drafts, catalog);
+        status = columns_describe(&drafts, err);
+    }
+    if (!status)
+        status = keys_describe(&drafts, err);
+    if (!status)
+        status = checks_describe(&drafts, err);
+    if (!status)
+        status = infos_keep(&drafts, err);
+    if (!status)
+        status = tables_add(&drafts, catalog, err);
+    pool_free(&drafts.pool);
+    free(drafts.items);
+    return status ? status : objects_report(self, catalog, err);
+}

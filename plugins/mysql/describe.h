@@ -1,0 +1,48 @@
+/* A description under construction: what the files that describe tables share. */
+#ifndef MYSQL_DESCRIBE_H
+#define MYSQL_DESCRIBE_H
+
+#include "pool.h"
+#include "source.h"
+
+/* The parts of a table as they are collected; lists grow in the pool. */
+struct draft {
+    struct rnl_table table;
+    const char *engine;
+    const char *created;
+    uint64_t definition;
+    struct rnl_column *columns;
+    struct rnl_index *indexes;
+    struct rnl_foreign_key *foreign_keys;
+    struct rnl_check *checks;
+    uint32_t columns_size, indexes_size, foreign_keys_size, checks_size;
+};
+
+/* The wanted tables, sorted by name. */
+struct drafts {
+    struct source *source;
+    struct pool pool;
+    struct draft *items;
+    size_t count, size;
+    struct draft *last; /* of drafts_find: rows of one table come together */
+};
+
+/* NULL: not wanted. */
+struct draft *drafts_find(struct drafts *drafts, const char *table);
+/* A new last item, zeroed, of a list that grows by doubling; NULL: out of memory. */
+void *items_grow(struct pool *pool, void *list, uint32_t *count, uint32_t *size, size_t item);
+int column_find(const struct draft *draft, const char *name); /* -1: none */
+
+/* " WHERE column = 'database'" behind sql */
+void where_database(struct drafts *drafts, struct text *sql, const char *column);
+/* Runs sql and frees it; what row_fn returns other than 0 is out of memory. */
+typedef int draft_row_fn(struct drafts *drafts, MYSQL_ROW row);
+int drafts_query(struct drafts *drafts, struct text *sql, draft_row_fn *row_fn,
+                 struct rnl_error *err);
+
+int columns_describe(struct drafts *drafts, struct rnl_error *err);
+int keys_describe(struct drafts *drafts, struct rnl_error *err);
+/* After columns: a MariaDB json_valid check makes its column JSON. */
+int checks_describe(struct drafts *drafts, struct rnl_error *err);
+
+#endif

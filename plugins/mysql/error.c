@@ -1,0 +1,134 @@
+/* Error numbers of the server and its client library, in the host's words. */
+#include "source.h"
+
+#include <errmsg.h>
+
+/* status 0: RNL_E_CONFIG with the code "mysql.NNNN" */
+struct meaning {
+    unsigned number;
+    int status;
+    const char *code;
+    const char *hint;
+};
+
+static const char grant_hint[] =
+    "grant SELECT on the database to this user; `runnel check` lists what is missing";
+static const char login_hint[] = "check user, password, and from which hosts the user may log in";
+static const char auth_hint[] =
+    "without TLS only a login that keeps the password secret is used: set tls.mode, or "
+    "server_public_key";
+
+static const struct meaning meanings[] = {
+    {1045, RNL_E_CONFIG, "mysql.access_denied", login_hint},
+    {1698, RNL_E_CONFIG, "mysql.access_denied", login_hint},
+    {1130, RNL_E_CONFIG, "mysql.access_denied", login_hint},
+    {1862, RNL_E_CONFIG, "mysql.access_denied", "the password has expired: set a new one"},
+    {1820, RNL_E_CONFIG, "mysql.access_denied", "the password has expired: set a new one"},
+    {3118, RNL_E_CONFIG, "mysql.access_denied", "the account is locked"},
+    {4151, RNL_E_CONFIG, "mysql.access_denied", "the account is locked"},
+    {1044, RNL_E_CONFIG, "mysql.missing_privilege", grant_hint},
+    {1142, RNL_E_CONFIG, "mysql.missing_privilege", grant_hint},
+    {1143, RNL_E_CONFIG, "mysql.missing_privilege", grant_hint},
+    {1227, RNL_E_CONFIG, "mysql.missing_privilege", "grant the privilege named, or do without it"},
+    {1370, RNL_E_CONFIG, "mysql.missing_privilege", grant_hint},
+    {1049, RNL_E_CONFIG, "mysql.unknown_database", "check the spelling; SHOW DATABASES lists them"},
+    {1524, RNL_E_CONFIG, "mysql.login_method", auth_hint},
+    {1251, RNL_E_CONFIG, "mysql.login_method", auth_hint},
+    {CR_AUTH_PLUGIN_CANNOT_LOAD, RNL_E_CONFIG, "mysql.login_method",
+     "the client library lacks this login method: install its plugin, or give the user another"},
+    {CR_AUTH_PLUGIN_ERR, RNL_E_CONFIG, "mysql.login_method", auth_hint},
+    {CR_PLUGIN_NOT_ALLOWED, RNL_E_CONFIG, "mysql.login_method", auth_hint},
+    {CR_SSL_CONNECTION_ERROR, RNL_E_CONFIG, "mysql.tls",
+     "check tls.ca, tls.cert, tls.key and that the certificate names this host; "
+     "tls.fingerprint pins one certificate instead"},
+    {CR_UNKNOWN_HOST, RNL_E_CONFIG, "mysql.unknown_host", "check the spelling of the host"},
+    {CR_SERVER_GONE_ERROR, RNL_E_RETRY, "mysql.gone", ""},
+    {CR_SERVER_LOST, RNL_E_RETRY, "mysql.gone", ""},
+    {CR_SERVER_LOST_EXTENDED, RNL_E_RETRY, "mysql.gone", ""},
+    {1053, RNL_E_RETRY, "mysql.gone", ""},
+    {1079, RNL_E_RETRY, "mysql.gone", ""},
+    {1080, RNL_E_RETRY, "mysql.gone", ""},
+    {1158, RNL_E_RETRY, "mysql.gone", ""},
+    {1159, RNL_E_RETRY, "mysql.gone", ""},
+    {1160, RNL_E_RETRY, "mysql.gone", ""},
+    {1161, RNL_E_RETRY, "mysql.gone", ""},
+    {1927, RNL_E_RETRY, "mysql.gone", ""},
+    {4031, RNL_E_RETRY, "mysql.gone", ""},
+    {1317, RNL_E_RETRY, "mysql.interrupted", ""},
+    {1040, RNL_E_RETRY, "mysql.too_many_connections", "use fewer lanes, or raise max_connections"},
+    {1203, RNL_E_RETRY, "mysql.too_many_connections", "use fewer lanes"},
+    {1226, RNL_E_RETRY, "mysql.too_many_connections",
+     "use fewer lanes, or raise the user's limits"},
+    {1205, RNL_E_RETRY, "mysql.locked", "another session holds a lock on the table for long"},
+    {1213, RNL_E_RETRY, "mysql.locked", ""},
+    {1969, RNL_E_RETRY, "mysql.time_limit", ""},
+    {3024, RNL_E_RETRY, "mysql.time_limit", ""},
+    {1412, RNL_E_CONFIG, "mysql.table_changed",
+     "start again with --restart, and leave the structure alone while it runs"},
+    {1146, RNL_E_CONFIG, "mysql.no_such_table", ""},
+    {1021, RNL_E_RETRY, "mysql.disk_full", "the server's disk is full"},
+    {CR_OUT_OF_MEMORY, RNL_E_FATAL, "mysql.memory", ""},
+};
+
+static int error_fill(struct rnl_error *err, unsigned number, const char *what, const char *words)
+{
+    char code[sizeof(err->code)];
+
+    for (size_t i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++) {
+        const struct meaning *meaning = &meanings[i];
+
+        if (meaning->number != number)
+            continue;
+        rnl_fail(err, meaning->status, meaning->code, "%s: %s (%u)", what, words, number);
+        rnl_hint(err, "%s", meaning->hint);
+        return err->status;
+    }
+    snprintf(code, sizeof(code), "mysql.%u", number);
+    return rnl_fail(err, RNL_E_CONFIG, code, "%s: %s (%u)", what, words, number);
+}
+
+int error_memory(struct rnl_error *err)
+{
+    return rnl_fail(err, RNL_E_FATAL, "mysql.memory", "out of memory");
+}
+
+int error_set(struct conn *conn, struct rnl_error *err, const char *what)
+{
+    unsigned number = mysql_errno(conn->mysql);
+    bool interrupted;
+
+    pthread_mutex_lock(&conn->source->lock);
+    interrupted = conn->source->interrupted;
+    pthread_mutex_unlock(&conn->source->lock);
+    if (interrupted)
+        return rnl_fail(err, RNL_E_RETRY, "mysql.interrupted", "%s: interrupted", what);
+    return error_fill(err, number, what, number ? mysql_error(conn->mysql) : "no answer");
+}
+
+/* Nothing listens, or nothing answers: the library has one number for all of it. */
+static bool unreachable(unsigned number)
+{
+    return number == CR_CONN_HOST_ERROR || number == CR_CONNECTION_ERROR;
+}
+
+int error_connect(const struct source *source, MYSQL *mysql, struct rnl_error *err)
+{
+    const struct mysql_config *config = source->config;
+    const char *user = config->user ? config->user : "(nobody)";
+    unsigned number = mysql_errno(mysql);
+    char what[300];
+
+    if (config->socket)
+        snprintf(what, sizeof(what), "can't connect to %.120s as %.60s", config->socket, user);
+    else
+        snprintf(what, sizeof(what), "can't connect to %.120s:%d as %.60s", config->host,
+                 (int)config->port, user);
+    if (!unreachable(number))
+        return error_fill(err, number, what, mysql_error(mysql));
+    rnl_fail(err, RNL_E_RETRY, "mysql.refused", "%s: %s", what, mysql_error(mysql));
+    rnl_hint(err, "%s",
+             config->socket ? "is the server running, and is this the path of its socket?"
+                            : "is the server running there, and does it listen on this address "
+                              "and port?");
+    return err->status;
+}

@@ -1,0 +1,43 @@
+/* The key by which a table is read in order, and places in that order: in bytes, and in SQL. */
+#ifndef MYSQL_KEY_H
+#define MYSQL_KEY_H
+
+#include "text.h"
+#include <runnel/schema.h>
+
+#define KEY_COLUMNS_MAX 32
+
+/* An index that is unique and has no NULLs, of columns that compare as they sort. */
+struct key {
+    const char *index; /* its name; NULL: the table has no such key */
+    uint32_t ncolumns;
+    uint32_t columns[KEY_COLUMNS_MAX]; /* in the table */
+};
+
+void key_choose(const struct rnl_table *table, struct key *key);
+/* Whether the key is one integer, so that ranges of it can be computed. */
+bool key_is_integer(const struct rnl_table *table, const struct key *key);
+
+/* A place as bytes: values stand in the order of key->columns. -1: it can't be told. */
+int place_encode(struct text *out, const struct rnl_value *values, uint32_t count);
+/* Values of type INT or UINT alone, from one number. */
+void place_integer(struct text *out, const struct rnl_value *value);
+
+enum place_side { PLACE_BEHIND, PLACE_FROM, PLACE_BEFORE };
+
+/*
+ * Adds the condition that a row's key is behind, at or behind, or before the place.
+ * The bytes come from outside: -1 when they are no place of this key.
+ */
+int place_condition(struct text *sql, const struct rnl_table *table, const struct key *key,
+                    struct rnl_slice place, enum place_side side);
+
+/* How a character column's bytes reach us. */
+enum charset_kind {
+    CHARSET_AS_IS,  /* UTF-8 or a part of it */
+    CHARSET_LATIN1, /* cp1252, converted here: see row.c */
+    CHARSET_SERVER, /* converted by the server */
+};
+enum charset_kind charset_kind(const struct rnl_column *column);
+
+#endif
