@@ -77,6 +77,10 @@ int config_load_all(const char *const *paths, size_t npaths, const struct settin
 void config_free(struct config *config);
 const struct pipeline_config *config_pipeline(const struct config *config, const char *name);
 const struct connection_config *config_connection(const struct config *config, const char *name);
+/* The rules of which tables are wanted: added as copies, and all taken away. */
+void config_table_add(struct pipeline_config *pipeline, const char *name, const char *where,
+                      bool exclude);
+void config_tables_clear(struct pipeline_config *pipeline);
 /* Whether this version can run it: RNL_E_CONFIG "config.mode_unsupported", "config.limits_…". */
 int config_runnable(const struct pipeline_config *pipeline, struct rnl_error *err);
 

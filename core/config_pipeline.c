@@ -60,17 +60,35 @@ static void role_free(struct role_config *role)
     settings_clear(&role->settings);
 }
 
+void config_tables_clear(struct pipeline_config *pipeline)
+{
+    for (size_t i = 0; i < pipeline->ntables; i++) {
+        free((void *)(uintptr_t)pipeline->tables[i].name); /* const for readers; we made them */
+        free((void *)(uintptr_t)pipeline->tables[i].where);
+    }
+    free(pipeline->tables);
+    pipeline->tables = NULL;
+    pipeline->ntables = 0;
+}
+
+void config_table_add(struct pipeline_config *pipeline, const char *name, const char *where,
+                      bool exclude)
+{
+    pipeline->tables = must_grow(pipeline->tables, pipeline->ntables, sizeof(*pipeline->tables));
+    pipeline->tables[pipeline->ntables++] = (struct table_rule){
+        .name = must_copy(name),
+        .where = where ? must_copy(where) : NULL,
+        .exclude = exclude,
+    };
+}
+
 void config_pipeline_free(struct pipeline_config *pipeline)
 {
     if (!pipeline)
         return;
     role_free(&pipeline->reader);
     role_free(&pipeline->writer);
-    for (size_t i = 0; i < pipeline->ntables; i++) {
-        free((void *)(uintptr_t)pipeline->tables[i].name); /* we made them */
-        free((void *)(uintptr_t)pipeline->tables[i].where);
-    }
-    free(pipeline->tables);
+    config_tables_clear(pipeline);
     free(pipeline->transport);
     settings_clear(&pipeline->transport_settings);
     settings_clear(&pipeline->written);
@@ -125,12 +143,7 @@ static int read_table(const config_setting_t *group, struct pipeline_config *pip
     if (where && block_bool(group, "exclude", false))
         return block_fail(group, "config.bad_value", err,
                           "a table that is left out can't have a where");
-    pipeline->tables = must_grow(pipeline->tables, pipeline->ntables, sizeof(*pipeline->tables));
-    pipeline->tables[pipeline->ntables++] = (struct table_rule){
-        .name = must_copy(name),
-        .where = where ? must_copy(where) : NULL,
-        .exclude = block_bool(group, "exclude", false),
-    };
+    config_table_add(pipeline, name, where, block_bool(group, "exclude", false));
     return RNL_OK;
 }
 

@@ -190,13 +190,13 @@ void pipeline_config_free(struct pipeline_config *config)
     connection_config_free(connection);
     memcpy(&connection, &config->writer.connection, sizeof(struct connection_config *));
     connection_config_free(connection);
+    config_tables_clear(config);
     settings_clear(&config->reader.settings);
     settings_clear(&config->writer.settings);
     settings_clear(&config->transport_settings);
     free(config->reader.plugin);
     free(config->writer.plugin);
     free(config->transport);
-    free(config->tables);
     free(config->name);
     free(config);
 }

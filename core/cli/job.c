@@ -66,29 +66,17 @@ static int set_one(struct pipeline_config *config, const char *text, struct rnl_
 }
 
 /* The flags' patterns in the place of the file's. */
-static int select_tables(struct pipeline_config *config, const struct cli_args *args,
-                         struct rnl_error *err)
+static void select_tables(struct pipeline_config *config, const struct cli_args *args)
 {
     char *const *tables = cli_list(args, "tables");
     char *const *exclude = cli_list(args, "exclude");
-    size_t count = 0;
 
+    if (tables || exclude)
+        config_tables_clear(config);
     for (char *const *at = tables; at && *at; at++)
-        count++;
+        config_table_add(config, *at, NULL, false);
     for (char *const *at = exclude; at && *at; at++)
-        count++;
-    if (!count)
-        return RNL_OK;
-    free(config->tables);
-    config->tables = calloc(count, sizeof(*config->tables));
-    config->ntables = 0;
-    if (!config->tables)
-        return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory");
-    for (char *const *at = tables; at && *at; at++)
-        config->tables[config->ntables++] = (struct table_rule){.name = *at};
-    for (char *const *at = exclude; at && *at; at++)
-        config->tables[config->ntables++] = (struct table_rule){.name = *at, .exclude = true};
-    return RNL_OK;
+        config_table_add(config, *at, NULL, true);
 }
 
 static int apply_options(struct pipeline_config *config, const struct cli_args *args,
@@ -104,7 +92,8 @@ static int apply_options(struct pipeline_config *config, const struct cli_args *
     for (; set && *set; set++)
         if (set_one(config, *set, err) != RNL_OK)
             return err->status;
-    return select_tables(config, args, err);
+    select_tables(config, args);
+    return RNL_OK;
 }
 
 static int open_urls(struct job *job, const struct cli_args *args, struct rnl_error *err)
