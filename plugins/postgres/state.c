@@ -274,8 +274,10 @@ int sink_record(void *self, const char *pipeline, struct rnl_slice plan, struct 
     if (status != RNL_OK)
         return status;
     result = PQexecParams(sink->control->pg,
-                          "INSERT INTO runnel.pipeline (name, format, plan) VALUES ($1, 1, $2)", 2,
-                          types, values, lengths, formats, 0);
+                          "INSERT INTO runnel.pipeline (name, format, plan) VALUES ($1, 1, $2)"
+                          " ON CONFLICT (name) DO UPDATE"
+                          " SET format = excluded.format, plan = excluded.plan",
+                          2, types, values, lengths, formats, 0);
     if (PQresultStatus(result) != PGRES_COMMAND_OK)
         status = error_result(sink->control, result, "remember the plan", err);
     PQclear(result);
