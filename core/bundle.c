@@ -272,6 +272,18 @@ uint32_t bundle_rows(const struct rnl_bundle *bundle)
     return bundle->rows;
 }
 
+void bundle_reset(struct rnl_bundle *bundle)
+{
+    if (!bundle)
+        return;
+    free(bundle->position);
+    bundle->position = NULL;
+    bundle->position_len = 0;
+    bundle->marked_rows = 0;
+    bundle->len = sizeof(struct wire_head);
+    bundle->rows = 0;
+}
+
 int bundle_seal(struct rnl_bundle *bundle, const struct bundle_head *head, void **bytes,
                 size_t *len, struct rnl_error *err)
 {
@@ -304,14 +316,9 @@ int bundle_seal(struct rnl_bundle *bundle, const struct bundle_head *head, void 
     *bytes = bundle->bytes;
     *len = bundle->len;
 
-    free(bundle->position);
-    bundle->position = NULL;
-    bundle->position_len = 0;
-    bundle->marked_rows = 0;
     bundle->bytes = NULL;
     bundle->room = 0;
-    bundle->len = sizeof(wire);
-    bundle->rows = 0;
+    bundle_reset(bundle);
     return RNL_OK;
 }
 

@@ -20,6 +20,7 @@ uint64_t bundle_pipeline(const char *name);
 
 /* For writing: grows as rows come; full at max_rows or max_bytes. NULL: out of memory. */
 struct rnl_bundle *bundle_new(uint32_t max_rows, size_t max_bytes);
+void bundle_reset(struct rnl_bundle *bundle); /* forgets rows and mark; NULL is fine */
 int bundle_add(struct rnl_bundle *bundle, const struct rnl_row *row, struct rnl_error *err);
 int bundle_mark(struct rnl_bundle *bundle, struct rnl_slice position, struct rnl_error *err);
 bool bundle_full(const struct rnl_bundle *bundle);

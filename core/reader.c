@@ -157,9 +157,10 @@ static void *lane_main(void *arg)
         status = rnl_fail(&err, RNL_E_FATAL, "memory", "out of memory for a lane");
     while (status == RNL_OK && run_goes_on(run) && (unit = take_unit(lane->reader)))
         status = read_unit(lane, unit, bundle, &err);
-    if (status == RNL_OK)
-        status = publish(lane, bundle, &end, &err);
     if (status != RNL_OK && !atomic_load(&run->hard))
+        run_fail_in_order(run, &err);
+    bundle_reset(bundle); /* of a unit that failed: read again by the next run */
+    if (bundle && publish(lane, bundle, &end, &err) != RNL_OK && !atomic_load(&run->hard))
         run_fail(run, &err);
     bundle_free(bundle);
     return NULL;

@@ -20,19 +20,30 @@ static void interrupt_all(struct run *run)
             run->interrupts[i].call(run->interrupts[i].self);
 }
 
-void run_fail(struct run *run, const struct rnl_error *err)
+static void fail(struct run *run, const struct rnl_error *err, bool hard)
 {
     pthread_mutex_lock(&run->lock);
-    if (!atomic_exchange(&run->failed, true)) {
+    if (!atomic_exchange(&run->failed, true))
         run->error = *err;
+    atomic_store(&run->stopping, true);
+    if (hard && !atomic_exchange(&run->hard, true))
         interrupt_all(run);
-    }
     pthread_mutex_unlock(&run->lock);
+}
+
+void run_fail(struct run *run, const struct rnl_error *err)
+{
+    fail(run, err, true);
+}
+
+void run_fail_in_order(struct run *run, const struct rnl_error *err)
+{
+    fail(run, err, false);
 }
 
 bool run_goes_on(struct run *run)
 {
-    return !atomic_load(&run->stopping) && !atomic_load(&run->failed);
+    return !atomic_load(&run->stopping);
 }
 
 void run_stop(struct run *run, bool hard)
@@ -54,7 +65,7 @@ void run_on_interrupt(struct run *run, void (*call)(void *self), void *self)
         run->interrupts[i].self = self;
         break;
     }
-    if (atomic_load(&run->failed) || atomic_load(&run->hard))
+    if (atomic_load(&run->hard))
         call(self);
     pthread_mutex_unlock(&run->lock);
 }

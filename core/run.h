@@ -40,8 +40,14 @@ struct run {
 void run_init(struct run *run);
 void run_destroy(struct run *run);
 
-/* Keeps err if it is the first, and interrupts everything. Any thread. */
+/* Keeps err if it is the first, and breaks everything off. Any thread. */
 void run_fail(struct run *run, const struct rnl_error *err);
+/*
+ * The source failed: keeps err if it is the first, and ends the run in order, so that
+ * what was read until then is committed. A source that fails again and again gets
+ * further each time. Any thread.
+ */
+void run_fail_in_order(struct run *run, const struct rnl_error *err);
 /* Whether a lane should go on with its next piece of work. */
 bool run_goes_on(struct run *run);
 /* Asks for an early end. Any thread (not a signal handler). */

@@ -195,8 +195,7 @@ static int work(struct lane *lane, struct rnl_error *err)
     const struct rnl_transport_ops *transport = &lane->writer->transport.plugin->transport;
     int status = RNL_OK;
 
-    while (status == RNL_OK && !atomic_load(&lane->writer->run->failed) &&
-           !atomic_load(&lane->writer->run->hard)) {
+    while (status == RNL_OK && !atomic_load(&lane->writer->run->hard)) {
         struct rnl_message message;
 
         status = transport->fetch(lane->subscription, &message, FETCH_MS, err);

@@ -1,0 +1,429 @@
+/* The toy sink: a database in memory, with the same promises as a real one. */
+#include "toy.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+enum { MOST_LANES = 64, MOST_TABLES = 8, MOST_UNITS = 4096, MOST_STEPS = 64, MOST_ROWS = 200000 };
+
+/* What is committed. Named, and never freed: a database outlives those who use it. */
+struct store {
+    struct store *next;
+    char *name;
+    pthread_mutex_t lock; /* guards everything below */
+    char *plan;
+    size_t plan_len;
+    uint64_t numbers[MOST_LANES], epochs[MOST_LANES];
+    struct {
+        bool known, done;
+        int64_t rows;
+        char position[16];
+        size_t position_len;
+    } units[MOST_UNITS];
+    char *steps[MOST_STEPS];
+    size_t nsteps;
+    unsigned char *rows[MOST_TABLES]; /* how often each id is there */
+};
+
+struct sink {
+    const struct rnl_ctx *ctx;
+    struct store *store;
+    int64_t commits, steps; /* under the store's lock */
+};
+
+struct pending {
+    uint32_t table;
+    int64_t id;
+};
+
+struct writer {
+    struct sink *sink;
+    struct pending *rows; /* of the open transaction */
+    size_t nrows, room;
+};
+
+static pthread_mutex_t stores_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct store *stores;
+
+static int no_memory(struct rnl_error *err)
+{
+    return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory");
+}
+
+static struct store *store_named(const char *name)
+{
+    struct store *store;
+
+    pthread_mutex_lock(&stores_lock);
+    for (store = stores; store; store = store->next)
+        if (strcmp(store->name, name) == 0)
+            break;
+    if (!store) {
+        store = calloc(1, sizeof(*store));
+        store->name = strdup(name);
+        pthread_mutex_init(&store->lock, NULL);
+        for (int i = 0; i < MOST_TABLES; i++)
+            store->rows[i] = calloc(1, MOST_ROWS);
+        store->next = stores;
+        stores = store;
+    }
+    pthread_mutex_unlock(&stores_lock);
+    return store;
+}
+
+static int toy_open(const struct rnl_ctx *ctx, void **self, struct rnl_error *err)
+{
+    const struct toy_sink_config *config = ctx->config;
+    struct sink *sink = calloc(1, sizeof(*sink));
+
+    if (!sink)
+        return no_memory(err);
+    sink->ctx = ctx;
+    sink->store = store_named(config->store);
+    *self = sink;
+    return RNL_OK;
+}
+
+static void toy_close(void *self)
+{
+    free(self);
+}
+
+static int toy_map(void *self, const struct rnl_job *job, const struct rnl_catalog *catalog,
+                   bool resuming, struct rnl_steps *steps, struct rnl_error *err)
+{
+    static const uint32_t phases[] = {RNL_PHASE_TABLES, RNL_PHASE_KEYS, RNL_PHASE_VALUES};
+    struct sink *sink = self;
+
+    (void)job;
+    (void)resuming;
+    for (uint32_t t = 0; t < sink->ctx->host->table_count(catalog); t++) {
+        for (int p = 0; p < 3; p++) {
+            char id[64];
+            struct rnl_step step = {
+                .size = sizeof(step), .phase = phases[p], .table = t, .id = id, .text = "do it"};
+
+            snprintf(id, sizeof(id), "phase %u of table %u", phases[p], t);
+            if (sink->ctx->host->step_add(steps, &step, err) != RNL_OK)
+                return err->status;
+        }
+    }
+    return RNL_OK;
+}
+
+static int tell_memory(const struct sink *sink, struct rnl_memory *memory, struct rnl_error *err)
+{
+    const struct rnl_host *host = sink->ctx->host;
+    const struct store *store = sink->store;
+    int status = host->memory_plan(memory, (struct rnl_slice){store->plan, store->plan_len}, err);
+
+    for (uint32_t i = 0; status == RNL_OK && i < MOST_UNITS; i++)
+        if (store->units[i].known)
+            status = host->memory_unit(
+                memory, i, store->units[i].done, store->units[i].rows,
+                (struct rnl_slice){store->units[i].position, store->units[i].position_len}, err);
+    for (uint32_t i = 0; status == RNL_OK && i < MOST_LANES; i++)
+        if (store->numbers[i])
+            status = host->memory_lane(memory, i, store->numbers[i], store->epochs[i], err);
+    for (size_t i = 0; status == RNL_OK && i < store->nsteps; i++)
+        status = host->memory_step(memory, store->steps[i], err);
+    return status;
+}
+
+static int toy_recall(void *self, const char *pipeline, struct rnl_memory *memory,
+                      struct rnl_error *err)
+{
+    struct sink *sink = self;
+    int status = RNL_DONE;
+
+    (void)pipeline;
+    pthread_mutex_lock(&sink->store->lock);
+    if (sink->store->plan)
+        status = tell_memory(sink, memory, err);
+    pthread_mutex_unlock(&sink->store->lock);
+    return status;
+}
+
+static int toy_record(void *self, const char *pipeline, struct rnl_slice plan,
+                      struct rnl_error *err)
+{
+    struct sink *sink = self;
+    char *copy = malloc(plan.len + 1);
+
+    (void)pipeline;
+    if (!copy)
+        return no_memory(err);
+    memcpy(copy, plan.ptr, plan.len);
+    pthread_mutex_lock(&sink->store->lock);
+    free(sink->store->plan);
+    sink->store->plan = copy;
+    sink->store->plan_len = plan.len;
+    pthread_mutex_unlock(&sink->store->lock);
+    return RNL_OK;
+}
+
+static int toy_forget(void *self, const char *pipeline, struct rnl_error *err)
+{
+    struct store *store = ((struct sink *)self)->store;
+
+    (void)pipeline;
+    (void)err;
+    pthread_mutex_lock(&store->lock);
+    free(store->plan);
+    store->plan = NULL;
+    memset(store->numbers, 0, sizeof(store->numbers));
+    memset(store->units, 0, sizeof(store->units));
+    while (store->nsteps)
+        free(store->steps[--store->nsteps]);
+    for (int i = 0; i < MOST_TABLES; i++) /* as if the tables were dropped */
+        memset(store->rows[i], 0, MOST_ROWS);
+    pthread_mutex_unlock(&store->lock);
+    return RNL_OK;
+}
+
+static int toy_bind(void *self, const struct rnl_job *job, const struct rnl_catalog *catalog,
+                    struct rnl_error *err)
+{
+    (void)self;
+    (void)job;
+    (void)catalog;
+    (void)err;
+    return RNL_OK;
+}
+
+static int toy_writer_open(void *self, uint32_t lane, void **out, struct rnl_error *err)
+{
+    struct writer *writer = calloc(1, sizeof(*writer));
+
+    (void)lane;
+    if (!writer)
+        return no_memory(err);
+    writer->sink = self;
+    *out = writer;
+    return RNL_OK;
+}
+
+static void toy_writer_close(void *self)
+{
+    struct writer *writer = self;
+
+    free(writer->rows);
+    free(writer);
+}
+
+static int toy_apply(void *self, struct rnl_bundle *in, struct rnl_error *err)
+{
+    struct writer *writer = self;
+    struct rnl_row row;
+    int status;
+
+    while ((status = writer->sink->ctx->host->bundle_next(in, &row, err)) == RNL_OK) {
+        if (writer->nrows == writer->room) {
+            writer->room = writer->room ? 2 * writer->room : 64;
+            writer->rows = realloc(writer->rows, writer->room * sizeof(*writer->rows));
+            if (!writer->rows)
+                return no_memory(err);
+        }
+        if (row.table >= MOST_TABLES || row.after[0].i < 0 || row.after[0].i >= MOST_ROWS)
+            return rnl_fail(err, RNL_E_DATA, "toy.row", "a row that the toy can't keep");
+        writer->rows[writer->nrows++] = (struct pending){row.table, row.after[0].i};
+    }
+    return status == RNL_DONE ? RNL_OK : status;
+}
+
+static void set_units(struct store *store, const struct rnl_checkpoint *checkpoint)
+{
+    for (uint32_t i = 0; i < checkpoint->nunits; i++) {
+        const struct rnl_unit_progress *unit = &checkpoint->units[i];
+
+        store->units[unit->unit].known = true;
+        store->units[unit->unit].done = unit->done;
+        store->units[unit->unit].rows += unit->rows;
+        store->units[unit->unit].position_len = unit->position.len;
+        if (unit->position.len)
+            memcpy(store->units[unit->unit].position, unit->position.ptr, unit->position.len);
+    }
+}
+
+static int toy_commit(void *self, const struct rnl_checkpoint *checkpoint, struct rnl_error *err)
+{
+    struct writer *writer = self;
+    struct store *store = writer->sink->store;
+    const struct toy_sink_config *config = writer->sink->ctx->config;
+    int status = RNL_OK;
+
+    pthread_mutex_lock(&store->lock);
+    if (store->numbers[checkpoint->lane] != checkpoint->number_before ||
+        store->epochs[checkpoint->lane] > checkpoint->epoch)
+        status = rnl_fail(err, RNL_E_CONFIG, "sink.stale_writer", "another writer went on");
+    else if (++writer->sink->commits == config->fail_commit)
+        status = rnl_fail(err, RNL_E_RETRY, "toy.gone", "the toy sink went away");
+    else {
+        for (size_t i = 0; i < writer->nrows; i++)
+            store->rows[writer->rows[i].table][writer->rows[i].id]++;
+        store->numbers[checkpoint->lane] = checkpoint->number_after;
+        store->epochs[checkpoint->lane] = checkpoint->epoch;
+        set_units(store, checkpoint);
+    }
+    pthread_mutex_unlock(&store->lock);
+    writer->nrows = 0;
+    return status;
+}
+
+static int toy_rollback(void *self, struct rnl_error *err)
+{
+    (void)err;
+    ((struct writer *)self)->nrows = 0;
+    return RNL_OK;
+}
+
+static int toy_step(void *self, const char *pipeline, const struct rnl_step *step,
+                    struct rnl_error *err)
+{
+    struct writer *writer = self;
+    struct store *store = writer->sink->store;
+    const struct toy_sink_config *config = writer->sink->ctx->config;
+    int status = RNL_OK;
+
+    (void)pipeline;
+    pthread_mutex_lock(&store->lock);
+    for (size_t i = 0; i < store->nsteps; i++)
+        if (strcmp(store->steps[i], step->id) == 0)
+            status = rnl_fail(err, RNL_E_FATAL, "toy.twice", "step %s was done before", step->id);
+    if (++writer->sink->steps == config->fail_step)
+        status = rnl_fail(err, RNL_E_RETRY, "toy.gone", "the toy sink went away");
+    if (status == RNL_OK && store->nsteps < MOST_STEPS)
+        store->steps[store->nsteps++] = strdup(step->id);
+    pthread_mutex_unlock(&store->lock);
+    return status;
+}
+
+/* "store name": for each table, how many ids stand there once, and how many more often. */
+static int toy_read_plan(void *self, const struct rnl_catalog *catalog, uint32_t table,
+                         int64_t chunk_bytes, struct rnl_plan *plan, struct rnl_error *err)
+{
+    struct sink *sink = self;
+    struct rnl_unit unit = {.size = sizeof(unit), .kind = RNL_UNIT_CHUNK, .table = table};
+
+    (void)catalog;
+    (void)chunk_bytes;
+    return sink->ctx->host->unit_add(plan, &unit, err);
+}
+
+static int toy_expect(void *self, const struct rnl_row *row, struct rnl_row *out,
+                      struct rnl_error *err)
+{
+    (void)self;
+    (void)err;
+    *out = *row;
+    return RNL_OK;
+}
+
+struct reading {
+    struct sink *sink;
+    uint32_t table;
+    int64_t id, again; /* the next id, and how often it was given already */
+};
+
+static int toy_read_open(void *self, const struct rnl_unit *unit, void **cursor,
+                         struct rnl_error *err)
+{
+    struct reading *reading = calloc(1, sizeof(*reading));
+
+    if (!reading)
+        return no_memory(err);
+    reading->sink = ((struct writer *)self)->sink;
+    reading->table = unit->table;
+    *cursor = reading;
+    return RNL_OK;
+}
+
+static int toy_read_next(void *cursor, struct rnl_bundle *out, int timeout_ms,
+                         struct rnl_error *err)
+{
+    struct reading *reading = cursor;
+    const struct rnl_host *host = reading->sink->ctx->host;
+
+    (void)timeout_ms;
+    while (reading->id < MOST_ROWS && !host->bundle_full(out)) {
+        const struct rnl_value values[] = {{.type = RNL_T_INT, .i = reading->id},
+                                           {.type = RNL_T_TEXT, .len = 4, .ptr = "text"}};
+        const struct rnl_row row = {.size = sizeof(row),
+                                    .table = reading->table,
+                                    .op = RNL_INSERT,
+                                    .nvalues = 2,
+                                    .after = values};
+
+        if (reading->again == reading->sink->store->rows[reading->table][reading->id]) {
+            reading->id++;
+            reading->again = 0;
+        } else {
+            reading->again++;
+            if (host->bundle_add(out, &row, err) != RNL_OK)
+                return err->status;
+        }
+    }
+    return reading->id == MOST_ROWS ? RNL_DONE : RNL_OK;
+}
+
+static void toy_read_close(void *cursor)
+{
+    free(cursor);
+}
+
+static void toy_interrupt(void *self)
+{
+    (void)self; /* nothing here blocks for long */
+}
+
+static const struct rnl_sink_ops ops = {
+    .size = sizeof(ops),
+    .open = toy_open,
+    .close = toy_close,
+    .map = toy_map,
+    .recall = toy_recall,
+    .record = toy_record,
+    .forget = toy_forget,
+    .bind = toy_bind,
+    .writer_open = toy_writer_open,
+    .writer_close = toy_writer_close,
+    .writer_apply = toy_apply,
+    .writer_commit = toy_commit,
+    .writer_rollback = toy_rollback,
+    .writer_step = toy_step,
+    .read_plan = toy_read_plan,
+    .writer_expect = toy_expect,
+    .writer_read_open = toy_read_open,
+    .writer_read_next = toy_read_next,
+    .writer_read_close = toy_read_close,
+    .interrupt = toy_interrupt,
+};
+
+static const struct rnl_option options[] = {
+    {.name = "store",
+     .help = "The database in memory that is written to.",
+     .type = RNL_O_STRING,
+     .flags = RNL_O_REQUIRED,
+     .offset = offsetof(struct toy_sink_config, store)},
+    {.name = "fail_commit",
+     .preset = "0",
+     .help = "The commit with this number fails; 0: none.",
+     .type = RNL_O_INT,
+     .offset = offsetof(struct toy_sink_config, fail_commit),
+     .max = INT64_MAX},
+    {.name = "fail_step",
+     .preset = "0",
+     .help = "The step with this number fails; 0: none.",
+     .type = RNL_O_INT,
+     .offset = offsetof(struct toy_sink_config, fail_step),
+     .max = INT64_MAX},
+};
+
+const struct rnl_plugin toy_sink = {
+    .size = sizeof(toy_sink),
+    .kind = RNL_SINK,
+    .name = "toy",
+    .summary = "Keeps rows in memory, for tests.",
+    .options = RNL_OPTIONS(options, struct toy_sink_config),
+    .sink = &ops,
+};

@@ -1,0 +1,200 @@
+/* The toy source: rows that are counted off. */
+#include "toy.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+struct source {
+    const struct rnl_ctx *ctx;
+};
+
+struct cursor {
+    struct source *source;
+    uint32_t table;
+    int64_t next, end, read;
+};
+
+static const struct toy_source_config *config_of(const struct source *source)
+{
+    return source->ctx->config;
+}
+
+static int toy_open(const struct rnl_ctx *ctx, void **self, struct rnl_error *err)
+{
+    struct source *source = calloc(1, sizeof(*source));
+
+    if (!source)
+        return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory");
+    source->ctx = ctx;
+    *self = source;
+    return RNL_OK;
+}
+
+static void toy_close(void *self)
+{
+    free(self);
+}
+
+static int toy_describe(void *self, struct rnl_catalog *catalog, struct rnl_error *err)
+{
+    static const struct rnl_column columns[] = {
+        {.name = "id", .native = "int", .type = RNL_T_INT, .width = 8, .flags = RNL_COLUMN_KEY},
+        {.name = "text", .native = "text", .type = RNL_T_TEXT}};
+    struct source *source = self;
+
+    for (int64_t i = 0; i < config_of(source)->tables; i++) {
+        char name[32];
+        struct rnl_table table = {.size = sizeof(table),
+                                  .schema = "toy",
+                                  .name = name,
+                                  .dialect = "toy",
+                                  .columns = columns,
+                                  .ncolumns = 2,
+                                  .column_size = sizeof(columns[0]),
+                                  .rows = config_of(source)->rows,
+                                  .bytes = -1};
+
+        snprintf(name, sizeof(name), "t%lld", (long long)i);
+        if (source->ctx->host->table_wanted(catalog, "toy", name) &&
+            source->ctx->host->table_add(catalog, &table, err) != RNL_OK)
+            return err->status;
+    }
+    return RNL_OK;
+}
+
+static int toy_snapshot(void *self, uint32_t *lanes, struct rnl_slice *position,
+                        struct rnl_error *err)
+{
+    (void)self;
+    (void)lanes;
+    (void)err;
+    *position = (struct rnl_slice){"toy:1", 5};
+    return RNL_OK;
+}
+
+static int toy_plan(void *self, const struct rnl_catalog *catalog, uint32_t table,
+                    int64_t chunk_bytes, struct rnl_plan *plan, struct rnl_error *err)
+{
+    struct source *source = self;
+    const struct toy_source_config *config = config_of(source);
+    int64_t step = config->keyless ? config->rows + 1 : config->chunk;
+
+    (void)catalog;
+    (void)chunk_bytes;
+    for (int64_t from = 0; from < config->rows || from == 0; from += step) {
+        int64_t to = from + step < config->rows ? from + step : config->rows;
+        struct rnl_unit unit = {.size = sizeof(unit),
+                                .kind = RNL_UNIT_CHUNK,
+                                .table = table,
+                                .from = {&from, sizeof(from)},
+                                .to = {&to, sizeof(to)},
+                                .rows = to - from,
+                                .bytes = 8 * (to - from)};
+
+        if (source->ctx->host->unit_add(plan, &unit, err) != RNL_OK)
+            return err->status;
+    }
+    return RNL_OK;
+}
+
+static int toy_cursor_open(void *self, const struct rnl_catalog *catalog, uint32_t lane,
+                           const struct rnl_unit *unit, void **out, struct rnl_error *err)
+{
+    struct cursor *cursor = calloc(1, sizeof(*cursor));
+
+    (void)catalog;
+    (void)lane;
+    if (!cursor)
+        return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory");
+    cursor->source = self;
+    cursor->table = unit->table;
+    memcpy(&cursor->next, unit->position.len ? unit->position.ptr : unit->from.ptr, 8);
+    memcpy(&cursor->end, unit->to.ptr, 8);
+    *out = cursor;
+    return RNL_OK;
+}
+
+static int toy_cursor_read(void *self, struct rnl_bundle *out, int timeout_ms,
+                           struct rnl_error *err)
+{
+    struct cursor *cursor = self;
+    const struct rnl_host *host = cursor->source->ctx->host;
+    const struct toy_source_config *config = config_of(cursor->source);
+
+    (void)timeout_ms;
+    if (config->slow_us)
+        usleep((useconds_t)config->slow_us);
+    while (cursor->next < cursor->end && !host->bundle_full(out)) {
+        const struct rnl_value values[] = {{.type = RNL_T_INT, .i = cursor->next},
+                                           {.type = RNL_T_TEXT, .len = 4, .ptr = "text"}};
+        const struct rnl_row row = {.size = sizeof(row),
+                                    .table = cursor->table,
+                                    .op = RNL_INSERT,
+                                    .nvalues = 2,
+                                    .after = values};
+
+        if (config->fail_after && cursor->read >= config->fail_after)
+            return rnl_fail(err, RNL_E_RETRY, "toy.gone", "the toy source went away");
+        if (host->bundle_add(out, &row, err) != RNL_OK)
+            return err->status;
+        cursor->next++;
+        cursor->read++;
+    }
+    if (!config->keyless &&
+        host->bundle_mark(out, (struct rnl_slice){&cursor->next, 8}, err) != RNL_OK)
+        return err->status;
+    return cursor->next == cursor->end ? RNL_DONE : RNL_OK;
+}
+
+static void toy_cursor_close(void *cursor)
+{
+    free(cursor);
+}
+
+static void toy_interrupt(void *self)
+{
+    (void)self; /* nothing here blocks for long */
+}
+
+static const struct rnl_source_ops ops = {
+    .size = sizeof(ops),
+    .open = toy_open,
+    .close = toy_close,
+    .describe = toy_describe,
+    .snapshot = toy_snapshot,
+    .plan = toy_plan,
+    .cursor_open = toy_cursor_open,
+    .cursor_read = toy_cursor_read,
+    .cursor_close = toy_cursor_close,
+    .interrupt = toy_interrupt,
+};
+
+#define INT(field, preset_, help_)                                               \
+    {                                                                            \
+        .name = #field, .preset = (preset_), .help = (help_), .type = RNL_O_INT, \
+        .offset = offsetof(struct toy_source_config, field), .max = INT64_MAX    \
+    }
+
+static const struct rnl_option options[] = {
+    INT(tables, "1", "How many tables there are."),
+    INT(rows, "1000", "Rows of each table."),
+    INT(chunk, "100", "Rows of each unit."),
+    INT(fail_after, "0", "A cursor fails after so many rows; 0: never."),
+    INT(slow_us, "0", "Microseconds that each bundle takes."),
+    {.name = "keyless",
+     .preset = "false",
+     .help = "Tables are one unit each, which can't be resumed within.",
+     .type = RNL_O_BOOL,
+     .offset = offsetof(struct toy_source_config, keyless)},
+};
+
+const struct rnl_plugin toy_source = {
+    .size = sizeof(toy_source),
+    .kind = RNL_SOURCE,
+    .name = "toy",
+    .summary = "Counts rows off, for tests.",
+    .options = RNL_OPTIONS(options, struct toy_source_config),
+    .source = &ops,
+};
+
+RNL_MODULE("toy", "0.1.0", "Apache-2.0", &toy_source, &toy_sink);
