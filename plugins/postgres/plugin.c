@@ -99,6 +99,7 @@ static void sink_close(void *self)
     conn_close(sink->control);
     arena_free(&sink->bound_arena);
     pthread_mutex_destroy(&sink->lock);
+    pthread_mutex_destroy(&sink->view_lock);
     free(sink->owned);
     free(sink->postgis_schema);
     free(sink->vector_schema);
@@ -116,6 +117,7 @@ static int sink_open(const struct rnl_ctx *ctx, void **self, struct rnl_error *e
     sink->host = ctx->host;
     sink->config = ctx->config;
     pthread_mutex_init(&sink->lock, NULL);
+    pthread_mutex_init(&sink->view_lock, NULL);
     status = conn_open(sink, &sink->control, err);
     if (status == RNL_OK)
         status = look_at_server(sink, err);
@@ -147,6 +149,12 @@ static const struct rnl_sink_ops ops = {
     .writer_commit = writer_commit,
     .writer_rollback = writer_rollback,
     .writer_step = writer_step,
+    .read_plan = sink_read_plan,
+    .writer_expect = writer_expect,
+    .writer_read_open = writer_read_open,
+    .writer_read_next = writer_read_next,
+    .writer_read_close = writer_read_close,
+    .writer_remove = writer_remove,
     .interrupt = sink_interrupt,
 };
 

@@ -80,6 +80,7 @@ enum pg_kind {
 };
 
 struct pg_sink;
+struct decoded;
 
 /* One connection to the server, known to the sink so that interrupt() reaches it. */
 struct pg_conn {
@@ -142,11 +143,14 @@ struct pg_sink {
 
     pthread_mutex_t lock; /* guards what follows */
     struct pg_conn *conns;
-    struct pg_conn *owner;  /* holds the advisory lock on owned */
-    char *owned;            /* the pipeline */
-    struct pg_conn *viewer; /* holds the snapshot that all lanes read; NULL: none yet */
+    struct pg_conn *owner; /* holds the advisory lock on owned */
+    char *owned;           /* the pipeline */
+
+    pthread_mutex_t view_lock; /* guards what follows; taken before lock */
+    struct pg_conn *viewer;    /* holds the snapshot that all lanes read; NULL: none yet */
     char view[64];
-    uint64_t view_number; /* raised when the snapshot is renewed */
+    uint64_t viewer_number; /* view_number when the snapshot was made */
+    uint64_t view_number;   /* raised when rows are committed: the snapshot is out of date */
 
     struct arena bound_arena; /* of tables; control thread, read only once bound */
     struct bound_table *tables;
@@ -166,7 +170,10 @@ struct pg_writer {
     uint64_t copied;                   /* rows of the open COPY */
     uint64_t view_number;              /* of the snapshot that it reads */
     bool prepared;                     /* the statements of commit.c */
-    struct arena expect_arena;         /* what writer_expect lent last */
+    struct buf expect_text;            /* what writer_expect lent last */
+    struct decoded *expect_decoded;
+    struct rnl_value *expect_values;
+    uint32_t expect_room;
 };
 
 /* conn.c */

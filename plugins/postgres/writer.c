@@ -31,7 +31,9 @@ void writer_close(void *writer)
     conn_close(w->conn); /* the server rolls back what is open */
     buf_free(&w->out);
     buf_free(&w->scratch);
-    arena_free(&w->expect_arena);
+    buf_free(&w->expect_text);
+    free(w->expect_decoded);
+    free(w->expect_values);
     free(w);
 }
 
