@@ -130,7 +130,7 @@ struct rnl_sink_ops {
                        struct rnl_error *err);
 
     /*
-     * For verification. expect turns a row of the source into the values that the
+     * For verification; a sink without these can't be verified. expect turns a row of the source into the values that the
      * target should hold by the policies in force (out is borrowed until the next
      * call); read_plan, read_open, read_next and read_close give the target's rows
      * as values of the catalog's types, so that equal rows are equal values. remove
