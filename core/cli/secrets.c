@@ -225,12 +225,28 @@ free_secret:
     return status;
 }
 
+/* Somebody wrote the secret behind its name: it is hidden, not repeated in an error. */
+static int refuse_argument(const struct cli_args *args, struct rnl_error *err)
+{
+    for (int i = 1; i < args->nwords; i++)
+        secret_wipe(args->words[i], strlen(args->words[i]));
+    rnl_fail(err, RNL_E_CONFIG, "secrets.argument",
+             "a secret is not given as an argument, where others can see it");
+    rnl_hint(err, "leave it out and be asked for it, or give it on standard input; "
+                  "this one may stand in your shell's history");
+    return err->status;
+}
+
 static int run_set(const struct cli_args *args)
 {
     struct rnl_error err = RNL_ERROR_INIT;
     struct session session;
     int status;
 
+    if (args->nwords > 1) {
+        refuse_argument(args, &err);
+        return cli_fail(&err);
+    }
     status = session_open(&session, args, cli_flag(args, "create"), &err);
     if (status != RNL_OK)
         return cli_fail(&err);
@@ -400,7 +416,7 @@ const struct cli_command secrets_set_command = {
     .options = set_options,
     .noptions = sizeof(set_options) / sizeof(*set_options),
     .min_words = 1,
-    .max_words = 1,
+    .max_words = -1, /* more than one is told in other words */
     .run = run_set,
 };
 
