@@ -67,17 +67,20 @@ static void size_is_bounded(void **state)
 static void mapping_flags(const void *address, char *flags, size_t size)
 {
     FILE *smaps = fopen("/proc/self/smaps", "re");
-    unsigned long from, to, wanted = (unsigned long)(uintptr_t)address;
+    uintptr_t from, to, wanted = (uintptr_t)address;
     bool inside = false;
-    char line[512];
+    char line[512], *end;
 
     flags[0] = '\0';
     assert_non_null(smaps);
     while (fgets(line, sizeof(line), smaps)) {
-        if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
+        from = strtoul(line, &end, 16); /* "7f00-7f10 r--p …", then its lines */
+        if (*end == '-') {
+            to = strtoul(end + 1, NULL, 16);
             inside = wanted >= from && wanted < to;
-        else if (inside && strncmp(line, "VmFlags:", 8) == 0)
+        } else if (inside && strncmp(line, "VmFlags:", 8) == 0) {
             snprintf(flags, size, "%s", line + 8);
+        }
     }
     fclose(smaps);
 }
