@@ -265,6 +265,9 @@ static int set_parameter(struct connection_config *connection, const struct plug
         free(file);
         return RNL_OK;
     }
+    /* As libpq has it: a host that is a path is the folder of the server's socket. */
+    if (strcmp(name, "host") == 0 && *value == '/')
+        name = "socket";
     if (plugin_tables_option(tables, name, &option)) {
         set_typed(connection, &option, value);
         return RNL_OK;

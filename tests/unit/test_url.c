@@ -44,6 +44,9 @@ static const struct good goods[] = {
      "postgres",
      {"password", "secret://vault/shop#pw"}},
     {"postgres://h/s?password-file=/run/pw", "postgres", {"password", "file:/run/pw"}},
+    {"postgres:///s?host=/run/pg&port=5433",
+     "postgres",
+     {"socket", "/run/pg", "port", "5433", "database", "s"}},
     {"my://h/s", "mysql", {"host", "h"}},
 };
 
