@@ -55,11 +55,12 @@ void cli_variable(const char *option, char *buf, size_t size)
 static int bad_value(const struct cli_option *option, const char *text, const struct origin *origin,
                      const char *wanted, struct rnl_error *err)
 {
+    bool secret = option->flags & CLI_SECRET;
     char from[160];
 
-    return rnl_fail(err, RNL_E_CONFIG, "cli.bad_value", "%s: %s is no %s for --%s",
-                    origin_text(origin, from, sizeof(from)),
-                    option->flags & CLI_SECRET ? "what is given" : text, wanted, option->name);
+    return rnl_fail(err, RNL_E_CONFIG, "cli.bad_value", "%s: %s%s%s is not %s",
+                    origin_text(origin, from, sizeof(from)), secret ? "" : "\"",
+                    secret ? "what is given" : text, secret ? "" : "\"", wanted);
 }
 
 static bool parse_flag(const char *text, const char **value)
@@ -85,7 +86,7 @@ static bool parse_int(const char *text, int64_t *value)
     return errno == 0 && end != text && *end == '\0' && !isspace((unsigned char)*text);
 }
 
-/* One more item of a repeated option; what ranks lower is replaced. */
+/* One more item of a repeated option. */
 static void list_add(const struct cli_option *option, const char *text, const struct origin *origin,
                      struct settings *options)
 {
@@ -93,9 +94,8 @@ static void list_add(const struct cli_option *option, const char *text, const st
     char **items, *copy = strdup(text);
     size_t count = 0;
 
-    if (given && given->type == SETTING_LIST && given->origin.kind == origin->kind)
-        while (given->items[count])
-            count++;
+    while (given && given->items[count])
+        count++;
     items = calloc(count + 2, sizeof(char *));
     if (!items || !copy)
         abort();
@@ -129,15 +129,15 @@ int cli_option_set(const struct cli_option *option, const char *text, const stru
         break;
     case CLI_INT:
         if (!parse_int(text, &number))
-            return bad_value(option, text, origin, "whole number", err);
+            return bad_value(option, text, origin, "a whole number", err);
         break;
     case CLI_SIZE:
         if (parse_size(text, &number) != 0)
-            return bad_value(option, text, origin, "size (like 64K, 16M, 1G)", err);
+            return bad_value(option, text, origin, "a size (like 64K, 16M, 1G)", err);
         break;
     case CLI_DURATION:
         if (parse_duration(text, &number) != 0)
-            return bad_value(option, text, origin, "duration (like 500ms, 30s, 5m)", err);
+            return bad_value(option, text, origin, "a duration (like 500ms, 30s, 5m)", err);
         break;
     }
     if (option->flags & CLI_REPEAT) {

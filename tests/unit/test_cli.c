@@ -11,6 +11,47 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+/* Commands of our own, in the place of the program's. */
+static const struct rnl_error *failure; /* what the command fails with */
+
+static int run_fail(const struct cli_args *args)
+{
+    (void)args;
+    return failure ? cli_fail(failure) : EXIT_DONE;
+}
+
+static const struct cli_option show_options[] = {
+    {"origin", 0, CLI_FLAG, CLI_ARGV, NULL, "help"},
+    {"key", 'k', CLI_TEXT, CLI_SECRET, "KEY", "help"},
+};
+static const struct cli_command show = {.name = "config show",
+                                        .args = "[FILE]",
+                                        .summary = "Show",
+                                        .options = show_options,
+                                        .noptions = COUNT(show_options),
+                                        .max_words = 1,
+                                        .run = run_fail};
+static const struct cli_command check = {.name = "config check",
+                                         .args = "FILE",
+                                         .summary = "Check",
+                                         .min_words = 1,
+                                         .max_words = 2,
+                                         .run = run_fail};
+static const struct cli_command move = {
+    .name = "move", .summary = "Move", .max_words = -1, .run = run_fail};
+const struct cli_command *const cli_commands[] = {&show, &check, &move, NULL};
+const struct cli_option cli_common[] = {
+    {"config", 'c', CLI_TEXT, 0, "FILE", "help"},
+    {"plugin-dir", 0, CLI_TEXT, CLI_REPEAT, "DIR", "help"},
+    {"log-level", 0, CLI_TEXT, 0, "LEVEL", "help"},
+    {"log-format", 0, CLI_TEXT, 0, "FORMAT", "help"},
+    {"json", 0, CLI_FLAG, 0, NULL, "help"},
+    {"quiet", 'q', CLI_FLAG, 0, NULL, "help"},
+    {"yes", 'y', CLI_FLAG, 0, NULL, "help"},
+    {"version", 0, CLI_FLAG, CLI_ARGV, NULL, "help"},
+};
+const size_t cli_ncommon = COUNT(cli_common);
+
 /* One reading of a command line, on memory of its own: secrets are overwritten there. */
 struct reading {
     char *argv[16];
@@ -58,9 +99,10 @@ static void commands_and_words(void **state)
     assert_false(cli_flag(&reading.args, "yes"));
     assert_string_equal(cli_text(&reading.args, "config", "x"), "a.cfg");
     reading_clear(&reading);
-    read_line(&reading, "config check -- --strange");
+    read_line(&reading, "config check -- --strange --json");
     assert_int_equal(reading.status, RNL_OK);
     assert_string_equal(reading.args.words[0], "--strange");
+    assert_string_equal(reading.args.words[1], "--json");
     reading_clear(&reading);
     read_line(&reading, "config show -qyca.cfg --json=no");
     assert_int_equal(reading.status, RNL_OK);
@@ -194,44 +236,65 @@ static void controls_are_spelled_out(void **state)
     free(text);
 }
 
-/* Each command can be explained, completed and found again by its name. */
-static void the_table_is_sound(void **state)
+static void secrets_are_overwritten(void **state)
 {
-    char *text = NULL;
-    size_t size;
+    struct reading reading;
 
     (void)state;
-    for (const struct cli_command *const *at = cli_commands; *at; at++) {
-        const struct cli_command *command = *at;
-        FILE *to = open_memstream(&text, &size);
-        char name[64], *words[3] = {name, NULL, NULL};
-        int used;
+    read_line(&reading, "config show --key abc");
+    assert_string_equal(cli_text(&reading.args, "key", NULL), "abc");
+    assert_string_equal(reading.argv[3], "***");
+    reading_clear(&reading);
+    read_line(&reading, "config show --key=abcd");
+    assert_string_equal(cli_text(&reading.args, "key", NULL), "abcd");
+    assert_string_equal(reading.argv[2], "--key=****");
+    reading_clear(&reading);
+    read_line(&reading, "config show -kabcd");
+    assert_string_equal(reading.argv[2], "-k****");
+    reading_clear(&reading);
+}
 
-        cli_help(to, command);
-        fclose(to);
-        assert_non_null(strstr(text, command->summary) ? text : strchr(text, '\n'));
-        free(text);
-        snprintf(name, sizeof(name), "%s", command->name);
-        words[1] = strchr(name, ' ');
-        if (words[1])
-            *words[1]++ = '\0';
-        assert_ptr_equal(cli_find(words, words[1] ? 2 : 1, &used), command);
-        for (size_t i = 0; i < command->noptions; i++) {
-            assert_non_null(command->options[i].help);
-            assert_true((command->options[i].type == CLI_FLAG) == !command->options[i].value);
-            for (size_t c = 0; c < cli_ncommon; c++)
-                if (strcmp(command->options[i].name, cli_common[c].name) == 0)
-                    fail_msg("%s: --%s is everybody's", command->name, cli_common[c].name);
-        }
-    }
+static int run_words(const char *one, const char *two)
+{
+    char name[] = "runnel", first[40], second[40];
+    char *argv[] = {name, first, second, NULL};
+
+    snprintf(first, sizeof(first), "%s", one);
+    snprintf(second, sizeof(second), "%s", two ? two : "");
+    return cli_main(two ? 3 : 2, argv);
+}
+
+static void exit_codes(void **state)
+{
+    struct rnl_error err = RNL_ERROR_INIT;
+
+    (void)state;
+    assert_int_equal(run_words("move", NULL), EXIT_DONE);
+    assert_int_equal(run_words("move", "--json=perhaps"), EXIT_USAGE);
+    assert_int_equal(run_words("elephant", NULL), EXIT_USAGE);
+    assert_int_equal(run_words("move", "--log-level=loud"), EXIT_USAGE);
+    failure = &err;
+    rnl_fail(&err, RNL_E_CONFIG, "config.x", "x");
+    assert_int_equal(run_words("move", NULL), EXIT_USAGE);
+    rnl_fail(&err, RNL_E_RETRY, "mysql.gone", "x\xff");
+    assert_int_equal(run_words("move", "--json"), EXIT_FAILED);
+    rnl_fail(&err, RNL_E_FATAL, "bundle.no_memory", "x");
+    assert_int_equal(run_words("move", NULL), EXIT_ENVIRONMENT);
+    rnl_fail(&err, RNL_E_CONFIG, "secret.no_terminal", "x");
+    assert_int_equal(run_words("move", NULL), EXIT_ENVIRONMENT);
+    failure = NULL;
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(commands_and_words),       cmocka_unit_test(mistakes_are_told),
-        cmocka_unit_test(environment_is_read),      cmocka_unit_test(values_have_types),
-        cmocka_unit_test(controls_are_spelled_out), cmocka_unit_test(the_table_is_sound),
+        cmocka_unit_test(commands_and_words),
+        cmocka_unit_test(mistakes_are_told),
+        cmocka_unit_test(environment_is_read),
+        cmocka_unit_test(values_have_types),
+        cmocka_unit_test(controls_are_spelled_out),
+        cmocka_unit_test(secrets_are_overwritten),
+        cmocka_unit_test(exit_codes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -210,6 +210,9 @@ static const struct {
                  "reader = { source = { connection = \"shop-mysql\"; };\n lanes = 0; }; };\n",
      "config.out_of_range", 8, "1 to 64"},
     {CONNECTIONS "pipeline = { name = \"a\"; " WRITER
+                 "reader = { source = { connection = \"shop-mysql\"; };\n lanes = 65; }; };\n",
+     "config.out_of_range", 8, "1 to 64"},
+    {CONNECTIONS "pipeline = { name = \"a\"; " WRITER
                  "reader = { source = { connection = \"shop-mysql\"; };\n bundle_rows = 5; }; };\n",
      "config.out_of_range", 8, "10 to 1000"},
     {CONNECTIONS "pipeline = { name = \"a\"; " WRITER
@@ -376,7 +379,7 @@ static int remove_folder(void **state)
 }
 
 /* libconfig 1.5 leaks the text that it was reading when a syntax error came. */
-const char *__lsan_default_suppressions(void);
+__attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
     return "leak:libconfig.so\n";
