@@ -16,7 +16,7 @@ const struct cli_option cli_common[] = {
 };
 const size_t cli_ncommon = sizeof(cli_common) / sizeof(cli_common[0]);
 
-extern const struct cli_command migrate_command, run_command;
+extern const struct cli_command migrate_command, run_command, plan_command;
 extern const struct cli_command check_command, verify_command;
 extern const struct cli_command config_show_command, config_check_command;
 extern const struct cli_command connections_list_command, connections_test_command;
@@ -28,6 +28,7 @@ extern const struct cli_command help_command, version_command;
 const struct cli_command *const cli_commands[] = {
     &migrate_command,
     &run_command,
+    &plan_command,
     &check_command,
     &verify_command,
     &connections_list_command,
