@@ -97,7 +97,8 @@ static int rows_estimate(struct cutter *cutter, uint64_t from, uint64_t to, int6
     text_add(&sql,
              cutter->source->mariadb ? "EXPLAIN SELECT 1" : "EXPLAIN FORMAT=TRADITIONAL SELECT 1");
     table_add(cutter, &sql);
-    text_add(&sql, " FORCE INDEX (");
+    /* not FORCE: MySQL wouldn't look into the index then, and say 1 */
+    text_add(&sql, " USE INDEX (");
     text_name(&sql, cutter->key.index);
     text_add(&sql, ") WHERE ");
     text_name(&sql, key_column(cutter)->name);
@@ -166,16 +167,13 @@ static int range_cut(struct cutter *cutter, uint64_t from, uint64_t to, struct r
     return RNL_OK;
 }
 
-static int ranges_cut(struct cutter *cutter, int64_t parts, struct rnl_error *err)
+/* low <= keys <= high, in even parts first. */
+static int parts_cut(struct cutter *cutter, uint64_t low, uint64_t high, int64_t parts,
+                     struct rnl_error *err)
 {
-    uint64_t low, high, step;
-    bool found;
-    int status = ends_read(cutter, &low, &high, &found, err);
+    uint64_t step;
+    int status = RNL_OK;
 
-    if (status || !found || low == high)
-        return status;
-    if (parts > RANGES_MAX / 2)
-        parts = RANGES_MAX / 2;
     step = (high - low) / (uint64_t)parts;
     if (step == 0)
         step = 1;
@@ -188,6 +186,34 @@ static int ranges_cut(struct cutter *cutter, int64_t parts, struct rnl_error *er
             range_cut(cutter, from, i + 1 == parts || high - from < step ? high : from + step, err);
     }
     return status;
+}
+
+static int64_t rows_sum(const struct cutter *cutter)
+{
+    int64_t sum = 0;
+
+    for (uint32_t i = 0; i < cutter->count; i++)
+        sum += cutter->rows[i];
+    return sum;
+}
+
+static int ranges_cut(struct cutter *cutter, int64_t parts, struct rnl_error *err)
+{
+    uint64_t low, high;
+    bool found;
+    int status = ends_read(cutter, &low, &high, &found, err);
+
+    if (status || !found || low == high)
+        return status;
+    if (parts > RANGES_MAX / 2)
+        parts = RANGES_MAX / 2;
+    status = parts_cut(cutter, low, high, parts, err);
+    if (status || rows_sum(cutter) >= cutter->table->rows / 4)
+        return status;
+    /* estimates that make no sense together: even parts it is */
+    cutter->count = 0;
+    cutter->probes = PROBES_MAX;
+    return parts_cut(cutter, low, high, parts, err);
 }
 
 static int unit_make(const struct cutter *cutter, const struct rnl_unit *like, uint32_t i,
