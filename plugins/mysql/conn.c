@@ -81,17 +81,29 @@ static enum tls_mode tls_mode_of(const struct mysql_config *config)
 }
 
 /*
- * Which client plugins may answer the server's demand for a login: without TLS a
- * server (or somebody between) could otherwise ask for the password in the clear,
- * or for one encrypted by a key of his own.
+ * Which client plugins may answer the server's demand for a login: a server that we
+ * didn't verify (or somebody between) could otherwise ask for the password in the
+ * clear, or for one encrypted by a key of his own.
  */
 static const char *logins_allowed(const struct mysql_config *config, enum tls_mode mode)
 {
-    if (mode != TLS_OFF || config->socket)
+    bool verified = mode == TLS_VERIFY_FULL || config->tls_fingerprint;
+
+    if (config->socket || (mode != TLS_OFF && verified))
         return NULL;
-    if (is_loopback(config) || config->server_public_key)
+    if (mode == TLS_REQUIRE || is_loopback(config) || config->server_public_key)
         return KEYED_LOGINS;
     return SAFE_LOGINS;
+}
+
+/* The library goes on in the clear when the server has no TLS, unless it was to verify it. */
+static int tls_check(const struct mysql_config *config, MYSQL *mysql, struct rnl_error *err)
+{
+    if (tls_mode_of(config) == TLS_OFF || mysql_get_ssl_cipher(mysql))
+        return RNL_OK;
+    rnl_fail(err, RNL_E_CONFIG, "mysql.tls", "the server offers no TLS, and tls.mode asks for it");
+    rnl_hint(err, "set up TLS in the server, or tls.mode = off if the network can be trusted");
+    return err->status;
 }
 
 static int tls_set(const struct mysql_config *config, MYSQL *mysql, struct rnl_error *err)
@@ -260,6 +272,8 @@ int conn_open(struct source *source, struct conn **out, struct rnl_error *err)
     status = tls_set(source->config, conn->mysql, err);
     if (!status)
         status = conn_connect(conn, err);
+    if (!status)
+        status = tls_check(source->config, conn->mysql, err);
     if (!status)
         status = flavour_check(source, conn->mysql, err);
     if (status)

@@ -3,7 +3,6 @@
 #include "row.h"
 #include "wire.h"
 
-#include <errmsg.h>
 #include <time.h>
 
 struct cursor {
@@ -21,7 +20,7 @@ struct cursor {
     struct rnl_value *values;
     struct scratch scratch;
     struct text place;
-    bool converted; /* the server converts a column's character set */
+    uint32_t lossy; /* 1: behind the fields stands whether a text was converted with loss */
 };
 
 static int select_columns(struct cursor *cursor, const struct rnl_unit *unit)
@@ -52,20 +51,48 @@ static int select_columns(struct cursor *cursor, const struct rnl_unit *unit)
     return cursor->fields && cursor->values ? 0 : -1;
 }
 
-static void column_add(struct cursor *cursor, struct text *sql, const struct rnl_column *column)
+static void converted_add(struct text *sql, const struct rnl_column *column)
+{
+    text_add(sql, "CONVERT(");
+    text_name(sql, column->name);
+    text_add(sql, " USING utf8mb4)");
+}
+
+static void column_add(struct text *sql, const struct rnl_column *column)
 {
     if (column->type == RNL_T_NATIVE) {
         text_add(sql, "CAST(");
         text_name(sql, column->name);
         text_add(sql, " AS CHAR CHARACTER SET utf8mb4)");
     } else if (charset_kind(column) == CHARSET_SERVER) {
-        text_add(sql, "CONVERT(");
-        text_name(sql, column->name);
-        text_add(sql, " USING utf8mb4)");
-        cursor->converted = true;
+        converted_add(sql, column);
     } else {
         text_name(sql, column->name);
     }
+}
+
+/*
+ * The server puts '?' for what it can't convert, and MySQL doesn't even warn: then
+ * the text has other characters left when all '?' are taken out on either side.
+ */
+static void loss_add(struct cursor *cursor, struct text *sql)
+{
+    for (uint32_t i = 0; i < cursor->nselected; i++) {
+        const struct rnl_column *column = &cursor->table->columns[cursor->selected[i]];
+
+        if (charset_kind(column) != CHARSET_SERVER)
+            continue;
+        text_add(sql, cursor->lossy ? " OR (LOCATE('?', " : ", IFNULL((LOCATE('?', ");
+        cursor->lossy = 1;
+        converted_add(sql, column);
+        text_add(sql, ") > 0 AND CHAR_LENGTH(REPLACE(");
+        text_name(sql, column->name);
+        text_add(sql, ", '?', '')) <> CHAR_LENGTH(REPLACE(");
+        converted_add(sql, column);
+        text_add(sql, ", '?', '')))");
+    }
+    if (cursor->lossy)
+        text_add(sql, ", 0)");
 }
 
 static int bound_add(struct cursor *cursor, struct text *sql, struct rnl_slice place,
@@ -89,8 +116,9 @@ static int select_write(struct cursor *cursor, const struct rnl_unit *unit, stru
     text_add(sql, cursor->source->mariadb ? "SELECT SQL_NO_CACHE " : "SELECT ");
     for (uint32_t i = 0; i < cursor->nfields; i++) {
         text_add(sql, i ? ", " : "");
-        column_add(cursor, sql, &table->columns[cursor->selected[i]]);
+        column_add(sql, &table->columns[cursor->selected[i]]);
     }
+    loss_add(cursor, sql);
     text_add(sql, " FROM ");
     text_name(sql, table->schema);
     text_add(sql, ".");
@@ -128,14 +156,17 @@ static int table_changed(const struct cursor *cursor, const char *column, struct
 static int fields_set(struct cursor *cursor, const MYSQL_FIELD *fields, unsigned count,
                       struct rnl_error *err)
 {
-    if (count != cursor->nfields)
+    static const struct rnl_column flag = {.type = RNL_T_INT};
+
+    if (count != cursor->nfields + cursor->lossy)
         return rnl_fail(err, RNL_E_RETRY, "mysql.protocol", "%u columns came, %u were asked for",
-                        count, cursor->nfields);
+                        count, cursor->nfields + cursor->lossy);
     for (uint32_t i = 0; i < count; i++) {
-        const struct rnl_column *column = &cursor->table->columns[cursor->selected[i]];
+        const struct rnl_column *column =
+            i < cursor->nfields ? &cursor->table->columns[cursor->selected[i]] : &flag;
 
         if (field_set(&cursor->fields[i], column, (unsigned)fields[i].type, fields[i].flags))
-            return table_changed(cursor, column->name, err);
+            return table_changed(cursor, column->name ? column->name : "", err);
     }
     return RNL_OK;
 }
@@ -213,45 +244,36 @@ static int row_broken(const struct cursor *cursor, struct rnl_error *err)
                     cursor->table->schema, cursor->table->name);
 }
 
-/*
- * What the server couldn't convert it sent as '?', and warned of. Rows are on their
- * way by now, but the unit is not done: the run fails rather than keep them silently.
- */
-static int conversion_check(struct cursor *cursor, struct rnl_error *err)
+/* Which row it was, for a person to find it. */
+static void key_write(const struct cursor *cursor, char *buf, size_t size)
 {
-    static const char sql[] = "SHOW WARNINGS";
-    MYSQL_RES *result;
-    MYSQL_ROW row;
-    char words[200] = "";
-    int status;
+    struct text sql = {0};
+    struct rnl_value values[KEY_COLUMNS_MAX];
 
-    if (!cursor->converted || !cursor->wire.warnings)
-        return RNL_OK;
-    status = conn_query(cursor->conn, sql, &result, err);
-    if (status)
-        return status;
-    while ((row = mysql_fetch_row(result))) {
-        unsigned long code = row[1] ? strtoul(row[1], NULL, 10) : 0;
+    snprintf(buf, size, "(the table has no key)");
+    for (uint32_t i = 0; i < cursor->key.ncolumns; i++)
+        values[i] = cursor->values[cursor->key_at[i]];
+    if (cursor->key.index && !place_describe(&sql, cursor->table, &cursor->key, values))
+        snprintf(buf, size, "%s", sql.ptr);
+    text_free(&sql);
+}
 
-        if (code == 1300 || code == 1366 || code == 1977 || code == 3854)
-            snprintf(words, sizeof(words), "%s", row[2] ? row[2] : "");
-    }
-    status = conn_finish(cursor->conn, result, sql, err);
-    if (status || !*words)
-        return status;
+static int text_lost(const struct cursor *cursor, struct rnl_error *err)
+{
+    char key[200];
+
+    key_write(cursor, key, sizeof(key));
     rnl_fail(err, RNL_E_DATA, "mysql.charset",
-             "table %s.%s holds text that its character set does not have: %s",
-             cursor->table->schema, cursor->table->name, words);
+             "a text in table %s.%s, row %s, holds bytes that its character set does not have",
+             cursor->table->schema, cursor->table->name, key);
     rnl_hint(err, "mend the value in the source, or make the column VARBINARY");
     return err->status;
 }
 
 static int unit_finish(struct cursor *cursor, struct rnl_error *err)
 {
-    int status = conversion_check(cursor, err);
+    int status = definition_check(cursor->source, cursor->conn, cursor->table, err);
 
-    if (!status)
-        status = definition_check(cursor->source, cursor->conn, cursor->table, err);
     return status ? status : RNL_DONE;
 }
 
@@ -288,9 +310,11 @@ int source_cursor_read(void *self, struct rnl_bundle *out, int timeout_ms, struc
             return unit_finish(cursor, err);
         if (status)
             return status;
-        if (row_decode(cursor->fields, cursor->nfields, packet, len, cursor->values,
+        if (row_decode(cursor->fields, cursor->nfields + cursor->lossy, packet, len, cursor->values,
                        &cursor->scratch))
             return row_broken(cursor, err);
+        if (cursor->lossy && cursor->values[cursor->nfields].i)
+            return text_lost(cursor, err);
         status = host->bundle_add(out, &row, err);
         if (status)
             return status;

@@ -290,6 +290,17 @@ static int compare_add(struct text *sql, const struct rnl_column *column, const 
     return literal_add(sql, column, value);
 }
 
+int place_describe(struct text *out, const struct rnl_table *table, const struct key *key,
+                   const struct rnl_value *values)
+{
+    for (uint32_t i = 0; i < key->ncolumns; i++) {
+        text_add(out, i ? " AND " : "");
+        if (compare_add(out, &table->columns[key->columns[i]], "=", &values[i]))
+            return -1;
+    }
+    return out->failed ? -1 : 0;
+}
+
 int place_condition(struct text *sql, const struct rnl_table *table, const struct key *key,
                     struct rnl_slice place, enum place_side side)
 {

@@ -32,6 +32,10 @@ enum place_side { PLACE_BEHIND, PLACE_FROM, PLACE_BEFORE };
 int place_condition(struct text *sql, const struct rnl_table *table, const struct key *key,
                     struct rnl_slice place, enum place_side side);
 
+/* The key's values as a condition a person can use: `a` = 1 AND `b` = 2. -1: it can't be told. */
+int place_describe(struct text *out, const struct rnl_table *table, const struct key *key,
+                   const struct rnl_value *values);
+
 /* How a character column's bytes reach us. */
 enum charset_kind {
     CHARSET_AS_IS,  /* UTF-8 or a part of it */

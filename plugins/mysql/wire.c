@@ -91,8 +91,6 @@ int wire_row(struct wire *wire, const unsigned char **packet, size_t *len, struc
         return RNL_OK;
     wire->reading = false;
     mysql->status = MYSQL_STATUS_READY;
-    if (got >= 5)
-        wire->warnings = (unsigned)((*packet)[1] | (*packet)[2] << 8);
     buffer_trim(mysql);
     return RNL_DONE;
 }

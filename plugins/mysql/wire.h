@@ -7,8 +7,7 @@
 struct wire {
     struct conn *conn;
     MYSQL_STMT *stmt;
-    bool reading;      /* rows stand on the connection yet */
-    unsigned warnings; /* known once all rows are read */
+    bool reading; /* rows stand on the connection yet */
 };
 
 /* Runs sql by the binary protocol; *fields are lent until wire_close. */
