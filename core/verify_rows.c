@@ -5,9 +5,9 @@
 #include <stdlib.h>
 
 /* Rows matched at one time, both sides: 16 bytes each. */
-#define GROUP_ROWS (INT64_C(1) << 20)
+#define GROUP_ROWS (INT64_C(1) << 19)
 /* A table is read no more often than this for its count; then it is "at least". */
-#define GROUPS_MOST 16
+#define GROUPS_MOST 32
 /* Rows that a repair would know by name: 16 bytes each. */
 #define FOUND_MOST ((size_t)1 << 20)
 #define VALUE_SIZE 80
@@ -199,9 +199,11 @@ static int by_key_and_row(const void *a, const void *b)
     return left->row < right->row ? -1 : left->row > right->row;
 }
 
-static bool add_found(struct verify_state *state, uint64_t key, enum verify_kind kind)
+/* Those to be listed; all of them only for a repair. */
+static bool add_found(const struct verify_options *options, struct verify_state *state,
+                      uint64_t key, enum verify_kind kind)
 {
-    if (state->nfound == FOUND_MOST) {
+    if (state->nfound == (options->repair ? FOUND_MOST : options->max_keys)) {
         state->found_all = false;
         return true;
     }
@@ -223,7 +225,8 @@ static bool add_found(struct verify_state *state, uint64_t key, enum verify_kind
  * stand there; what is left on both sides differs, what is left on one is missing or
  * too much.
  */
-static bool match_key(struct verify_state *state, const struct verify_entry *source, size_t nsource,
+static bool match_key(const struct verify_options *options, struct verify_state *state,
+                      const struct verify_entry *source, size_t nsource,
                       const struct verify_entry *target, size_t ntarget)
 {
     struct verify_table *out = state->out;
@@ -248,7 +251,7 @@ static bool match_key(struct verify_state *state, const struct verify_entry *sou
     out->different += both;
     out->missing += only_source - both;
     out->extra += only_target - both;
-    return add_found(state, nsource ? source->key : target->key,
+    return add_found(options, state, nsource ? source->key : target->key,
                      both              ? VERIFY_DIFFERENT
                      : only_source > 0 ? VERIFY_MISSING
                                        : VERIFY_EXTRA);
@@ -264,7 +267,7 @@ static size_t same_key(const struct verify_entry *entries, size_t from, size_t c
 }
 
 /* Merges both sides' entries, in the order of keys. */
-static bool match_entries(struct verify_state *state)
+static bool match_entries(const struct verify_options *options, struct verify_state *state)
 {
     const struct verify_entry *source = state->entries[SCAN_SOURCE];
     const struct verify_entry *target = state->entries[SCAN_TARGET];
@@ -281,7 +284,8 @@ static bool match_entries(struct verify_state *state)
         size_t ns = take_source ? same_key(source, s, nsource) : 0;
         size_t nt = take_target ? same_key(target, t, ntarget) : 0;
 
-        if (!match_key(state, source ? source + s : NULL, ns, target ? target + t : NULL, nt))
+        if (!match_key(options, state, source ? source + s : NULL, ns, target ? target + t : NULL,
+                       nt))
             return false;
         s += ns;
         t += nt;
@@ -299,7 +303,8 @@ static int match_group(struct pass *pass, struct rnl_error *err)
     struct verify_state *state = pass->state;
     int status = run_pass(pass, &work, 2, err);
 
-    if (status == RNL_OK && !atomic_load(&state->failed) && !match_entries(state))
+    if (status == RNL_OK && !atomic_load(&state->failed) &&
+        !match_entries(pass->verify->options, state))
         status = verify_no_memory(err);
     for (int side = 0; side < SCAN_SIDES; side++) {
         free(state->entries[side]);
