@@ -1,6 +1,6 @@
 /* Learns how the target's tables really stand, and how each column is to be written. */
 #include "convert.h"
-#include "names.h"
+#include "idents.h"
 
 #include <stdlib.h>
 
@@ -245,7 +245,7 @@ int sink_bind(void *self, const struct rnl_job *job, const struct rnl_catalog *c
     sink->tables = arena_alloc(&sink->bound_arena, sizeof(*sink->tables) * (count ? count : 1));
     if (!sink->tables)
         return error_memory(err);
-    status = names_of_catalog(sink, catalog, &sink->bound_arena, &names, err);
+    status = idents_of_catalog(sink, catalog, &sink->bound_arena, &names, err);
     for (uint32_t i = 0; status == RNL_OK && i < count; i++) {
         sink->tables[i].source = sink->host->table_at(catalog, i);
         status = bind_table(sink, &names[i], &sink->tables[i], err);

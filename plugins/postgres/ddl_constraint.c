@@ -94,7 +94,7 @@ static int add_foreign_key(struct mapper *m, uint32_t t, const struct rnl_foreig
 }
 
 static int map_foreign_key(struct mapper *m, uint32_t t, const struct rnl_foreign_key *fk,
-                           struct names *taken)
+                           struct idents *taken)
 {
     uint32_t ref = find_table(m, fk->ref_schema, fk->ref_table), columns[64];
     char fitted[NAME_BYTES + 1], name[NAME_BYTES + 1];
@@ -116,8 +116,8 @@ static int map_foreign_key(struct mapper *m, uint32_t t, const struct rnl_foreig
         tell_skipped(m, t, fk, "fk.not_unique", "it refers to columns that are no unique key of");
         return RNL_OK;
     }
-    name_fit(fk->name, m->sink->config->name_case == CASE_LOWER, fitted);
-    if (!names_choose(taken, fitted, m->tables[t].name, fk->name, name))
+    ident_fit(fk->name, m->sink->config->name_case == CASE_LOWER, fitted);
+    if (!idents_choose(taken, fitted, m->tables[t].name, fk->name, name))
         return error_memory(m->err);
     return add_foreign_key(m, t, fk, ref, columns, name);
 }
@@ -125,16 +125,16 @@ static int map_foreign_key(struct mapper *m, uint32_t t, const struct rnl_foreig
 int ddl_foreign_keys(struct mapper *m, uint32_t t)
 {
     const struct rnl_table *table = mapper_table(m, t);
-    struct names taken = {0};
+    struct idents taken = {0};
     int status = RNL_OK;
 
     /* constraints of indexes have names in the same namespace of the table */
     for (uint32_t i = 0; status == RNL_OK && i < table->nindexes; i++)
-        if (INDEX(table, i)->name && !names_take(&taken, INDEX(table, i)->name))
+        if (INDEX(table, i)->name && !idents_take(&taken, INDEX(table, i)->name))
             status = error_memory(m->err);
     for (uint32_t i = 0; status == RNL_OK && i < table->nforeign_keys; i++)
         status = map_foreign_key(m, t, FOREIGN_KEY(table, i), &taken);
-    names_free(&taken);
+    idents_free(&taken);
     return status;
 }
 
@@ -163,7 +163,7 @@ static int add_check(struct mapper *m, uint32_t t, const char *object, const cha
     return status;
 }
 
-static int add_enum_check(struct mapper *m, uint32_t t, uint32_t index, struct names *taken)
+static int add_enum_check(struct mapper *m, uint32_t t, uint32_t index, struct idents *taken)
 {
     const struct rnl_column *column = COLUMN(mapper_table(m, t), index);
     const struct map_column *map = &m->tables[t].columns[index];
@@ -174,8 +174,8 @@ static int add_enum_check(struct mapper *m, uint32_t t, uint32_t index, struct n
     int status;
 
     snprintf(wanted, sizeof(wanted), "%s_check", map->name);
-    name_fit(wanted, false, fitted);
-    if (!names_choose(taken, fitted, m->tables[t].name, wanted, name))
+    ident_fit(wanted, false, fitted);
+    if (!idents_choose(taken, fitted, m->tables[t].name, wanted, name))
         return error_memory(m->err);
     buf_name(&condition, map->name);
     buf_puts(&condition, " IN (");
@@ -192,7 +192,7 @@ static int add_enum_check(struct mapper *m, uint32_t t, uint32_t index, struct n
 }
 
 static int map_check(struct mapper *m, uint32_t t, const struct rnl_check *check,
-                     struct names *taken)
+                     struct idents *taken)
 {
     const struct rnl_table *table = mapper_table(m, t);
     const struct expr_scope scope = {table, &m->tables[t], false};
@@ -216,8 +216,8 @@ static int map_check(struct mapper *m, uint32_t t, const struct rnl_check *check
                  "is not carried over: %s (%.300s)",
                  check->enforced ? why : "it is not enforced in the source", check->expression);
     } else {
-        name_fit(check->name, m->sink->config->name_case == CASE_LOWER, fitted);
-        status = names_choose(taken, fitted, m->tables[t].name, check->name, name)
+        ident_fit(check->name, m->sink->config->name_case == CASE_LOWER, fitted);
+        status = idents_choose(taken, fitted, m->tables[t].name, check->name, name)
                      ? add_check(m, t, check->name, name, &condition)
                      : error_memory(m->err);
     }
@@ -228,14 +228,14 @@ static int map_check(struct mapper *m, uint32_t t, const struct rnl_check *check
 int ddl_checks(struct mapper *m, uint32_t t)
 {
     const struct rnl_table *table = mapper_table(m, t);
-    struct names taken = {0};
+    struct idents taken = {0};
     int status = RNL_OK;
 
     for (uint32_t i = 0; status == RNL_OK && i < table->nindexes; i++)
-        if (INDEX(table, i)->name && !names_take(&taken, INDEX(table, i)->name))
+        if (INDEX(table, i)->name && !idents_take(&taken, INDEX(table, i)->name))
             status = error_memory(m->err);
     for (uint32_t i = 0; status == RNL_OK && i < table->nforeign_keys; i++)
-        if (!names_take(&taken, FOREIGN_KEY(table, i)->name))
+        if (!idents_take(&taken, FOREIGN_KEY(table, i)->name))
             status = error_memory(m->err);
     for (uint32_t i = 0; status == RNL_OK && i < table->nchecks; i++)
         status = map_check(m, t, CHECK(table, i), &taken);
@@ -243,6 +243,6 @@ int ddl_checks(struct mapper *m, uint32_t t)
         if ((COLUMN(table, i)->flags & RNL_COLUMN_ENUM) && m->sink->config->enums == ENUM_CHECK &&
             m->tables[t].columns[i].kind == PG_TEXT)
             status = add_enum_check(m, t, i, &taken);
-    names_free(&taken);
+    idents_free(&taken);
     return status;
 }

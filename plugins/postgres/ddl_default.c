@@ -225,6 +225,22 @@ static bool add_now(const struct rnl_column *column, const struct map_column *ma
     }
 }
 
+/* x'616263', as MySQL writes the default of a binary column. */
+static bool add_hex(const char *text, enum pg_kind kind, struct buf *sql)
+{
+    size_t len;
+
+    if (kind != PG_BYTEA || (text[0] != 'x' && text[0] != 'X') || text[1] != '\'')
+        return false;
+    len = strspn(text + 2, "0123456789abcdefABCDEF");
+    if (len % 2 || strcmp(text + 2 + len, "'") != 0)
+        return false;
+    buf_puts(sql, "'\\x");
+    buf_add(sql, text + 2, len);
+    buf_puts(sql, "'::bytea");
+    return true;
+}
+
 /* The function calls that stand alone as a default; all else goes to expr.c. */
 static bool add_known_call(const struct mapper *m, const struct rnl_column *column,
                            const struct map_column *map, struct buf *sql)
@@ -263,7 +279,7 @@ static bool add_expression(const struct mapper *m, const struct rnl_table *table
 
     if (!column->default_text || !table->dialect || strcmp(table->dialect, "mysql") != 0)
         return false;
-    if (add_known_call(m, column, map, sql))
+    if (add_known_call(m, column, map, sql) || add_hex(column->default_text, map->kind, sql))
         return true;
     start = sql->len;
     buf_byte(sql, '(');

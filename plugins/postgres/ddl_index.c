@@ -78,22 +78,22 @@ static bool choose_name(struct mapper *m, uint32_t t, const char *wanted, char *
     struct buf key = {0};
     bool good;
 
-    name_fit(wanted, lower, fitted);
+    ident_fit(wanted, lower, fitted);
     snprintf(longer, sizeof(longer), "%s_%s", map->name, fitted);
     snprintf(whole, sizeof(whole), "%s.%s", map->qualified, wanted);
     for (int attempt = 0; attempt < 3; attempt++) {
         if (attempt == 0)
             memcpy(out, fitted, sizeof(fitted));
         else if (attempt == 1)
-            name_fit(longer, false, out);
+            ident_fit(longer, false, out);
         else
-            name_fit_hashed(longer, whole, out);
+            ident_fit_hashed(longer, whole, out);
         buf_clear(&key);
         buf_qualified(&key, map->schema, out);
-        if (!buf_text(&key) || !names_has(&m->relations, key.ptr))
+        if (!buf_text(&key) || !idents_has(&m->relations, key.ptr))
             break;
     }
-    good = buf_text(&key) && names_take(&m->relations, key.ptr);
+    good = buf_text(&key) && idents_take(&m->relations, key.ptr);
     buf_free(&key);
     if (good && strcmp(out, wanted) != 0)
         map_find(m, t, RNL_NOTE, "name.index", wanted, NULL, "is named \"%s\" in the target", out);

@@ -50,7 +50,7 @@ int ddl_touched(struct mapper *m, uint32_t t)
     if (body.len == 0)
         return RNL_OK;
     snprintf(wanted, sizeof(wanted), "%s_touch", map->name);
-    name_fit(wanted, false, name);
+    ident_fit(wanted, false, name);
     buf_puts(&sql, "CREATE OR REPLACE FUNCTION ");
     buf_qualified(&sql, map->schema, name);
     buf_puts(&sql, "() RETURNS trigger LANGUAGE plpgsql AS ");

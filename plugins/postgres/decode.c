@@ -3,6 +3,7 @@
 #include "numeric.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdlib.h>
 
 /* The bytes of one field; a read beyond its end clears good and gives 0. */
@@ -67,29 +68,32 @@ static void decode_bool(struct field *f, enum rnl_type type, struct decoded *out
         give_integer(out, type, (int64_t)number);
 }
 
+/* A whole number within its type's range, as the source has it. */
+static bool whole_number(const char *text, enum rnl_type type, struct rnl_value *value)
+{
+    char *end;
+
+    if (type == RNL_T_DECIMAL || (type == RNL_T_UINT && *text == '-'))
+        return false;
+    errno = 0;
+    value->type = (uint16_t)type;
+    if (type == RNL_T_UINT)
+        value->u = strtoull(text, &end, 10);
+    else
+        value->i = strtoll(text, &end, 10);
+    return errno == 0 && end != text && !*end;
+}
+
 static void decode_numeric(struct field *f, enum rnl_type type, struct buf *scratch,
                            struct decoded *out)
 {
-    size_t start = scratch->len, len = (size_t)(f->end - f->at);
-    const char *text;
-    char *end;
+    size_t start = scratch->len;
 
-    f->good = numeric_decode(scratch, f->at, len) && buf_text(scratch);
+    f->good = numeric_decode(scratch, f->at, (size_t)(f->end - f->at)) && buf_text(scratch);
     if (!f->good)
         return;
     f->at = f->end;
-    text = scratch->ptr + start;
-    if (type == RNL_T_DECIMAL || strchr(text, '.') || strlen(text) > 18) {
-        if (type == RNL_T_UINT && *text != '-' && strlen(text) <= 20 && !strchr(text, '.') &&
-            (strlen(text) < 20 || strcmp(text, "18446744073709551615") <= 0)) {
-            out->value = (struct rnl_value){.type = RNL_T_UINT, .u = strtoull(text, &end, 10)};
-            return;
-        }
-        give_made(out, RNL_T_DECIMAL, scratch, start);
-        return;
-    }
-    give_integer(out, type, strtoll(text, &end, 10));
-    if (*end || end == text) /* NaN and the infinities */
+    if (!whole_number(scratch->ptr + start, type, &out->value))
         give_made(out, RNL_T_DECIMAL, scratch, start);
 }
 

@@ -3,7 +3,7 @@
 #ifndef POSTGRES_EXPR_H
 #define POSTGRES_EXPR_H
 
-#include "names.h"
+#include "idents.h"
 
 enum expr_class { EXPR_NULL, EXPR_BOOL, EXPR_INT, EXPR_DECIMAL, EXPR_TEXT, EXPR_DAY, EXPR_OTHER };
 

@@ -92,7 +92,7 @@ static void tell_names(struct mapper *m, uint32_t t)
 
 static int make_plan(struct mapper *m)
 {
-    int status = names_of_catalog(m->sink, m->catalog, &m->arena, &m->tables, m->err);
+    int status = idents_of_catalog(m->sink, m->catalog, &m->arena, &m->tables, m->err);
 
     if (status == RNL_OK)
         status = target_look(m);
@@ -100,7 +100,7 @@ static int make_plan(struct mapper *m)
         status = types_decide(m);
     /* tables first, so that an index never takes a table's name */
     for (uint32_t t = 0; status == RNL_OK && t < m->ntables; t++)
-        if (!names_take(&m->relations, m->tables[t].qualified))
+        if (!idents_take(&m->relations, m->tables[t].qualified))
             status = error_memory(m->err);
     for (uint32_t t = 0; status == RNL_OK && t < m->ntables; t++) {
         tell_names(m, t);
@@ -131,8 +131,8 @@ int sink_map(void *self, const struct rnl_job *job, const struct rnl_catalog *ca
         return RNL_E_CONFIG;
     }
     status = make_plan(&m);
-    names_free(&m.relations);
-    names_free(&m.existing);
+    idents_free(&m.relations);
+    idents_free(&m.existing);
     arena_free(&m.arena);
     return status;
 }

@@ -2,7 +2,7 @@
 #ifndef POSTGRES_MAP_H
 #define POSTGRES_MAP_H
 
-#include "names.h"
+#include "idents.h"
 
 /* All that one call of sink_map() works with; control thread. */
 struct mapper {
@@ -14,8 +14,8 @@ struct mapper {
     struct arena arena;
     struct map_table *tables;
     uint32_t ntables;
-    struct names relations; /* indexes and tables to be, as "schema"."name" */
-    struct names existing;  /* what stands in the target: see target.c */
+    struct idents relations; /* indexes and tables to be, as "schema"."name" */
+    struct idents existing;  /* what stands in the target: see target.c */
     bool resuming;
 };
 

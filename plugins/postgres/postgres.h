@@ -36,7 +36,7 @@ struct pg_config {
     const char *database;
     const char *user;
     const struct rnl_secret *password;
-    const char *schema; /* NULL: see keeps_schemas() in names.c */
+    const char *schema; /* NULL: see keeps_schemas() in idents.c */
     const char *application_name;
     const char *tls_ca, *tls_cert, *tls_key;
     int64_t connect_timeout_ms;

@@ -11,7 +11,7 @@ static bool remember(struct mapper *m, char kind, const char *schema, const char
     buf_byte(&key, kind);
     buf_qualified(&key, schema, table);
     buf_puts(&key, name);
-    good = buf_text(&key) && names_take(&m->existing, key.ptr);
+    good = buf_text(&key) && idents_take(&m->existing, key.ptr);
     buf_free(&key);
     return good;
 }
@@ -25,7 +25,7 @@ static bool knows(const struct mapper *m, char kind, const char *schema, const c
     buf_byte(&key, kind);
     buf_qualified(&key, schema, table);
     buf_puts(&key, name);
-    found = buf_text(&key) && names_has(&m->existing, key.ptr);
+    found = buf_text(&key) && idents_has(&m->existing, key.ptr);
     buf_free(&key);
     return found;
 }
@@ -222,9 +222,9 @@ int target_look(struct mapper *m)
     for (uint32_t t = 0; status == RNL_OK && t < m->ntables; t++) {
         const char *schema = m->tables[t].schema;
 
-        if (strcmp(schema, last) == 0 || names_has(&m->existing, schema))
+        if (strcmp(schema, last) == 0 || idents_has(&m->existing, schema))
             continue;
-        status = names_take(&m->existing, schema) ? look_schema(m, schema) : error_memory(m->err);
+        status = idents_take(&m->existing, schema) ? look_schema(m, schema) : error_memory(m->err);
         if (status == RNL_OK)
             status = check_schema(m, schema);
         last = schema;

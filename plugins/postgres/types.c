@@ -108,7 +108,7 @@ static void decide_enum(struct mapper *m, uint32_t t, const struct rnl_column *c
         return;
     }
     snprintf(name, sizeof(name), "%s_%s", table->name, map->name);
-    name_fit(name, false, fitted);
+    ident_fit(name, false, fitted);
     buf_qualified(&type, table->schema, fitted);
     set_type(m, map, PG_TEXT, buf_text(&type) ? type.ptr : "text");
     map->enum_type = map->type;

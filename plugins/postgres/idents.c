@@ -1,5 +1,5 @@
 /* Names in the target: short enough, unique, and the same in every run. */
-#include "names.h"
+#include "idents.h"
 
 #include <stdlib.h>
 
@@ -22,7 +22,7 @@ static size_t cut_length(const char *text, size_t len, size_t max)
     return max;
 }
 
-void name_fit_hashed(const char *text, const char *whole, char *out)
+void ident_fit_hashed(const char *text, const char *whole, char *out)
 {
     size_t keep = cut_length(text, strlen(text), NAME_BYTES - 9);
 
@@ -30,20 +30,20 @@ void name_fit_hashed(const char *text, const char *whole, char *out)
     snprintf(out + keep, 10, "_%08x", (unsigned)(hash_text(whole) & 0xffffffffu));
 }
 
-void name_fit(const char *name, bool lower, char *out)
+void ident_fit(const char *name, bool lower, char *out)
 {
     size_t len = strlen(name);
 
     if (len <= NAME_BYTES)
         memcpy(out, name, len + 1);
     else
-        name_fit_hashed(name, name, out);
+        ident_fit_hashed(name, name, out);
     for (char *c = out; lower && *c; c++)
         if (*c >= 'A' && *c <= 'Z')
             *c = (char)(*c - 'A' + 'a');
 }
 
-void names_free(struct names *names)
+void idents_free(struct idents *names)
 {
     arena_free(&names->arena);
     free(names->slots);
@@ -59,12 +59,12 @@ static size_t find_slot(const char *const *slots, size_t room, const char *name)
     return at;
 }
 
-bool names_has(const struct names *names, const char *name)
+bool idents_has(const struct idents *names, const char *name)
 {
     return names->room && names->slots[find_slot(names->slots, names->room, name)];
 }
 
-static bool names_grow(struct names *names)
+static bool idents_grow(struct idents *names)
 {
     size_t room = names->room ? names->room * 2 : 64;
     const char **slots = calloc(room, sizeof(*slots));
@@ -80,12 +80,12 @@ static bool names_grow(struct names *names)
     return true;
 }
 
-bool names_take(struct names *names, const char *name)
+bool idents_take(struct idents *names, const char *name)
 {
     size_t at;
     char *copy;
 
-    if (names->count * 2 >= names->room && !names_grow(names))
+    if (names->count * 2 >= names->room && !idents_grow(names))
         return false;
     at = find_slot(names->slots, names->room, name);
     if (names->slots[at])
@@ -98,20 +98,20 @@ bool names_take(struct names *names, const char *name)
     return true;
 }
 
-bool names_choose(struct names *names, const char *name, const char *prefix, const char *whole,
-                  char *out)
+bool idents_choose(struct idents *names, const char *name, const char *prefix, const char *whole,
+                   char *out)
 {
     char longer[512];
 
-    if (!names_has(names, name)) {
+    if (!idents_has(names, name)) {
         snprintf(out, NAME_BYTES + 1, "%s", name);
-        return names_take(names, out);
+        return idents_take(names, out);
     }
     snprintf(longer, sizeof(longer), "%s%s%s", prefix, *prefix ? "_" : "", name);
-    name_fit(longer, false, out);
-    if (names_has(names, out))
-        name_fit_hashed(longer, whole, out);
-    return names_take(names, out);
+    ident_fit(longer, false, out);
+    if (idents_has(names, out))
+        ident_fit_hashed(longer, whole, out);
+    return idents_take(names, out);
 }
 
 /* One schema of the source becomes "public"; several keep their names. */
@@ -131,9 +131,9 @@ static bool keeps_schemas(const struct pg_sink *sink, const struct rnl_catalog *
 static void name_schema(const struct pg_config *config, bool keep, const char *schema, char *out)
 {
     if (keep)
-        name_fit(schema, config->name_case == CASE_LOWER, out);
+        ident_fit(schema, config->name_case == CASE_LOWER, out);
     else
-        name_fit(config->schema && *config->schema ? config->schema : "public", false, out);
+        ident_fit(config->schema && *config->schema ? config->schema : "public", false, out);
 }
 
 static const char *const system_columns[] = {"tableoid", "xmin", "cmin", "xmax",
@@ -143,31 +143,31 @@ static int name_columns(const struct pg_sink *sink, const struct rnl_table *tabl
                         struct map_table *map, struct arena *arena, struct rnl_error *err)
 {
     bool lower = sink->config->name_case == CASE_LOWER;
-    struct names taken = {0};
+    struct idents taken = {0};
     char fitted[NAME_BYTES + 1];
     bool good = true;
 
     map->columns = arena_alloc(arena, sizeof(*map->columns) * table->ncolumns);
     for (size_t i = 0; i < sizeof(system_columns) / sizeof(system_columns[0]); i++)
-        good = good && names_take(&taken, system_columns[i]);
+        good = good && idents_take(&taken, system_columns[i]);
     for (uint32_t i = 0; good && map->columns && i < table->ncolumns; i++) {
         const char *name = COLUMN(table, i)->name;
 
-        name_fit(name, lower, fitted);
-        good = names_choose(&taken, fitted, "", name, map->columns[i].name);
+        ident_fit(name, lower, fitted);
+        good = idents_choose(&taken, fitted, "", name, map->columns[i].name);
     }
-    names_free(&taken);
+    idents_free(&taken);
     return good && map->columns ? RNL_OK : error_memory(err);
 }
 
-int names_of_catalog(const struct pg_sink *sink, const struct rnl_catalog *catalog,
-                     struct arena *arena, struct map_table **out, struct rnl_error *err)
+int idents_of_catalog(const struct pg_sink *sink, const struct rnl_catalog *catalog,
+                      struct arena *arena, struct map_table **out, struct rnl_error *err)
 {
     uint32_t count = sink->host->table_count(catalog);
     bool lower = sink->config->name_case == CASE_LOWER;
     bool keep = keeps_schemas(sink, catalog);
     struct map_table *tables = arena_alloc(arena, sizeof(*tables) * (count ? count : 1));
-    struct names taken = {0};
+    struct idents taken = {0};
     struct buf key = {0};
     int status = tables ? RNL_OK : error_memory(err);
 
@@ -177,24 +177,24 @@ int names_of_catalog(const struct pg_sink *sink, const struct rnl_catalog *catal
         char whole[512], unique[NAME_BYTES + 1];
 
         name_schema(sink->config, keep, table->schema, map->schema);
-        name_fit(table->name, lower, map->name);
+        ident_fit(table->name, lower, map->name);
         snprintf(whole, sizeof(whole), "%.250s.%.250s", table->schema, table->name);
         /* one set for all schemas: the schema stands before the name */
         buf_clear(&key);
         buf_qualified(&key, map->schema, map->name);
-        if (buf_text(&key) && names_has(&taken, key.ptr)) {
-            name_fit_hashed(map->name, whole, unique);
+        if (buf_text(&key) && idents_has(&taken, key.ptr)) {
+            ident_fit_hashed(map->name, whole, unique);
             memcpy(map->name, unique, sizeof(unique));
             buf_clear(&key);
             buf_qualified(&key, map->schema, map->name);
         }
-        if (!buf_text(&key) || !names_take(&taken, key.ptr) ||
+        if (!buf_text(&key) || !idents_take(&taken, key.ptr) ||
             !(map->qualified = arena_strdup(arena, key.ptr)))
             status = error_memory(err);
         else
             status = name_columns(sink, table, map, arena, err);
     }
-    names_free(&taken);
+    idents_free(&taken);
     buf_free(&key);
     *out = tables;
     return status;

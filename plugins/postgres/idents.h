@@ -1,6 +1,6 @@
 /* Names in the target: short enough, unique, and the same in every run. */
-#ifndef POSTGRES_NAMES_H
-#define POSTGRES_NAMES_H
+#ifndef POSTGRES_IDENTS_H
+#define POSTGRES_IDENTS_H
 
 #include "postgres.h"
 
@@ -8,34 +8,34 @@
  * name as the target can have it: folded if lower, cut to 63 bytes between characters
  * with a hash of the whole at its end. out has room for NAME_BYTES + 1.
  */
-void name_fit(const char *name, bool lower, char *out);
+void ident_fit(const char *name, bool lower, char *out);
 
 /* text cut as above, with a hash of whole at its end in any case. */
-void name_fit_hashed(const char *text, const char *whole, char *out);
+void ident_fit_hashed(const char *text, const char *whole, char *out);
 
 /* Names that are taken in one namespace. */
-struct names {
+struct idents {
     struct arena arena;
     const char **slots;
     size_t room, count;
 };
-void names_free(struct names *names);
-bool names_has(const struct names *names, const char *name);
+void idents_free(struct idents *names);
+bool idents_has(const struct idents *names, const char *name);
 /* false: out of memory */
-bool names_take(struct names *names, const char *name);
+bool idents_take(struct idents *names, const char *name);
 /*
  * Takes name, or when that is taken prefix_name, or that with a hash of whole at its
  * end; out says which. whole tells the object from all others.
  */
-bool names_choose(struct names *names, const char *name, const char *prefix, const char *whole,
-                  char *out);
+bool idents_choose(struct idents *names, const char *name, const char *prefix, const char *whole,
+                   char *out);
 
 /*
  * Names of all tables and columns of the catalog; everything but names is left zero.
  * tables has table_count() elements, from arena. RNL_E_FATAL: out of memory.
  */
-int names_of_catalog(const struct pg_sink *sink, const struct rnl_catalog *catalog,
-                     struct arena *arena, struct map_table **tables, struct rnl_error *err);
+int idents_of_catalog(const struct pg_sink *sink, const struct rnl_catalog *catalog,
+                      struct arena *arena, struct map_table **tables, struct rnl_error *err);
 
 /* The element at index of an array whose elements their maker may have known smaller. */
 #define ELEMENT(type, items, index, item_size) \
