@@ -97,7 +97,7 @@ static void show_connection(struct shown *shown, const struct connection_config 
 {
     struct rnl_error err = RNL_ERROR_INIT;
     struct plugin_tables tables;
-    char prefix[160], name[200];
+    char prefix[160], name[300];
     bool known = plugin_tables_find(&tables, 0, connection->plugin, &err) == RNL_OK;
 
     snprintf(prefix, sizeof(prefix), "connections.%s", connection->name);
@@ -109,7 +109,7 @@ static void show_connection(struct shown *shown, const struct connection_config 
 static void show_role(struct shown *shown, const char *prefix,
                       const struct pipeline_config *pipeline, const struct role_config *role)
 {
-    char name[200];
+    char name[300];
 
     snprintf(name, sizeof(name), "%s.plugin", prefix);
     show_text(shown, name, role->plugin, &pipeline->origin);
