@@ -203,7 +203,7 @@ int sealed_open(const uint8_t *file, size_t size, const struct seal_key *key, st
                 struct pages *secrets, struct rnl_error *err)
 {
     uint8_t tag[SEALED_TAG];
-    enum key_kind kind;
+    enum key_kind kind = KEY_FILE; /* until the head says it */
     size_t length;
     int status;
 
