@@ -175,7 +175,7 @@ static int run(const struct cli_args *args)
 const struct cli_command check_command = {
     .name = "check",
     .args = "SOURCE TARGET | PIPELINE",
-    .summary = "find out what would not arrive as it is, before anything moves",
+    .summary = "Find out what would not arrive as it is, before anything moves",
     .help = "Describes the source, reads its data for values that another database can't hold\n"
             "as they are (zero dates, times beyond a day, zero bytes in text, numbers out of\n"
             "range, odd JSON), and asks the sink how it would map each table. Prints what a\n"

@@ -138,6 +138,25 @@ static int choose(struct job *job, const char *what, const char *name, struct rn
     return err->status;
 }
 
+static int unknown_pipeline(const struct config *config, const char *word, struct rnl_error *err)
+{
+    const char **names = calloc(config->npipelines + 1, sizeof(char *)), *near;
+
+    if (!names)
+        return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory");
+    for (size_t i = 0; i < config->npipelines; i++)
+        names[i] = config->pipelines[i]->name;
+    near = nearest_word(word, names, config->npipelines);
+    rnl_fail(err, RNL_E_CONFIG, "usage.pipeline", "%s is neither a file nor a pipeline", word);
+    if (near)
+        rnl_hint(err, "did you mean %s?", near);
+    else
+        rnl_hint(err, "two URLs, a pipeline's file, or a name of the configuration (--config) is "
+                      "wanted");
+    free(names);
+    return err->status;
+}
+
 /* One word: a file if there is one of that name, else a pipeline of the configuration. */
 static int open_named(struct job *job, const struct cli_args *args, struct rnl_error *err)
 {
@@ -152,10 +171,7 @@ static int open_named(struct job *job, const struct cli_args *args, struct rnl_e
         job->pipeline = config_pipeline(job->config, word);
         return RNL_OK;
     }
-    rnl_fail(err, RNL_E_CONFIG, "usage.pipeline", "%s is neither a file nor a pipeline", word);
-    rnl_hint(err, "two URLs, a pipeline's file, or a name of the configuration (--config) is "
-                  "wanted");
-    return err->status;
+    return unknown_pipeline(job->config, word, err);
 }
 
 static int complete_passwords(struct job *job, const struct cli_args *args, struct rnl_error *err)

@@ -182,7 +182,7 @@ static int run(const struct cli_args *args)
 const struct cli_command verify_command = {
     .name = "verify",
     .args = "SOURCE TARGET | PIPELINE",
-    .summary = "prove that the target holds what the source holds",
+    .summary = "Prove that the target holds what the source holds",
     .help = "Reads every row of both sides, in parallel and each in its own order, and compares\n"
             "128-bit hashes of the values. Rows that differ are named by their keys. The policies\n"
             "of the run that loaded the target count (the target remembers them), so that what a\n"

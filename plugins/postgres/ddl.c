@@ -176,8 +176,13 @@ int ddl_table(struct mapper *m, uint32_t t)
         if (!m->resuming)
             map_find(m, t, RNL_NOTE, "table.exists", NULL, "schema_policy=create_missing_only",
                      "stands in the target already and keeps its columns");
-        buf_free(&sql);
-        return RNL_OK;
+        if (m->job->write_mode != RNL_TRUNCATE_AND_LOAD) {
+            buf_free(&sql);
+            return RNL_OK;
+        }
+        /* under the name of making it: done once, by whichever, it isn't done by a resumed run */
+        buf_clear(&sql);
+        buf_printf(&sql, "TRUNCATE TABLE %s", map->qualified);
     }
     status = map_step(m, RNL_PHASE_TABLES, "table", t, NULL, &sql);
     buf_free(&sql);
