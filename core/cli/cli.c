@@ -60,7 +60,7 @@ static int exit_of(const struct rnl_error *err)
     for (size_t i = 0; i < sizeof(lacks) / sizeof(lacks[0]); i++)
         if (strcmp(err->code, lacks[i]) == 0)
             return EXIT_ENVIRONMENT;
-    if (ends_with(err->code, "memory") || ends_with(err->code, ".memory"))
+    if (ends_with(err->code, "memory") || ends_with(err->code, ".disk_full"))
         return EXIT_ENVIRONMENT;
     return err->status == RNL_E_CONFIG ? EXIT_USAGE : EXIT_FAILED;
 }
