@@ -321,7 +321,7 @@ void conns_interrupt(struct source *source)
 /* The start of a statement, for messages. */
 static const char *sql_short(const char *sql, char *buf, size_t size)
 {
-    snprintf(buf, size, "%s%s", "", sql);
+    snprintf(buf, size, "%.90s%s", "", sql);
     if (strlen(sql) >= size)
         memcpy(buf + size - 4, "...", 4);
     return buf;
