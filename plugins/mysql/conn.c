@@ -321,9 +321,9 @@ void conns_interrupt(struct source *source)
 /* The start of a statement, for messages. */
 static const char *sql_short(const char *sql, char *buf, size_t size)
 {
-    snprintf(buf, size, "%.90s%s", "", sql);
-    if (strlen(sql) >= size)
-        memcpy(buf + size - 4, "...", 4);
+    int most = (int)size - 4;
+
+    snprintf(buf, size, "%.*s%s", most, sql, strlen(sql) > (size_t)most ? "..." : "");
     return buf;
 }
 
