@@ -7,6 +7,8 @@
 
 #include <stdatomic.h>
 
+enum { KEY_BYTES = 32 }; /* of a key file */
+
 struct store {
     char *path;      /* of the store; real, so that a link to it stays one */
     char *temporary; /* PATH.new, while it is written */
@@ -33,6 +35,15 @@ int store_put(struct store *store, const struct entry *entry, struct rnl_error *
 /* Encrypts all under a new key: a new passphrase, or "" for a new key file. */
 int store_rotate(struct store *store, const char *passphrase, struct rnl_error *err);
 
+/* For both halves of the store: store.c reads, change.c writes. */
+
+/* As store_load, once; *next: the key that opened it is the one in KEY.new. */
+int store_load_with(struct store *store, struct pages *secrets, bool *next, struct rnl_error *err);
+/* Reads a key file; RNL_DONE: there is none. */
+int store_key(const char *path, struct pages *key, struct rnl_error *err);
+/* Keeps a copy of passphrase in place of the one before. */
+int store_passphrase(struct store *store, const char *passphrase, struct rnl_error *err);
 int store_missing(const struct store *store, struct rnl_error *err);
+int store_no_memory(struct rnl_error *err);
 
 #endif
