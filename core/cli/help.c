@@ -71,7 +71,8 @@ void cli_help(FILE *to, const struct cli_command *command)
     }
     fputs("\nOptions of every command:\n", to);
     options_help(to, cli_common, cli_ncommon);
-    fputs("\nEach option can stand in the environment too: RUNNEL_LOG_LEVEL for --log-level.\n",
+    fputs("\nEach option can stand in the environment too: RUNNEL_LOG_LEVEL for --log-level;\n"
+          "several values there are parted by commas, folders by colons.\n",
           to);
 }
 

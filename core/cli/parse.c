@@ -354,6 +354,8 @@ static int find_command(struct parse *parse, struct rnl_error *err)
 static int read_variable(const struct cli_option *option, struct settings *options,
                          struct rnl_error *err)
 {
+    /* Folders by colons, as in PATH; other lists by commas. */
+    const char *border = option->value && strcmp(option->value, "DIR") == 0 ? ":" : ",";
     struct origin origin = {.kind = ORIGIN_ENVIRONMENT};
     char name[80], *copy, *save = NULL;
     const char *text;
@@ -371,8 +373,8 @@ static int read_variable(const struct cli_option *option, struct settings *optio
     copy = strdup(text);
     if (!copy)
         abort();
-    for (char *item = strtok_r(copy, ":", &save); item && status == RNL_OK;
-         item = strtok_r(NULL, ":", &save))
+    for (char *item = strtok_r(copy, border, &save); item && status == RNL_OK;
+         item = strtok_r(NULL, border, &save))
         status = cli_option_set(option, item, &origin, options, err);
     free(copy);
     return status;

@@ -43,6 +43,7 @@ const struct cli_command *const cli_commands[] = {&show, &check, &move, NULL};
 const struct cli_option cli_common[] = {
     {"config", 'c', CLI_TEXT, 0, "FILE", "help"},
     {"plugin-dir", 0, CLI_TEXT, CLI_REPEAT, "DIR", "help"},
+    {"tables", 0, CLI_TEXT, CLI_REPEAT, "PATTERN", "help"},
     {"log-level", 0, CLI_TEXT, 0, "LEVEL", "help"},
     {"log-format", 0, CLI_TEXT, 0, "FORMAT", "help"},
     {"json", 0, CLI_FLAG, 0, NULL, "help"},
@@ -168,6 +169,7 @@ static void environment_is_read(void **state)
     setenv("RUNNEL_LOG_LEVEL", "debug", 1);
     setenv("RUNNEL_JSON", "yes", 1);
     setenv("RUNNEL_PLUGIN_DIR", "a:b", 1);
+    setenv("RUNNEL_TABLES", "a:b,c", 1);
     setenv("RUNNEL_VERSION", "1.0", 1); /* containers set such; no option of ours */
     read_line(&reading, "config show");
     assert_int_equal(reading.status, RNL_OK);
@@ -176,6 +178,8 @@ static void environment_is_read(void **state)
                      ORIGIN_ENVIRONMENT);
     assert_true(cli_flag(&reading.args, "json"));
     assert_string_equal(cli_list(&reading.args, "plugin-dir")[1], "b");
+    assert_string_equal(cli_list(&reading.args, "tables")[0], "a:b");
+    assert_string_equal(cli_list(&reading.args, "tables")[1], "c");
     assert_null(settings_find(&reading.args.options, "version"));
     reading_clear(&reading);
     read_line(&reading, "config show --log-level warn --json=no --plugin-dir c");
@@ -192,6 +196,7 @@ static void environment_is_read(void **state)
     unsetenv("RUNNEL_LOG_LEVEL");
     unsetenv("RUNNEL_JSON");
     unsetenv("RUNNEL_PLUGIN_DIR");
+    unsetenv("RUNNEL_TABLES");
     unsetenv("RUNNEL_VERSION");
 }
 
