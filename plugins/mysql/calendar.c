@@ -76,6 +76,8 @@ const char *calendar_text(const struct rnl_value *value, char buf[CALENDAR_TEXT]
             days--;
         }
     }
+    if (days < date_days(0, 1, 1) || days > date_days(9999, 12, 31))
+        return NULL;
     days_date(days, &year, &month, &day);
     len = snprintf(buf, CALENDAR_TEXT, "%04u-%02u-%02u", year, month, day);
     if (value->type != RNL_T_DATE)

@@ -13,7 +13,8 @@ bool date_exists(unsigned year, unsigned month, unsigned day);
 int64_t date_days(unsigned year, unsigned month, unsigned day);
 void days_date(int64_t days, unsigned *year, unsigned *month, unsigned *day);
 
-/* A DATE, TIME, TIMESTAMP or TIMESTAMPTZ as the server writes it; returns buf. */
+/* A DATE, TIME, TIMESTAMP or TIMESTAMPTZ as the server writes it; returns buf, or NULL: no such
+ * day. */
 const char *calendar_text(const struct rnl_value *value, char buf[CALENDAR_TEXT]);
 
 #endif

@@ -264,7 +264,9 @@ static int literal_add(struct text *sql, const struct rnl_column *column,
     case RNL_T_TIME:
     case RNL_T_TIMESTAMP:
     case RNL_T_TIMESTAMPTZ:
-        text_printf(sql, "'%s'", calendar_text(value, buf));
+        if (!calendar_text(value, buf))
+            return -1;
+        text_printf(sql, "'%s'", buf);
         return 0;
     case RNL_T_TEXT:
         return text_literal(sql, column, value);

@@ -222,6 +222,7 @@ static int unit_make(const struct cutter *cutter, const struct rnl_unit *like, u
     struct rnl_unit unit = *like;
     struct rnl_value value = {.type = cutter->is_signed ? RNL_T_INT : RNL_T_UINT};
     struct text from = {0}, to = {0};
+    int64_t sum = rows_sum(cutter);
     int status;
 
     if (i > 0) {
@@ -234,7 +235,8 @@ static int unit_make(const struct cutter *cutter, const struct rnl_unit *like, u
         place_integer(&to, &value);
         unit.to = (struct rnl_slice){to.ptr, to.len};
     }
-    unit.rows = cutter->rows[i];
+    /* estimates of ranges are off together: of the table they are shares */
+    unit.rows = (int64_t)((double)cutter->rows[i] * (double)like->rows / (double)(sum ? sum : 1));
     unit.bytes = like->rows > 0
                      ? (int64_t)((double)like->bytes / (double)like->rows * (double)unit.rows)
                      : -1;
