@@ -96,7 +96,7 @@ test_canary_in_logs() {
     cat >"$E2E_SCRATCH/secrets.cfg" <<-END
 		secrets = { file = { path = "$store"; }; };
 		connections = {
-		  shop = { plugin = "postgres"; host = "127.0.0.1"; port = 1; user = "u";
+		  shop = { plugin = "postgres"; host = "127.0.0.1"; port = 1; user = "u"; database = "b";
 		           password = "$canary"; };
 		};
 	END
