@@ -149,6 +149,24 @@ static void add_enum_types(struct mapper *m, uint32_t t, bool drop, struct buf *
     }
 }
 
+/*
+ * A table that stands there already: what has to be done to it before the rows come.
+ * Under the step of making it, so that a resumed run doesn't do it again.
+ */
+static bool keep_table(struct mapper *m, uint32_t t, struct buf *sql)
+{
+    bool good = true;
+
+    if (!m->resuming)
+        map_find(m, t, RNL_NOTE, "table.exists", NULL, "schema_policy=create_missing_only",
+                 "stands in the target already and keeps its columns");
+    if (m->job->structure & RNL_WITH_FOREIGN_KEYS)
+        good = ddl_drop_foreign_keys(m, t, sql);
+    if (m->job->write_mode == RNL_TRUNCATE_AND_LOAD)
+        buf_printf(sql, "TRUNCATE TABLE %s", m->tables[t].qualified);
+    return good;
+}
+
 int ddl_table(struct mapper *m, uint32_t t)
 {
     const struct rnl_table *table = mapper_table(m, t);
@@ -173,16 +191,11 @@ int ddl_table(struct mapper *m, uint32_t t)
         map_find(m, t, RNL_WARNING, "table.partitions", NULL, NULL,
                  "is partitioned; in the target it is one plain table");
     if (map->exists && !drop) {
-        if (!m->resuming)
-            map_find(m, t, RNL_NOTE, "table.exists", NULL, "schema_policy=create_missing_only",
-                     "stands in the target already and keeps its columns");
-        if (m->job->write_mode != RNL_TRUNCATE_AND_LOAD) {
-            buf_free(&sql);
-            return RNL_OK;
-        }
-        /* under the name of making it: done once, by whichever, it isn't done by a resumed run */
         buf_clear(&sql);
-        buf_printf(&sql, "TRUNCATE TABLE %s", map->qualified);
+        if (!keep_table(m, t, &sql))
+            sql.failed = true;
+        if (sql.len == 0 && !sql.failed)
+            return RNL_OK;
     }
     status = map_step(m, RNL_PHASE_TABLES, "table", t, NULL, &sql);
     buf_free(&sql);

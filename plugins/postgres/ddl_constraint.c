@@ -70,20 +70,19 @@ static int add_foreign_key(struct mapper *m, uint32_t t, const struct rnl_foreig
     struct buf sql = {0};
     int status = RNL_OK;
 
-    if (!target_has(m, t, 'c', name)) {
-        buf_printf(&sql, "ALTER TABLE %s ADD CONSTRAINT ", map->qualified);
-        buf_name(&sql, name);
-        buf_puts(&sql, " FOREIGN KEY ");
-        add_names(map, fk->columns, fk->ncolumns, &sql);
-        buf_printf(&sql, " REFERENCES %s ", m->tables[ref].qualified);
-        add_names(&m->tables[ref], ref_columns, fk->ncolumns, &sql);
-        if (fk->on_delete > RNL_ACTION_NONE && fk->on_delete <= RNL_ACTION_SET_DEFAULT)
-            buf_printf(&sql, " ON DELETE%s", actions[fk->on_delete]);
-        if (fk->on_update > RNL_ACTION_NONE && fk->on_update <= RNL_ACTION_SET_DEFAULT)
-            buf_printf(&sql, " ON UPDATE%s", actions[fk->on_update]);
-        buf_puts(&sql, " NOT VALID");
-        status = map_step(m, RNL_PHASE_FOREIGN_KEYS, "foreign key", t, fk->name, &sql);
-    }
+    /* one that stands there already was dropped before the rows came: see ddl_table() */
+    buf_printf(&sql, "ALTER TABLE %s ADD CONSTRAINT ", map->qualified);
+    buf_name(&sql, name);
+    buf_puts(&sql, " FOREIGN KEY ");
+    add_names(map, fk->columns, fk->ncolumns, &sql);
+    buf_printf(&sql, " REFERENCES %s ", m->tables[ref].qualified);
+    add_names(&m->tables[ref], ref_columns, fk->ncolumns, &sql);
+    if (fk->on_delete > RNL_ACTION_NONE && fk->on_delete <= RNL_ACTION_SET_DEFAULT)
+        buf_printf(&sql, " ON DELETE%s", actions[fk->on_delete]);
+    if (fk->on_update > RNL_ACTION_NONE && fk->on_update <= RNL_ACTION_SET_DEFAULT)
+        buf_printf(&sql, " ON UPDATE%s", actions[fk->on_update]);
+    buf_puts(&sql, " NOT VALID");
+    status = map_step(m, RNL_PHASE_FOREIGN_KEYS, "foreign key", t, fk->name, &sql);
     if (status == RNL_OK) {
         buf_printf(&sql, "ALTER TABLE %s VALIDATE CONSTRAINT ", map->qualified);
         buf_name(&sql, name);
@@ -93,11 +92,78 @@ static int add_foreign_key(struct mapper *m, uint32_t t, const struct rnl_foreig
     return status;
 }
 
+/* Constraints of indexes have names in the same namespace of the table. */
+static bool take_index_names(const struct rnl_table *table, struct idents *taken)
+{
+    bool good = true;
+
+    for (uint32_t i = 0; good && i < table->nindexes; i++)
+        good = !INDEX(table, i)->name || idents_take(taken, INDEX(table, i)->name);
+    return good;
+}
+
+static bool name_foreign_key(const struct mapper *m, uint32_t t, const struct rnl_foreign_key *fk,
+                             struct idents *taken, char *name)
+{
+    char fitted[NAME_BYTES + 1];
+
+    ident_fit(fk->name, m->sink->config->name_case == CASE_LOWER, fitted);
+    return idents_choose(taken, fitted, m->tables[t].name, fk->name, name);
+}
+
+bool foreign_key_is_ours(const struct mapper *m, uint32_t t, const char *constraint)
+{
+    const struct rnl_table *table = mapper_table(m, t);
+    struct idents taken = {0};
+    char name[NAME_BYTES + 1];
+    bool found = false, good = take_index_names(table, &taken);
+
+    for (uint32_t i = 0; good && !found && i < table->nforeign_keys; i++) {
+        good = name_foreign_key(m, t, FOREIGN_KEY(table, i), &taken, name);
+        found = good && strcmp(name, constraint) == 0;
+    }
+    idents_free(&taken);
+    return found;
+}
+
+static bool drop_of_table(const struct mapper *m, uint32_t from, uint32_t t, struct buf *sql)
+{
+    const struct rnl_table *table = mapper_table(m, from), *to = mapper_table(m, t);
+    struct idents taken = {0};
+    char name[NAME_BYTES + 1];
+    bool good = take_index_names(table, &taken);
+
+    for (uint32_t i = 0; good && i < table->nforeign_keys; i++) {
+        const struct rnl_foreign_key *fk = FOREIGN_KEY(table, i);
+
+        good = name_foreign_key(m, from, fk, &taken, name);
+        if (from != t &&
+            (strcmp(fk->ref_table, to->name) != 0 || strcmp(fk->ref_schema, to->schema) != 0))
+            continue;
+        buf_printf(sql, "ALTER TABLE IF EXISTS %s DROP CONSTRAINT IF EXISTS ",
+                   m->tables[from].qualified);
+        buf_name(sql, name);
+        buf_puts(sql, ";\n");
+    }
+    idents_free(&taken);
+    return good;
+}
+
+bool ddl_drop_foreign_keys(const struct mapper *m, uint32_t t, struct buf *sql)
+{
+    bool good = true;
+
+    for (uint32_t from = 0; good && from < m->ntables; from++)
+        if (m->tables[from].exists && mapper_table(m, from)->nforeign_keys)
+            good = drop_of_table(m, from, t, sql);
+    return good;
+}
+
 static int map_foreign_key(struct mapper *m, uint32_t t, const struct rnl_foreign_key *fk,
                            struct idents *taken)
 {
     uint32_t ref = find_table(m, fk->ref_schema, fk->ref_table), columns[64];
-    char fitted[NAME_BYTES + 1], name[NAME_BYTES + 1];
+    char name[NAME_BYTES + 1];
     const struct rnl_table *to;
 
     if (ref == UINT32_MAX) {
@@ -116,8 +182,7 @@ static int map_foreign_key(struct mapper *m, uint32_t t, const struct rnl_foreig
         tell_skipped(m, t, fk, "fk.not_unique", "it refers to columns that are no unique key of");
         return RNL_OK;
     }
-    ident_fit(fk->name, m->sink->config->name_case == CASE_LOWER, fitted);
-    if (!idents_choose(taken, fitted, m->tables[t].name, fk->name, name))
+    if (!name_foreign_key(m, t, fk, taken, name))
         return error_memory(m->err);
     return add_foreign_key(m, t, fk, ref, columns, name);
 }
@@ -128,10 +193,8 @@ int ddl_foreign_keys(struct mapper *m, uint32_t t)
     struct idents taken = {0};
     int status = RNL_OK;
 
-    /* constraints of indexes have names in the same namespace of the table */
-    for (uint32_t i = 0; status == RNL_OK && i < table->nindexes; i++)
-        if (INDEX(table, i)->name && !idents_take(&taken, INDEX(table, i)->name))
-            status = error_memory(m->err);
+    if (!take_index_names(table, &taken))
+        status = error_memory(m->err);
     for (uint32_t i = 0; status == RNL_OK && i < table->nforeign_keys; i++)
         status = map_foreign_key(m, t, FOREIGN_KEY(table, i), &taken);
     idents_free(&taken);
@@ -231,9 +294,8 @@ int ddl_checks(struct mapper *m, uint32_t t)
     struct idents taken = {0};
     int status = RNL_OK;
 
-    for (uint32_t i = 0; status == RNL_OK && i < table->nindexes; i++)
-        if (INDEX(table, i)->name && !idents_take(&taken, INDEX(table, i)->name))
-            status = error_memory(m->err);
+    if (!take_index_names(table, &taken))
+        status = error_memory(m->err);
     for (uint32_t i = 0; status == RNL_OK && i < table->nforeign_keys; i++)
         if (!idents_take(&taken, FOREIGN_KEY(table, i)->name))
             status = error_memory(m->err);

@@ -7,7 +7,7 @@ static const struct {
     const char *code; /* NULL: postgres.<SQLSTATE> */
     const char *hint;
 } known_states[] = {
-    {"53100", RNL_E_CONFIG, "postgres.disk_full",
+    {"53100", RNL_E_RETRY, "postgres.disk_full",
      "make room on the target's disk, then start again: the run goes on where it stood"},
     {"53200", RNL_E_RETRY, NULL, "the target server is out of memory"},
     {"53300", RNL_E_RETRY, "postgres.too_many_connections",

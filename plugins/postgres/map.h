@@ -47,6 +47,10 @@ void ddl_default(struct mapper *m, uint32_t table, uint32_t column, struct buf *
 int ddl_indexes(struct mapper *m, uint32_t table);
 /* ddl_constraint.c */
 int ddl_foreign_keys(struct mapper *m, uint32_t table);
+/* Whether a constraint of the target's table is what a foreign key of the source becomes. */
+bool foreign_key_is_ours(const struct mapper *m, uint32_t table, const char *constraint);
+/* Adds statements that drop those which stand there, at and to a table; false: no memory. */
+bool ddl_drop_foreign_keys(const struct mapper *m, uint32_t table, struct buf *sql);
 int ddl_checks(struct mapper *m, uint32_t table);
 /* ddl_touch.c: ON UPDATE CURRENT_TIMESTAMP */
 int ddl_touched(struct mapper *m, uint32_t table);

@@ -138,6 +138,7 @@ static const struct rnl_sink_ops ops = {
     .size = sizeof(ops),
     .open = sink_open,
     .close = sink_close,
+    .check = sink_check,
     .map = sink_map,
     .recall = sink_recall,
     .record = sink_record,

@@ -128,27 +128,33 @@ static int check_rows(struct mapper *m, const struct map_table *map)
                   "drop_and_recreate");
 }
 
-/* Rows are loaded by several lanes in any order: a foreign key would refuse them. */
-static int check_foreign_keys(struct mapper *m, const struct map_table *map)
+/*
+ * Rows are loaded by several lanes in any order: a foreign key would refuse them. Those
+ * that the source has too are dropped first and made again after the load.
+ */
+static int check_foreign_keys(struct mapper *m, uint32_t t)
 {
+    const struct map_table *map = &m->tables[t];
     const char *params[] = {map->schema, map->name};
+    bool makes = (m->job->structure & RNL_WITH_FOREIGN_KEYS) &&
+                 m->job->schema_policy != RNL_VALIDATE_EXISTING;
     PGresult *result;
     int status = conn_query(m->sink->control,
                             "SELECT k.conname FROM pg_constraint k"
                             " JOIN pg_class c ON c.oid = k.conrelid"
                             " JOIN pg_namespace n ON n.oid = c.relnamespace"
-                            " WHERE k.contype = 'f' AND n.nspname = $1 AND c.relname = $2 LIMIT 1",
+                            " WHERE k.contype = 'f' AND n.nspname = $1 AND c.relname = $2",
                             2, params, "look at foreign keys", &result, m->err);
 
-    if (status != RNL_OK)
-        return status;
-    if (PQntuples(result) > 0) {
+    for (int i = 0; status == RNL_OK && i < PQntuples(result); i++) {
+        if (makes && foreign_key_is_ours(m, t, PQgetvalue(result, i, 0)))
+            continue;
         status = rnl_fail(m->err, RNL_E_CONFIG, "sink.foreign_key",
                           "the table %s has the foreign key \"%s\" already: rows that come in any "
                           "order would be refused by it",
-                          map->qualified, PQgetvalue(result, 0, 0));
-        rnl_hint(m->err, "drop the foreign key first (Runnel makes the source's after the load), "
-                         "or use schema_policy drop_and_recreate");
+                          map->qualified, PQgetvalue(result, i, 0));
+        rnl_hint(m->err, "drop the foreign key for the time of the load, or use schema_policy "
+                         "drop_and_recreate");
     }
     PQclear(result);
     return status;
@@ -180,8 +186,9 @@ static int check_dependents(struct mapper *m, const struct map_table *map)
     return status;
 }
 
-static int check_existing(struct mapper *m, const struct map_table *map)
+static int check_existing(struct mapper *m, uint32_t t)
 {
+    const struct map_table *map = &m->tables[t];
     bool makes = m->job->structure & RNL_WITH_TABLES;
     int status = RNL_OK;
 
@@ -192,11 +199,12 @@ static int check_existing(struct mapper *m, const struct map_table *map)
         return check_dependents(m, map);
     if (m->job->write_mode == RNL_FAIL_IF_NOT_EMPTY)
         status = check_rows(m, map);
-    return status == RNL_OK ? check_foreign_keys(m, map) : status;
+    return status == RNL_OK ? check_foreign_keys(m, t) : status;
 }
 
-static int check_table(struct mapper *m, struct map_table *map)
+static int check_table(struct mapper *m, uint32_t t)
 {
+    struct map_table *map = &m->tables[t];
     bool makes =
         (m->job->structure & RNL_WITH_TABLES) && m->job->schema_policy != RNL_VALIDATE_EXISTING;
 
@@ -207,7 +215,7 @@ static int check_table(struct mapper *m, struct map_table *map)
         return refuse(m, "sink.not_a_table", map, "is a view, sequence or foreign table",
                       "rename it, or choose another schema");
     if (map->exists)
-        return check_existing(m, map);
+        return check_existing(m, t);
     if (!makes)
         return refuse(m, "sink.missing_table", map, "is not in the target",
                       "create it, or let Runnel make it (structure.tables, schema_policy)");
@@ -230,6 +238,6 @@ int target_look(struct mapper *m)
         last = schema;
     }
     for (uint32_t t = 0; status == RNL_OK && t < m->ntables; t++)
-        status = check_table(m, &m->tables[t]);
+        status = check_table(m, t);
     return status;
 }
