@@ -7,6 +7,7 @@
 
 #include <limits.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 void cli_program_settings(const struct cli_args *args, struct settings *program)
@@ -61,12 +62,30 @@ int cli_program_apply(const struct settings *program, struct rnl_error *err)
     return RNL_OK;
 }
 
+/*
+ * ./runnel.cfg is taken unasked, and may name plugins: in a folder that others write to,
+ * it must not be theirs.
+ */
+static bool ours_here(const char *path)
+{
+    struct stat of;
+
+    if (stat(path, &of) != 0)
+        return false;
+    if ((of.st_uid == geteuid() || of.st_uid == 0) && (of.st_mode & S_IWOTH) == 0)
+        return true;
+    log_write(RNL_LOG_WARN, "config",
+              "./%s is not used: it %s; name it with --config if it is meant", path,
+              of.st_mode & S_IWOTH ? "can be written by everybody" : "belongs to another user");
+    return false;
+}
+
 /* The configuration that is meant when none is named; NULL: there is none. */
 static const char *preset_path(char *buf, size_t size)
 {
     const char *folder = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
 
-    if (access("runnel.cfg", F_OK) == 0)
+    if (ours_here("runnel.cfg"))
         return "runnel.cfg";
     if (folder && *folder)
         snprintf(buf, size, "%s/runnel/runnel.cfg", folder);
