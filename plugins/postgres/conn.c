@@ -1,8 +1,10 @@
 /* Connections to the server: how they are opened, used and cut. */
 #include "postgres.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Holds for every connection: nothing of the server's or the role's settings leaks in. */
@@ -53,23 +55,20 @@ static void param_add(struct params *params, const char *name, const char *value
     params->values[params->count++] = value;
 }
 
-static PGconn *connect_server(struct pg_sink *sink)
+static PGconn *start_connecting(struct pg_sink *sink)
 {
     const struct pg_config *config = sink->config;
     const char *mode = ssl_mode(config);
     struct params params = {.count = 0};
-    char port[24], timeout[24];
+    char port[24];
 
     snprintf(port, sizeof(port), "%lld", (long long)config->port);
-    snprintf(timeout, sizeof(timeout), "%lld",
-             (long long)((config->connect_timeout_ms + 999) / 1000));
     param_add(&params, "host",
               config->socket ? config->socket : (config->host ? config->host : "localhost"));
     param_add(&params, "port", port);
     param_add(&params, "dbname", config->database);
     param_add(&params, "user", config->user);
     param_add(&params, "password", sink->host->secret_text(config->password));
-    param_add(&params, "connect_timeout", timeout);
     param_add(&params, "application_name", config->application_name);
     param_add(&params, "client_encoding", "UTF8");
     param_add(&params, "gssencmode", "disable");
@@ -84,7 +83,41 @@ static PGconn *connect_server(struct pg_sink *sink)
     param_add(&params, "tcp_user_timeout", "120000");
     params.names[params.count] = NULL;
     params.values[params.count] = NULL;
-    return PQconnectdbParams(params.names, params.values, 0);
+    return PQconnectStartParams(params.names, params.values, 0);
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/*
+ * libpq's own waiting would not be woken by interrupt(). Gives the connection in
+ * whatever state it came to; *late when the time was up.
+ */
+static PGconn *connect_server(struct pg_sink *sink, bool *late)
+{
+    int64_t end_ms = now_ms() + sink->config->connect_timeout_ms;
+    PostgresPollingStatusType state = PGRES_POLLING_WRITING;
+    PGconn *pg = start_connecting(sink);
+
+    *late = false;
+    while (pg && PQstatus(pg) != CONNECTION_BAD && state != PGRES_POLLING_OK &&
+           state != PGRES_POLLING_FAILED) {
+        struct pollfd wait = {.fd = PQsocket(pg),
+                              .events = state == PGRES_POLLING_READING ? POLLIN : POLLOUT};
+        int ready = poll(&wait, 1, 100);
+
+        *late = now_ms() >= end_ms;
+        if (*late || atomic_load(&sink->interrupted))
+            break;
+        if (ready > 0)
+            state = PQconnectPoll(pg);
+    }
+    return pg;
 }
 
 /* Notices ("relation exists, skipping") are for the log. */
@@ -120,6 +153,7 @@ static int start_session(struct pg_conn *conn, struct rnl_error *err)
 int conn_open(struct pg_sink *sink, struct pg_conn **out, struct rnl_error *err)
 {
     struct pg_conn *conn;
+    bool late;
     int status;
 
     if (atomic_load(&sink->interrupted))
@@ -128,13 +162,13 @@ int conn_open(struct pg_sink *sink, struct pg_conn **out, struct rnl_error *err)
     if (!conn)
         return error_memory(err);
     conn->sink = sink;
-    conn->pg = connect_server(sink);
+    conn->pg = connect_server(sink, &late);
     if (!conn->pg) {
         status = error_memory(err);
         goto free_conn;
     }
     if (PQstatus(conn->pg) != CONNECTION_OK) {
-        status = error_connect(sink, conn->pg, err);
+        status = error_connect(sink, conn->pg, late, err);
         goto finish;
     }
     if (PQserverVersion(conn->pg) < 100000) {

@@ -146,10 +146,10 @@ static const struct {
     {"No route to host", RNL_E_RETRY, "postgres.refused", "check the host's address"},
 };
 
-int error_connect(struct pg_sink *sink, PGconn *pg, struct rnl_error *err)
+int error_connect(struct pg_sink *sink, PGconn *pg, bool late, struct rnl_error *err)
 {
     const struct pg_config *config = sink->config;
-    const char *message = PQerrorMessage(pg);
+    const char *message = late ? "timeout expired" : PQerrorMessage(pg);
     const char *code = "postgres.connect", *hint = "";
     char where[256], flat[512];
     int status = RNL_E_RETRY;
@@ -174,7 +174,7 @@ int error_connect(struct pg_sink *sink, PGconn *pg, struct rnl_error *err)
     while (len > 0 && message[len - 1] == '\n')
         len--;
     for (size_t i = 0; i < len; i++)
-        flat[i] = message[i] == '\n' ? ' ' : message[i];
+        flat[i] = message[i] == '\n' || message[i] == '\t' ? ' ' : message[i];
     flat[len] = '\0';
     rnl_fail(err, status, code, "cannot connect to PostgreSQL at %s: %s", where, flat);
     rnl_hint(err, "%s", hint);

@@ -189,7 +189,8 @@ int conn_query(struct pg_conn *conn, const char *sql, int nparams, const char *c
 /* error.c */
 int error_result(struct pg_conn *conn, const PGresult *result, const char *doing,
                  struct rnl_error *err);
-int error_connect(struct pg_sink *sink, PGconn *pg, struct rnl_error *err);
+/* late: the time for connecting was up */
+int error_connect(struct pg_sink *sink, PGconn *pg, bool late, struct rnl_error *err);
 int error_interrupted(struct rnl_error *err);
 int error_memory(struct rnl_error *err);
 
