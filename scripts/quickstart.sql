@@ -134,7 +134,7 @@ create table visits (
 ) comment 'no key: rows may be twins';
 insert into visits
     select timestampadd(second, seq % 100000, '2024-02-28'), concat('2001:db8::', hex(seq % 65536)),
-        insert(insert(insert(insert(md5(seq), 9, 0, '-'), 14, 0, '-'), 19, 0, '-'), 24, 0, '-'),
+        concat('5e551011-0000-4000-8000-', lpad(hex(seq % 50000), 12, '0')),
         concat('/p/', seq % 1000), unhex(sha1(seq))
     from seq_1_to_100000000 where seq <= @visits;
 
