@@ -173,21 +173,12 @@ static const struct need source_needs[] = {NEED(source, open),        NEED(sourc
                                            NEED(source, plan),        NEED(source, cursor_open),
                                            NEED(source, cursor_read), NEED(source, cursor_close),
                                            NEED(source, interrupt),   {NULL, 0}};
-static const struct need sink_needs[] = {NEED(sink, open),
-                                         NEED(sink, close),
-                                         NEED(sink, map),
-                                         NEED(sink, recall),
-                                         NEED(sink, record),
-                                         NEED(sink, forget),
-                                         NEED(sink, bind),
-                                         NEED(sink, writer_open),
-                                         NEED(sink, writer_close),
-                                         NEED(sink, writer_apply),
-                                         NEED(sink, writer_commit),
-                                         NEED(sink, writer_rollback),
-                                         NEED(sink, writer_step),
-                                         NEED(sink, interrupt),
-                                         {NULL, 0}};
+static const struct need sink_needs[] = {
+    NEED(sink, open),         NEED(sink, close),         NEED(sink, map),
+    NEED(sink, recall),       NEED(sink, record),        NEED(sink, forget),
+    NEED(sink, bind),         NEED(sink, writer_open),   NEED(sink, writer_close),
+    NEED(sink, writer_apply), NEED(sink, writer_commit), NEED(sink, writer_rollback),
+    NEED(sink, writer_step),  NEED(sink, interrupt),     {NULL, 0}};
 static const struct need transport_needs[] = {NEED(transport, open),
                                               NEED(transport, close),
                                               NEED(transport, publish),

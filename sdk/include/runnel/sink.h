@@ -130,11 +130,11 @@ struct rnl_sink_ops {
                        struct rnl_error *err);
 
     /*
-     * For verification; a sink without these can't be verified. expect turns a row of the source into the values that the
-     * target should hold by the policies in force (out is borrowed until the next
-     * call); read_plan, read_open, read_next and read_close give the target's rows
-     * as values of the catalog's types, so that equal rows are equal values. remove
-     * deletes the row whose key columns are those of row, in the writer's transaction.
+     * For verification; a sink without these can't be verified. expect turns a row of the source
+     * into the values that the target should hold by the policies in force (out is borrowed until
+     * the next call); read_plan, read_open, read_next and read_close give the target's rows as
+     * values of the catalog's types, so that equal rows are equal values. remove deletes the row
+     * whose key columns are those of row, in the writer's transaction.
      */
     int (*read_plan)(void *self, const struct rnl_catalog *catalog, uint32_t table,
                      int64_t chunk_bytes, struct rnl_plan *plan, struct rnl_error *err);
