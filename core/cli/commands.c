@@ -22,7 +22,7 @@ extern const struct cli_command config_show_command, config_check_command;
 extern const struct cli_command connections_list_command, connections_test_command;
 extern const struct cli_command secrets_init_command, secrets_set_command, secrets_list_command;
 extern const struct cli_command secrets_remove_command, secrets_rotate_command;
-extern const struct cli_command plugins_command, plugins_help_command;
+extern const struct cli_command plugins_command, plugins_help_command, plugins_verify_command;
 extern const struct cli_command help_command, version_command;
 
 const struct cli_command *const cli_commands[] = {
@@ -42,6 +42,7 @@ const struct cli_command *const cli_commands[] = {
     &secrets_rotate_command,
     &plugins_command,
     &plugins_help_command,
+    &plugins_verify_command,
     &help_command,
     &version_command,
     NULL,
