@@ -66,7 +66,7 @@ static uint32_t wanted_facts(const struct check *check, const struct rnl_table *
 {
     if (check->options->scope == CHECK_ALL)
         return column_facts(&table->columns[column]);
-    return column_decisions(table, column);
+    return column_decisions(table, column) & check->options->facts;
 }
 
 static bool is_watched(const struct check_table *t, uint32_t column)
@@ -377,14 +377,20 @@ int check_facts(const struct check_options *options, struct rnl_catalog *catalog
     return status;
 }
 
+uint32_t sink_facts(const struct rnl_sink_ops *ops, void *sink)
+{
+    return ops->facts ? ops->facts(sink) : FACTS_PRESET;
+}
+
 int check_decide(const struct rnl_source_ops *ops, void *source, struct rnl_catalog *catalog,
-                 uint32_t lanes, const atomic_bool *stopping, struct rnl_error *err)
+                 uint32_t lanes, uint32_t facts, const atomic_bool *stopping, struct rnl_error *err)
 {
     struct check_options options = {
         .ops = ops,
         .source = source,
         .lanes = lanes,
         .scope = CHECK_DECISIONS,
+        .facts = facts,
         .stopping = stopping,
     };
 

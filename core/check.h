@@ -3,6 +3,7 @@
 #define CHECK_H
 
 #include "catalog.h"
+#include <runnel/sink.h>
 #include <runnel/source.h>
 #include <stdatomic.h>
 
@@ -10,9 +11,9 @@ struct findings;
 
 enum check_scope {
     /*
-     * Only facts by which a sink's `auto` policies choose types: NOT_BOOL of BOOLISH
-     * columns, ABOVE_INT64 of keys, TIME_BEYOND_DAY, JSON_*. A column is read no
-     * further once it is settled; tables without such columns are not read at all.
+     * Only the facts by which a sink chooses types, ABOVE_INT64 of keys alone. A column
+     * is read no further once it is settled; tables without such columns are not read
+     * at all.
      */
     CHECK_DECISIONS = 1,
     /* Every fact that a column's type can have; all rows, with counts and examples. */
@@ -36,6 +37,7 @@ struct check_options {
     uint32_t lanes;
     int64_t chunk_bytes; /* 0: a preset */
     enum check_scope scope;
+    uint32_t facts; /* of CHECK_DECISIONS: those wanted, see sink_facts() */
     struct findings *findings;
     const atomic_bool *stopping; /* may be NULL */
     void (*progress)(void *arg, const struct check_progress *progress);
@@ -49,8 +51,12 @@ struct check_options {
 int check_facts(const struct check_options *options, struct rnl_catalog *catalog,
                 struct rnl_error *err);
 
+/* The facts that a sink chooses types by: see facts in sink.h. */
+uint32_t sink_facts(const struct rnl_sink_ops *ops, void *sink);
+
 /* check_facts() for CHECK_DECISIONS, without findings. */
 int check_decide(const struct rnl_source_ops *ops, void *source, struct rnl_catalog *catalog,
-                 uint32_t lanes, const atomic_bool *stopping, struct rnl_error *err);
+                 uint32_t lanes, uint32_t facts, const atomic_bool *stopping,
+                 struct rnl_error *err);
 
 #endif

@@ -49,7 +49,8 @@ static json_t *lanes_to_json(const struct rnl_memory *memory)
 int control_send(struct session *transport, const char *subject, const struct control *control,
                  struct rnl_error *err)
 {
-    json_t *o = json_pack("{s:s,s:b}", "type", names[control->type], "resuming", control->resuming);
+    json_t *o = json_pack("{s:s,s:b,s:I}", "type", names[control->type], "resuming",
+                          control->resuming, "facts", (json_int_t)control->facts);
     struct rnl_message message = {.size = sizeof(message), .subject = subject};
     char *text;
     int status;
@@ -121,6 +122,7 @@ static int control_read(struct rnl_slice body, enum control_type type, struct co
     }
     control->type = type;
     control->resuming = json_is_true(json_object_get(o, "resuming"));
+    control->facts = (uint32_t)json_integer_value(json_object_get(o, "facts"));
     control->record = record ? strdup(record) : NULL;
     status = read_units(json_object_get(o, "units"), &control->memory, err);
     if (status == RNL_OK)

@@ -19,6 +19,7 @@ struct control {
     bool resuming;
     char *record;             /* of RECALL and RUN: record_to_json(); NULL: none */
     struct rnl_memory memory; /* of RECALL: units and lanes */
+    uint32_t facts;           /* of RECALL: those that the sink chooses types by */
 };
 
 void control_clear(struct control *control);

@@ -112,9 +112,7 @@ static bool is_key_like(const struct rnl_table *table, uint32_t column)
 
 uint32_t column_decisions(const struct rnl_table *table, uint32_t column)
 {
-    uint32_t facts =
-        column_facts(&table->columns[column]) & (RNL_FACT_NOT_BOOL | RNL_FACT_ABOVE_INT64 |
-                                                 RNL_FACT_TIME_BEYOND_DAY | (uint32_t)FACTS_JSON);
+    uint32_t facts = column_facts(&table->columns[column]);
 
     if (facts & RNL_FACT_ABOVE_INT64 && !is_key_like(table, column))
         facts = 0;

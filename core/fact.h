@@ -8,9 +8,15 @@
 
 #define FACT_COUNT 14 /* bits of enum rnl_fact in use */
 
+/* What types are chosen by where a sink doesn't say. */
+#define FACTS_PRESET                                                                               \
+    ((uint32_t)RNL_FACT_NOT_BOOL | RNL_FACT_ABOVE_INT64 | RNL_FACT_TIME_BEYOND_DAY |               \
+     RNL_FACT_JSON_NUL | RNL_FACT_JSON_DUPLICATES | RNL_FACT_JSON_NUMBER | RNL_FACT_JSON_INVALID | \
+     RNL_FACT_JSON_SURROGATE)
+
 /* Facts that values of this column can have at all. */
 uint32_t column_facts(const struct rnl_column *column);
-/* Those of them by which types are chosen: see CHECK_DECISIONS in check.h. */
+/* Those of them that matter to a choice of types: integers above 2^63 only in keys. */
 uint32_t column_decisions(const struct rnl_table *table, uint32_t column);
 
 /* Facts of one value, among those wanted. json is the caller's, for its memory alone. */

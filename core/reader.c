@@ -266,7 +266,7 @@ static int prepare_new(struct reader *reader, struct rnl_slice position, struct 
     session_policies(reader->source.plugin, &run->config->reader, &record->settings);
     progress_phase(run->progress, PHASE_SCANNING);
     if (check_decide(&reader->source.plugin->source, reader->source.self, record->catalog,
-                     reader->lanes, &run->stopping, err) != RNL_OK)
+                     reader->lanes, reader->recall.facts, &run->stopping, err) != RNL_OK)
         return err->status;
     return plan_units(reader, err);
 }

@@ -5,6 +5,7 @@
 #include "writer.h"
 
 #include "catalog.h"
+#include "check.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -23,6 +24,7 @@ static int send_recall(struct writer *writer, struct rnl_error *err)
 
     word.record = writer->memory.plan; /* lent: not cleared with the word */
     word.memory = writer->memory;
+    word.facts = sink_facts(sink_of(writer), writer->sink.self);
     status = control_send(&writer->transport, "feedback", &word, err);
     return status;
 }

@@ -48,8 +48,9 @@ static int decide(struct inspection *inspection, struct rnl_steps *steps, struct
         inspect_snapshot(inspection, inspection->config->reader.lanes, err) != RNL_OK)
         return err->status;
     if (check_decide(&inspection->source.plugin->source, inspection->source.self,
-                     inspection->catalog, inspection->source_lanes, inspection->stopping,
-                     err) != RNL_OK)
+                     inspection->catalog, inspection->source_lanes,
+                     sink_facts(&inspection->sink.plugin->sink, inspection->sink.self),
+                     inspection->stopping, err) != RNL_OK)
         return err->status;
     inspect_job(inspection, &job);
     return inspection->sink.plugin->sink.map(inspection->sink.self, &job, inspection->catalog,

@@ -134,6 +134,26 @@ static void sink_interrupt(void *self)
     conn_interrupt_all(self);
 }
 
+/* What types.c asks of the data: only where a policy leaves it open. */
+static uint32_t sink_facts(void *self)
+{
+    const struct pg_config *config = ((struct pg_sink *)self)->config;
+    uint32_t facts = 0;
+
+    if (config->tinyint1 == TINYINT1_AUTO)
+        facts |= RNL_FACT_NOT_BOOL;
+    if (config->ubigint == UBIGINT_AUTO)
+        facts |= RNL_FACT_ABOVE_INT64;
+    if (config->time == TIME_AUTO)
+        facts |= RNL_FACT_TIME_BEYOND_DAY;
+    if (config->json == JSON_AUTO)
+        facts |= RNL_FACT_JSON_NUL | RNL_FACT_JSON_DUPLICATES | RNL_FACT_JSON_NUMBER |
+                 RNL_FACT_JSON_SURROGATE | RNL_FACT_JSON_INVALID;
+    if (config->nul == NUL_BYTEA)
+        facts |= RNL_FACT_NUL;
+    return facts;
+}
+
 static const struct rnl_sink_ops ops = {
     .size = sizeof(ops),
     .open = sink_open,
@@ -157,6 +177,7 @@ static const struct rnl_sink_ops ops = {
     .writer_read_close = writer_read_close,
     .writer_remove = writer_remove,
     .interrupt = sink_interrupt,
+    .facts = sink_facts,
 };
 
 static const struct rnl_plugin plugin = {

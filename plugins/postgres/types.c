@@ -214,7 +214,8 @@ static void decide_time(struct mapper *m, uint32_t t, const struct rnl_column *c
 static void decide_json(struct mapper *m, uint32_t t, const struct rnl_column *c,
                         struct map_column *map)
 {
-    const uint32_t awkward = RNL_FACT_JSON_NUL | RNL_FACT_JSON_DUPLICATES | RNL_FACT_JSON_NUMBER;
+    const uint32_t awkward = RNL_FACT_JSON_NUL | RNL_FACT_JSON_DUPLICATES | RNL_FACT_JSON_NUMBER |
+                             RNL_FACT_JSON_SURROGATE;
     int policy = m->sink->config->json;
 
     if (c->facts & RNL_FACT_JSON_INVALID) {
@@ -231,9 +232,10 @@ static void decide_json(struct mapper *m, uint32_t t, const struct rnl_column *c
     }
     set_type(m, map, PG_JSON, "json");
     if (m->sink->config->json == JSON_AUTO && (c->facts & awkward))
-        map_find(m, t, RNL_NOTE, "type.json", c->name, "json=auto",
-                 "becomes json, not jsonb: it holds \\u0000, a key twice in one object, or numbers "
-                 "that jsonb can't keep");
+        map_find(
+            m, t, RNL_NOTE, "type.json", c->name, "json=auto",
+            "becomes json, not jsonb: it holds \\u0000, half of a surrogate pair, a key twice in "
+            "one object, or numbers that jsonb can't keep");
 }
 
 static void decide_geometry(struct mapper *m, uint32_t t, const struct rnl_column *c,

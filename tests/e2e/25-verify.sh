@@ -9,9 +9,9 @@ make_million() {
     local n=1
     source_sql "$db" -e "create table million (id int primary key, k int not null,
         c varchar(40) not null, v double, at datetime not null);
-        insert into million values (1, 7, md5(1), 1 / 3, '2020-01-01')"
+        insert into million values (1, 7, hex(1), 1 / 3, '2020-01-01')"
     while [ "$n" -lt 1048576 ]; do
-        source_sql "$db" -e "insert into million select id + $n, (id + $n) * 7, md5(id + $n),
+        source_sql "$db" -e "insert into million select id + $n, (id + $n) * 7, hex((id + $n) * 48271),
             (id + $n) / 3, at + interval $n second from million"
         n=$((n * 2))
     done

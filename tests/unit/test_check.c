@@ -214,13 +214,30 @@ static void test_decide(void **state)
     odd[FLAG] = (struct rnl_value)INT(7);
     odd[AMOUNT] = (struct rnl_value){.type = RNL_T_UINT, .u = UINT64_MAX};
     fill(f, odd);
-    assert_int_equal(check_decide(&fake_source_ops, &f->db, f->catalog, 2, NULL, &err), RNL_OK);
+    assert_int_equal(
+        check_decide(&fake_source_ops, &f->db, f->catalog, 2, FACTS_PRESET, NULL, &err), RNL_OK);
     assert_int_equal(column_at(f, FLAG)->facts, RNL_FACT_NOT_BOOL);
     assert_int_equal(column_at(f, ID)->facts, 0);
     assert_int_equal(column_at(f, ID)->facts_known, RNL_FACT_ABOVE_INT64);
     assert_int_equal(column_at(f, AMOUNT)->facts_known, 0); /* no key: nothing hangs on it */
     assert_int_equal(column_at(f, NOTE)->facts_known, 0);
     assert_int_equal(column_at(f, AT)->facts_known, RNL_FACT_TIME_BEYOND_DAY);
+}
+
+/* A sink that decides by other facts gets those. */
+static void test_decide_by_others(void **state)
+{
+    struct fixture *f = *state;
+    struct rnl_error err = RNL_ERROR_INIT;
+    struct rnl_value odd[NCOLUMNS] = {0};
+
+    odd[NOTE] = (struct rnl_value)TEXT("a\0b");
+    fill(f, odd);
+    assert_int_equal(
+        check_decide(&fake_source_ops, &f->db, f->catalog, 2, RNL_FACT_NUL, NULL, &err), RNL_OK);
+    assert_int_equal(column_at(f, NOTE)->facts, RNL_FACT_NUL);
+    assert_int_equal(column_at(f, FLAG)->facts_known, 0);
+    assert_int_equal(column_at(f, DOC)->facts_known, 0);
 }
 
 static void test_decide_stops_early(void **state)
@@ -238,7 +255,8 @@ static void test_decide_stops_early(void **state)
     f->db.unit_rows = 50000;
     for (int i = 0; i < 100000; i++)
         fake_add(&f->db, 2, &two);
-    assert_int_equal(check_decide(&fake_source_ops, &f->db, f->catalog, 1, NULL, &err), RNL_OK);
+    assert_int_equal(
+        check_decide(&fake_source_ops, &f->db, f->catalog, 1, FACTS_PRESET, NULL, &err), RNL_OK);
     assert_int_equal(catalog_at(f->catalog, 2)->columns[0].facts, RNL_FACT_NOT_BOOL);
     assert_true(f->db.reads <= 4); /* one batch of each unit, and those of the other tables */
     assert_true(f->db.rows_read <= 2000);
@@ -335,6 +353,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_nothing_odd, setup, teardown),
         cmocka_unit_test_setup_teardown(test_each_fact, setup, teardown),
         cmocka_unit_test_setup_teardown(test_decide, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_decide_by_others, setup, teardown),
         cmocka_unit_test_setup_teardown(test_decide_stops_early, setup, teardown),
         cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
         cmocka_unit_test_setup_teardown(test_heavy_units, setup, teardown),

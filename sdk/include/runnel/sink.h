@@ -148,6 +148,13 @@ struct rnl_sink_ops {
     int (*writer_remove)(void *writer, const struct rnl_row *row, struct rnl_error *err);
 
     void (*interrupt)(void *self); /* makes blocked calls return soon, with RNL_E_RETRY */
+
+    /*
+     * Optional. The facts of the data (bits of enum rnl_fact) that map() chooses types
+     * by, with the policies in force: they are found out by reading, before map. NULL:
+     * those of integers, times and JSON.
+     */
+    uint32_t (*facts)(void *self);
 };
 
 #endif
