@@ -422,10 +422,23 @@ static void damaged_store_is_not_written(void **state)
     secret_free(secret);
 }
 
-/* Runs work in a process of its own and kills it at a random moment. */
-static void kill_while(void (*work)(void *self), const struct rnl_ctx *ctx, unsigned int *seed)
+/* How long work takes on this machine and disk. */
+static long work_ns(void (*work)(void *self), void *self)
 {
-    struct timespec moment = {0, rand_r(seed) % 4000000};
+    struct timespec from, to;
+
+    clock_gettime(CLOCK_MONOTONIC, &from);
+    work(self);
+    clock_gettime(CLOCK_MONOTONIC, &to);
+    return (to.tv_sec - from.tv_sec) * 1000000000 + to.tv_nsec - from.tv_nsec;
+}
+
+/* Runs work in a process of its own and kills it at a random moment, within twice its time. */
+static void kill_while(void (*work)(void *self), const struct rnl_ctx *ctx, long takes_ns,
+                       unsigned int *seed)
+{
+    long after_ns = (long)((double)rand_r(seed) / RAND_MAX * 2 * (double)takes_ns);
+    struct timespec moment = {after_ns / 1000000000, after_ns % 1000000000};
     int pipes[2], status;
     const char *code;
     char byte;
@@ -466,15 +479,17 @@ static void killed_while_saving(void **state)
     struct rnl_ctx ctx = context(&config);
     unsigned int seed = 1;
     const char *code, *text;
+    long takes_ns;
     void *self;
 
     (void)state;
     assert_int_equal(try_open(&ctx, &self, &code), RNL_OK);
     put(self, "other", "", "stays");
     put(self, "shop", "", "even");
+    takes_ns = work_ns(change_value, self);
     ops->close(self);
     for (int round = 0; round < 100; round++) {
-        kill_while(change_value, &ctx, &seed);
+        kill_while(change_value, &ctx, takes_ns, &seed);
         assert_int_equal(try_open(&ctx, &self, &code), RNL_OK);
         text = get(self, "shop", "");
         assert_true(strcmp(text, "odd") == 0 || strcmp(text, "even") == 0);
@@ -499,17 +514,19 @@ static void killed_while_rotating(void **state)
     char next_key[80];
     unsigned int seed = 2;
     const char *code;
+    long takes_ns;
     void *self;
 
     (void)state;
     assert_int_equal(try_open(&ctx, &self, &code), RNL_OK);
     put(self, "shop", "", "geheim");
+    takes_ns = work_ns(rotate_key, self);
     ops->close(self);
     config.create = false;
     file_read(key_path, before, sizeof(before));
     snprintf(next_key, sizeof(next_key), "%s.new", key_path);
     for (int round = 0; round < 100; round++) {
-        kill_while(rotate_key, &ctx, &seed);
+        kill_while(rotate_key, &ctx, takes_ns, &seed);
         assert_int_equal(try_open(&ctx, &self, &code), RNL_OK);
         assert_string_equal(get(self, "shop", ""), "geheim");
         /* the next writer completes what was cut off: the key file alone opens it then */
