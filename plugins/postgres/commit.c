@@ -119,7 +119,9 @@ int writer_commit(void *writer, const struct rnl_checkpoint *checkpoint, struct 
     }
     status = conn_exec(w->conn, "COMMIT", "commit", err);
     w->mode = WRITER_IDLE;
-    if (status == RNL_OK)
+    if (status == RNL_OK) {
+        changes_tell(w);
         read_forget_view(w->sink);
+    }
     return status;
 }

@@ -177,6 +177,8 @@ static int copy_value(struct pg_writer *w, const struct bound_table *table,
     case POLICY_REFUSED:
         return refuse_value(table, row, column, why, err);
     case POLICY_CHANGED:
+        if (changes_add(w, table, column, value, err) != RNL_OK)
+            return err->status;
         value = &changed;
         break;
     case POLICY_SAME:

@@ -81,6 +81,7 @@ enum pg_kind {
 
 struct pg_sink;
 struct decoded;
+struct change;
 
 /* One connection to the server, known to the sink so that interrupt() reaches it. */
 struct pg_conn {
@@ -170,7 +171,9 @@ struct pg_writer {
     uint64_t copied;                   /* rows of the open COPY */
     uint64_t view_number;              /* of the snapshot that it reads */
     bool prepared;                     /* the statements of commit.c */
-    struct buf expect_text;            /* what writer_expect lent last */
+    struct change *changes;            /* of the open transaction: see changes.c */
+    uint32_t nchanges;
+    struct buf expect_text; /* what writer_expect lent last */
     struct decoded *expect_decoded;
     struct rnl_value *expect_values;
     uint32_t expect_room;
@@ -226,6 +229,10 @@ int repair_update(struct pg_writer *w, const struct bound_table *table, const st
 int copy_row(struct pg_writer *w, const struct bound_table *table, const struct rnl_row *row,
              struct rnl_error *err);
 int copy_end(struct pg_writer *w, struct rnl_error *err);
+/* changes.c: told by changes_tell(), after the commit; forgotten by a rollback */
+int changes_add(struct pg_writer *w, const struct bound_table *table, uint32_t column,
+                const struct rnl_value *value, struct rnl_error *err);
+void changes_tell(struct pg_writer *w);
 /* read.c */
 int sink_read_plan(void *self, const struct rnl_catalog *catalog, uint32_t table,
                    int64_t chunk_bytes, struct rnl_plan *plan, struct rnl_error *err);

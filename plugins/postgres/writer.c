@@ -31,6 +31,7 @@ void writer_close(void *writer)
     conn_close(w->conn); /* the server rolls back what is open */
     buf_free(&w->out);
     buf_free(&w->scratch);
+    free(w->changes);
     buf_free(&w->expect_text);
     free(w->expect_decoded);
     free(w->expect_values);
@@ -116,6 +117,7 @@ int writer_rollback(void *writer, struct rnl_error *err)
         while ((result = PQgetResult(w->conn->pg)) != NULL)
             PQclear(result);
     w->copying = NULL;
+    w->nchanges = 0;
     w->mode = WRITER_IDLE;
     return conn_exec(w->conn, "ROLLBACK", "roll back", err);
 }
