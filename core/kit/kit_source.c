@@ -1,10 +1,9 @@
 /* The kit's checks of a source: each row once, whatever the units; resumed behind each mark. */
 #include "../bundle.h"
-#include "../canon.h"
-#include "../catalog.h"
 #include "../plan.h"
 #include "../util/clock.h"
 #include "kit.h"
+#include "kit_rows.h"
 
 #include <stdlib.h>
 
@@ -13,7 +12,6 @@ enum {
     ROWS_MOST = 200000, /* of a table: more are not compared */
     LARGE_CHUNK = 1 << 30,
     SMALL_CHUNK = 16 << 10,
-    BUNDLE_ROWS = 7, /* few, so that there are many marks */
     RESUMES_MOST = 12,
     READ_MS = 1000,
     SOON_MS = 1000,
@@ -29,141 +27,23 @@ struct trial {
     struct canon canon;
 };
 
-/* What a reading gave: a digest for each row, in order, and where it could be resumed. */
-struct mark {
-    size_t rows; /* read until there */
-    void *position;
-    size_t len;
-};
-struct reading {
-    struct digest *rows;
-    size_t nrows, room;
-    struct mark *marks; /* with keep_marks */
-    size_t nmarks;
-    bool keep_marks, overfull, too_many;
-    const uint32_t *compare; /* columns that count; NULL: all */
-    uint32_t ncompare;
-};
-
-static void reading_clear(struct reading *reading)
-{
-    for (size_t i = 0; i < reading->nmarks; i++)
-        free(reading->marks[i].position);
-    free(reading->marks);
-    free(reading->rows);
-    *reading = (struct reading){0};
-}
-
-static int no_memory(struct rnl_error *err)
-{
-    return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for the rows to compare");
-}
-
-static int keep_row(struct reading *reading, const struct digest *digest, struct rnl_error *err)
-{
-    if (reading->nrows == reading->room) {
-        size_t room = reading->room ? 2 * reading->room : 1024;
-        struct digest *rows = realloc(reading->rows, room * sizeof(*rows));
-
-        if (!rows)
-            return no_memory(err);
-        reading->rows = rows;
-        reading->room = room;
-    }
-    reading->rows[reading->nrows++] = *digest;
-    return RNL_OK;
-}
-
-static int keep_mark(struct reading *reading, struct rnl_slice position, struct rnl_error *err)
-{
-    struct mark *marks = realloc(reading->marks, (reading->nmarks + 1) * sizeof(*marks));
-    struct mark *last;
-
-    if (!marks)
-        return no_memory(err);
-    reading->marks = marks;
-    last = &marks[reading->nmarks];
-    *last = (struct mark){reading->nrows, malloc(position.len), position.len};
-    if (!last->position)
-        return no_memory(err);
-    memcpy(last->position, position.ptr, position.len);
-    reading->nmarks++;
-    return RNL_OK;
-}
-
-/* Of the columns that count; canon wants the values where the table has them. */
-static int digest_of(struct trial *trial, const struct rnl_unit *unit, const struct rnl_row *row,
-                     const struct reading *reading, struct digest *digest, struct rnl_error *err)
-{
-    const struct rnl_table *table = catalog_at(trial->catalog, unit->table);
-    uint32_t count = unit->columns ? unit->ncolumns : table->ncolumns;
-    struct rnl_value *values;
-    bool done;
-
-    if (row->op != RNL_INSERT || !row->after || row->nvalues != count || row->table != unit->table)
-        return rnl_fail(err, RNL_E_DATA, "kit.row",
-                        "a row has %u values of table %u, and op %u: it should be %u, %u and %u",
-                        row->nvalues, row->table, row->op, count, unit->table,
-                        (unsigned)RNL_INSERT);
-    values = calloc(table->ncolumns, sizeof(*values));
-    if (!values)
-        return no_memory(err);
-    for (uint32_t i = 0; i < count; i++)
-        values[unit->columns ? unit->columns[i] : i] = row->after[i];
-    done = canon_row(&trial->canon, table, values, reading->compare, reading->ncompare, digest);
-    free(values);
-    return done ? RNL_OK : no_memory(err);
-}
-
-/* A bundle as the cursor left it: over the wire and back, as in a run. */
-static int take_bundle(struct trial *trial, const struct rnl_unit *unit, struct rnl_bundle *filled,
-                       struct reading *reading, struct rnl_error *err)
-{
-    const struct bundle_head head = {.number = 1, .unit = unit->id, .table = unit->table};
-    struct rnl_bundle *bundle = NULL;
-    struct rnl_bundle_info info;
-    struct rnl_row row = {.size = sizeof(row)};
-    void *bytes = NULL;
-    size_t len;
-    int status;
-
-    reading->overfull = reading->overfull || bundle_rows(filled) > BUNDLE_ROWS;
-    if (bundle_seal(filled, &head, &bytes, &len, err) != RNL_OK ||
-        bundle_open(bytes, len, &bundle, err) != RNL_OK) {
-        free(bytes);
-        return err->status;
-    }
-    while ((status = bundle_next(bundle, &row, err)) == RNL_OK) {
-        struct digest digest;
-
-        status = digest_of(trial, unit, &row, reading, &digest, err);
-        if (status != RNL_OK || keep_row(reading, &digest, err) != RNL_OK)
-            break;
-    }
-    bundle_info(bundle, &info);
-    if (status == RNL_DONE && reading->keep_marks && info.position.len)
-        status = keep_mark(reading, info.position, err);
-    bundle_free(bundle);
-    free(bytes);
-    return status < 0 ? status : RNL_OK;
-}
-
 static int read_unit(struct trial *trial, const struct rnl_unit *unit, struct reading *reading,
                      struct rnl_error *err)
 {
-    struct rnl_bundle *bundle = bundle_new(BUNDLE_ROWS, 1 << 20);
+    struct rnl_bundle *bundle = bundle_new(KIT_BUNDLE_ROWS, 1 << 20);
     void *cursor = NULL;
     int status;
 
     if (!bundle)
-        return no_memory(err);
+        return kit_no_memory(err);
     status = trial->ops->cursor_open(trial->self, trial->catalog, unit->id % trial->lanes, unit,
                                      &cursor, err);
     if (status != RNL_OK)
         goto free_bundle;
     do {
         status = trial->ops->cursor_read(cursor, bundle, READ_MS, err);
-        if (status >= 0 && take_bundle(trial, unit, bundle, reading, err) != RNL_OK)
+        if (status >= 0 &&
+            reading_take(reading, &trial->canon, trial->catalog, unit, bundle, err) != RNL_OK)
             status = err->status;
         if (status >= 0 && reading->nrows > ROWS_MOST) {
             reading->too_many = true;
@@ -183,7 +63,7 @@ static struct rnl_plan *make_plan(struct trial *trial, uint32_t table, int64_t c
     struct rnl_plan *plan = plan_new();
 
     if (!plan)
-        no_memory(err);
+        kit_no_memory(err);
     else if (trial->ops->plan(trial->self, trial->catalog, table, chunk_bytes, plan, err) == RNL_OK)
         return plan;
     plan_free(plan);
@@ -205,27 +85,6 @@ static int read_table(struct trial *trial, uint32_t table, int64_t chunk_bytes, 
     return status;
 }
 
-static int by_digest(const void *a, const void *b)
-{
-    const struct digest *one = a, *two = b;
-
-    if (one->hi != two->hi)
-        return one->hi < two->hi ? -1 : 1;
-    return one->lo < two->lo ? -1 : one->lo > two->lo;
-}
-
-/* Whether both hold the same rows, in any order; sorts them. */
-static bool same_rows(struct reading *one, struct reading *two)
-{
-    if (one->nrows != two->nrows)
-        return false;
-    if (!one->nrows)
-        return true;
-    qsort(one->rows, one->nrows, sizeof(struct digest), by_digest);
-    qsort(two->rows, two->nrows, sizeof(struct digest), by_digest);
-    return memcmp(one->rows, two->rows, one->nrows * sizeof(struct digest)) == 0;
-}
-
 static bool has_key(const struct rnl_table *table)
 {
     for (uint32_t i = 0; i < table->ncolumns; i++)
@@ -240,7 +99,7 @@ static size_t count_doubles(const struct reading *reading)
     size_t doubles = 0;
 
     for (size_t i = 1; i < reading->nrows; i++)
-        doubles += by_digest(&reading->rows[i - 1], &reading->rows[i]) == 0;
+        doubles += digest_compare(&reading->rows[i - 1], &reading->rows[i]) == 0;
     return doubles;
 }
 
@@ -267,7 +126,7 @@ static void check_units(struct trial *trial, uint32_t table)
                    "%zu rows in %u units, %zu rows in %u units%s; %zu twice", whole.nrows, few,
                    parts.nrows, units, same ? "" : ", not the same ones", doubles);
         kit_expect(trial->kit, !whole.overfull && !parts.overfull, "stops when a bundle is full",
-                   "a bundle for %d rows holds more", BUNDLE_ROWS);
+                   "a bundle for %d rows holds more", KIT_BUNDLE_ROWS);
     }
     reading_clear(&whole);
     reading_clear(&parts);
@@ -389,7 +248,7 @@ static void check_interrupt(struct trial *trial)
     static const char name[] = "interrupt ends a read";
     struct rnl_error err = RNL_ERROR_INIT;
     struct rnl_plan *plan = make_plan(trial, 0, LARGE_CHUNK, &err);
-    struct rnl_bundle *bundle = bundle_new(BUNDLE_ROWS, 1 << 20);
+    struct rnl_bundle *bundle = bundle_new(KIT_BUNDLE_ROWS, 1 << 20);
     void *cursor = NULL;
     int64_t begin_ms;
     int status;
