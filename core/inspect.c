@@ -107,6 +107,9 @@ static void free_names(char **names, size_t count)
 
 void inspect_close(struct inspection *inspection)
 {
+    for (size_t i = 0; i < inspection->nunbound; i++)
+        free(inspection->unbound[i].name);
+    free(inspection->unbound);
     session_close(&inspection->source);
     session_close(&inspection->sink);
     settings_clear(&inspection->reader_settings);
@@ -209,6 +212,88 @@ int inspect_describe(struct inspection *inspection, struct rnl_error *err)
         rnl_hint(err, "look at the names (and the user's rights) with a client of that database");
         return err->status;
     }
+    return RNL_OK;
+}
+
+/* --- the target's tables --------------------------------------------------------- */
+
+static int bind_all(struct inspection *inspection, const struct rnl_catalog *catalog,
+                    struct rnl_error *err)
+{
+    struct rnl_job job;
+
+    inspect_job(inspection, &job);
+    return inspection->sink.plugin->sink.bind(inspection->sink.self, &job, catalog, err);
+}
+
+static int tell_unbound(struct inspection *inspection, const struct rnl_table *table,
+                        const struct rnl_error *why, struct rnl_error *err)
+{
+    struct unbound_table *moved =
+        realloc(inspection->unbound, (inspection->nunbound + 1) * sizeof(*moved));
+    char **name = NULL;
+    size_t count = 0;
+
+    if (!moved)
+        return no_memory(err);
+    inspection->unbound = moved;
+    if (!add_name(&name, &count, table)) {
+        free(name);
+        return no_memory(err);
+    }
+    moved[inspection->nunbound++] = (struct unbound_table){.name = name[0], .error = *why};
+    free(name);
+    return RNL_OK;
+}
+
+/* Tries a table alone: into kept, or into unbound. */
+static int try_table(struct inspection *inspection, const struct rnl_table *table,
+                     struct rnl_catalog *kept, struct rnl_error *err)
+{
+    struct rnl_catalog *alone = catalog_new();
+    struct rnl_error why = RNL_ERROR_INIT;
+    int status;
+
+    if (!alone)
+        return no_memory(err);
+    status = catalog_add(alone, table, err);
+    if (status == RNL_OK)
+        status = bind_all(inspection, alone, &why);
+    if (status == RNL_OK)
+        status = catalog_add(kept, table, err);
+    else if (status == RNL_E_CONFIG)
+        status = tell_unbound(inspection, table, &why, err);
+    else if (why.status < 0)
+        *err = why;
+    catalog_free(alone); /* nothing is read before the sink is bound again */
+    return status;
+}
+
+int inspect_bind(struct inspection *inspection, struct rnl_error *err)
+{
+    int status = bind_all(inspection, inspection->catalog, err);
+    struct rnl_catalog *kept;
+
+    if (status != RNL_E_CONFIG)
+        return status;
+    kept = catalog_new();
+    if (!kept)
+        return no_memory(err);
+    status = RNL_OK;
+    for (uint32_t i = 0; status == RNL_OK && i < catalog_count(inspection->catalog); i++)
+        status = try_table(inspection, catalog_at(inspection->catalog, i), kept, err);
+    if (status == RNL_OK && catalog_count(kept) == 0) {
+        *err = inspection->unbound[0].error;
+        status = err->status;
+    }
+    if (status == RNL_OK)
+        status = bind_all(inspection, kept, err);
+    if (status != RNL_OK) {
+        catalog_free(kept);
+        return status;
+    }
+    catalog_free(inspection->catalog);
+    inspection->catalog = kept;
     return RNL_OK;
 }
 

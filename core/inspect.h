@@ -5,6 +5,12 @@
 #include "record.h"
 #include "session.h"
 
+/* A table that the target doesn't have, or not as it was loaded. */
+struct unbound_table {
+    char *name;
+    struct rnl_error error; /* of the sink's bind */
+};
+
 struct inspection {
     const struct pipeline_config *config; /* borrowed, as all that is passed to inspect_open */
     struct secret_resolver *resolver;
@@ -19,6 +25,8 @@ struct inspection {
     char **left_out; /* tables of the source that the run doesn't know: "shop.new" */
     char **gone;     /* tables of the run that the source has no more */
     size_t nleft_out, ngone;
+    struct unbound_table *unbound;
+    size_t nunbound;
     uint32_t source_lanes; /* of the snapshot; 0: none made */
 };
 
@@ -38,6 +46,11 @@ void inspect_close(struct inspection *inspection);
 int inspect_describe(struct inspection *inspection, struct rnl_error *err);
 /* One view of the data for so many lanes, or fewer. */
 int inspect_snapshot(struct inspection *inspection, uint32_t lanes, struct rnl_error *err);
+/*
+ * Binds the sink to the tables of catalog. Those that it can't find as they were
+ * loaded are taken out of catalog and told in unbound; none left is an error.
+ */
+int inspect_bind(struct inspection *inspection, struct rnl_error *err);
 void inspect_job(const struct inspection *inspection, struct rnl_job *job);
 
 #endif

@@ -41,6 +41,9 @@ static void show_progress(void *arg, const struct verify_progress *progress)
 /* Tables that could not be compared because one side doesn't have or know them. */
 static void print_others(const struct inspection *inspection)
 {
+    for (size_t i = 0; i < inspection->nunbound; i++)
+        printf("  %s was not compared: %s\n", inspection->unbound[i].name,
+               inspection->unbound[i].error.text);
     for (size_t i = 0; i < inspection->ngone; i++)
         printf("  %s was loaded, and is not in the source any more\n", inspection->gone[i]);
     for (size_t i = 0; i < inspection->nleft_out; i++)
@@ -56,6 +59,23 @@ static json_t *names_json(char *const *names, size_t count)
     return list;
 }
 
+static json_t *unbound_json(const struct inspection *inspection)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < inspection->nunbound; i++)
+        json_array_append_new(list, json_pack("{s:s,s:s,s:s}", "table", inspection->unbound[i].name,
+                                              "code", inspection->unbound[i].error.code, "text",
+                                              inspection->unbound[i].error.text));
+    return list;
+}
+
+/* Whether the target has each table that was loaded, and the source too. */
+static bool is_whole(const struct inspection *inspection)
+{
+    return inspection->ngone == 0 && inspection->nunbound == 0;
+}
+
 static void print_json(const struct inspection *inspection, const struct verify_report *report,
                        const struct rnl_error *err)
 {
@@ -65,6 +85,9 @@ static void print_json(const struct inspection *inspection, const struct verify_
     json_object_set_new(o, "pipeline", json_string(inspection->config->name));
     json_object_set_new(o, "complete", json_boolean(err->status >= 0));
     json_object_set_new(o, "left_out", names_json(inspection->left_out, inspection->nleft_out));
+    json_object_set_new(o, "unbound", unbound_json(inspection));
+    if (!is_whole(inspection))
+        json_object_set_new(o, "equal", json_false());
     json_object_set_new(o, "gone", names_json(inspection->gone, inspection->ngone));
     if (err->status < 0) {
         json_object_set_new(o, "equal", json_false());
@@ -86,7 +109,7 @@ static int exit_code(const struct inspection *inspection, const struct verify_re
     for (uint32_t i = 0; i < report->ntables; i++)
         if (report->tables[i].error.status < 0)
             return EXIT_FAILED;
-    return verify_is_equal(report) && inspection->ngone == 0 ? EXIT_DONE : EXIT_DIFFERENT;
+    return verify_is_equal(report) && is_whole(inspection) ? EXIT_DONE : EXIT_DIFFERENT;
 }
 
 static int compare(struct inspection *inspection, const struct cli_args *args)
@@ -129,8 +152,6 @@ static int compare(struct inspection *inspection, const struct cli_args *args)
 
 static int prepare(struct inspection *inspection, struct rnl_error *err)
 {
-    struct rnl_job job;
-
     if (inspect_open(inspection, err) != RNL_OK)
         return err->status;
     if (!inspection->sink.plugin->sink.writer_expect || !inspection->sink.plugin->sink.read_plan) {
@@ -141,12 +162,10 @@ static int prepare(struct inspection *inspection, struct rnl_error *err)
     if (inspection->recorded && inspection->record.state != RECORD_DONE)
         log_write(RNL_LOG_WARN, "verify",
                   "the run that loads the target has not ended: rows will be missing");
-    inspect_job(inspection, &job);
     if (inspect_describe(inspection, err) != RNL_OK ||
         inspect_snapshot(inspection, inspection->config->reader.lanes, err) != RNL_OK)
         return err->status;
-    return inspection->sink.plugin->sink.bind(inspection->sink.self, &job, inspection->catalog,
-                                              err);
+    return inspect_bind(inspection, err);
 }
 
 static int run(const struct cli_args *args)

@@ -99,6 +99,15 @@ test_some_tables_alone() {
     expect_exit 4,2 runnel verify "$SRC" "$DST"
 }
 
+test_a_table_that_the_target_lost() {
+    new_databases
+    make_shop
+    move_and_verify
+    target -c "drop table child" -c "alter table parent drop column doc"
+    expect_exit 4 runnel verify "$SRC" "$DST"
+    said "child was not compared" "parent was not compared" "doc" "keyless"
+}
+
 test_a_check_writes_nothing() {
     new_databases
     make_shop
