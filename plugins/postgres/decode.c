@@ -305,73 +305,33 @@ static void decode_geometry(struct field *f, struct buf *scratch, struct decoded
     give_made(out, RNL_T_GEOMETRY, scratch, start);
 }
 
-static void decode_rest(struct field *f, enum rnl_type type, struct decoded *out)
+/* Kinds that lie in the field as the value has them. */
+static void decode_plain(struct field *f, enum pg_kind kind, enum rnl_type type,
+                         struct decoded *out)
 {
+    if (kind == PG_JSONB)
+        take(f, 1); /* version */
+    while (kind == PG_BPCHAR && f->end > f->at && f->end[-1] == ' ')
+        f->end--;
     lend(out, type, f->at, (size_t)(f->end - f->at));
     f->at = f->end;
 }
 
-static void decode_kind(const struct pg_config *config, const struct bound_column *column,
+/* Kinds whose values are made anew, in scratch. */
+static void decode_made(const struct pg_config *config, const struct bound_column *column,
                         struct field *f, struct buf *scratch, struct decoded *out)
 {
     enum rnl_type type = column->source->type;
 
     switch (column->kind) {
-    case PG_BOOL:
-        decode_bool(f, type, out);
-        break;
-    case PG_INT2:
-        give_integer(out, type, (int16_t)take(f, 2));
-        break;
-    case PG_INT4:
-        give_integer(out, type, (int32_t)take(f, 4));
-        break;
-    case PG_INT8:
-        give_integer(out, type, (int64_t)take(f, 8));
-        break;
     case PG_NUMERIC:
         decode_numeric(f, type, scratch, out);
-        break;
-    case PG_FLOAT4:
-    case PG_FLOAT8:
-        decode_float(f, column->kind, type, out);
-        break;
-    case PG_TEXT:
-        decode_text(f, type, out);
-        break;
-    case PG_BPCHAR:
-        while (f->end > f->at && f->end[-1] == ' ')
-            f->end--;
-        decode_rest(f, type, out);
-        break;
-    case PG_BYTEA:
-        if (type == RNL_T_GEOMETRY)
-            decode_geometry(f, scratch, out);
-        else
-            decode_rest(f, type, out);
-        break;
-    case PG_DATE:
-        decode_day(f, out);
-        break;
-    case PG_TIME:
-        out->value = (struct rnl_value){.type = RNL_T_TIME, .i = (int64_t)take(f, 8)};
-        break;
-    case PG_TIMESTAMP:
-    case PG_TIMESTAMPTZ:
-        decode_timestamp(f, type, out);
         break;
     case PG_INTERVAL:
         decode_interval(f, type, scratch, out);
         break;
     case PG_UUID:
         decode_uuid(config, f, type, scratch, out);
-        break;
-    case PG_JSONB:
-        take(f, 1);
-        decode_rest(f, type, out);
-        break;
-    case PG_JSON:
-        decode_rest(f, type, out);
         break;
     case PG_BIT:
     case PG_VARBIT:
@@ -392,6 +352,58 @@ static void decode_kind(const struct pg_config *config, const struct bound_colum
         break;
     default:
         f->good = false;
+        break;
+    }
+}
+
+static void decode_kind(const struct pg_config *config, const struct bound_column *column,
+                        struct field *f, struct buf *scratch, struct decoded *out)
+{
+    enum rnl_type type = column->source->type;
+
+    switch (column->kind) {
+    case PG_BOOL:
+        decode_bool(f, type, out);
+        break;
+    case PG_INT2:
+        give_integer(out, type, (int16_t)take(f, 2));
+        break;
+    case PG_INT4:
+        give_integer(out, type, (int32_t)take(f, 4));
+        break;
+    case PG_INT8:
+        give_integer(out, type, (int64_t)take(f, 8));
+        break;
+    case PG_FLOAT4:
+    case PG_FLOAT8:
+        decode_float(f, column->kind, type, out);
+        break;
+    case PG_TEXT:
+        decode_text(f, type, out);
+        break;
+    case PG_BYTEA:
+        if (type == RNL_T_GEOMETRY)
+            decode_geometry(f, scratch, out);
+        else
+            decode_plain(f, column->kind, type, out);
+        break;
+    case PG_BPCHAR:
+    case PG_JSON:
+    case PG_JSONB:
+        decode_plain(f, column->kind, type, out);
+        break;
+    case PG_DATE:
+        decode_day(f, out);
+        break;
+    case PG_TIME:
+        out->value = (struct rnl_value){.type = RNL_T_TIME, .i = (int64_t)take(f, 8)};
+        break;
+    case PG_TIMESTAMP:
+    case PG_TIMESTAMPTZ:
+        decode_timestamp(f, type, out);
+        break;
+    default:
+        decode_made(config, column, f, scratch, out);
         break;
     }
 }
