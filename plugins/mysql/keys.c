@@ -208,6 +208,14 @@ static int rule_row(struct drafts *drafts, MYSQL_ROW row)
     return 0;
 }
 
+static bool any_foreign_key(const struct drafts *drafts)
+{
+    for (size_t i = 0; i < drafts->count; i++)
+        if (drafts->items[i].table.nforeign_keys)
+            return true;
+    return false;
+}
+
 int keys_describe(struct drafts *drafts, struct rnl_error *err)
 {
     struct text sql = {0};
@@ -222,7 +230,8 @@ int keys_describe(struct drafts *drafts, struct rnl_error *err)
     text_add(&sql, " AND REFERENCED_TABLE_NAME IS NOT NULL "
                    "ORDER BY TABLE_NAME, CONSTRAINT_NAME, ORDINAL_POSITION");
     status = drafts_query(drafts, &sql, foreign_key_row, err);
-    if (status)
+    /* MariaDB opens every table to answer the next: not for nothing */
+    if (status || !any_foreign_key(drafts))
         return status;
     text_add(&sql, "SELECT TABLE_NAME, CONSTRAINT_NAME, UPDATE_RULE, DELETE_RULE "
                    "FROM information_schema.REFERENTIAL_CONSTRAINTS");

@@ -203,6 +203,35 @@ static int mysql_moment(struct conn *conn, struct moment *moment, struct rnl_err
     return conn_value(conn, "SELECT @@global.gtid_executed", 0, &moment->gtid, err);
 }
 
+/*
+ * The lock waits for statements that run, and whatever touches their tables then waits
+ * behind it, even after it has been given up. Others' statements are seen with the
+ * privilege PROCESS only.
+ */
+static int long_statements(struct conn *conn, bool *found, struct rnl_error *err)
+{
+    char *count;
+    int status = conn_value(conn,
+                            "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE COMMAND IN "
+                            "('Query', 'Execute') AND TIME >= 2 AND ID <> CONNECTION_ID()",
+                            0, &count, err);
+
+    *found = count && strcmp(count, "0") != 0;
+    free(count);
+    return status;
+}
+
+static const char *lock_reason(const struct source *source)
+{
+    if (source->mariadb)
+        return "the user lacks the privilege RELOAD";
+    return source->binlog ? "the user lacks the privilege RELOAD, or BACKUP_ADMIN together with "
+                            "SELECT on performance_schema.log_status"
+                          : "the user lacks the privilege RELOAD";
+}
+
+static const char long_reason[] = "a statement that runs for long would have to be waited for";
+
 /* Stops commits for the moment in which the views are taken. *done is false when that isn't to be.
  */
 static int views_locked(struct source *source, struct moment *moment, bool *done, const char **why,
@@ -211,9 +240,15 @@ static int views_locked(struct source *source, struct moment *moment, bool *done
     struct conn *control = source->control;
     struct rnl_error unlock = RNL_ERROR_INIT;
     char sql[80];
+    bool busy;
     int status;
 
     *done = false;
+    status = long_statements(control, &busy, err);
+    if (status || busy) {
+        *why = long_reason;
+        return status;
+    }
     snprintf(sql, sizeof(sql), "SET SESSION lock_wait_timeout = %d", LOCK_WAIT_S);
     status = conn_run(control, sql, err);
     if (status)
@@ -223,8 +258,7 @@ static int views_locked(struct source *source, struct moment *moment, bool *done
 
         if (!denied && strcmp(err->code, "mysql.locked") != 0)
             return err->status;
-        *why = denied ? "the user lacks the privilege RELOAD (or, on MySQL, BACKUP_ADMIN)"
-                      : "a long statement kept the short lock from being had in time";
+        *why = denied ? lock_reason(source) : long_reason;
         return conn_run(control, "SET SESSION lock_wait_timeout = 60", err);
     }
     status = lanes_begin(source, err);
