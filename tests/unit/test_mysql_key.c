@@ -135,13 +135,13 @@ static void foreign_places_are_refused(void **state)
     } broken[] = {
         {"", 0},
         {"\1", 1},
-        {"\2\1\3\0\0\0\0\0\0\0\0\1", 12},  /* another version */
-        {"\1\2\3\0\0\0\0\0\0\0\0\1", 12},  /* of two columns */
-        {"\1\1\3\0\0\0\0\0\0\0\1", 11},    /* cut off */
-        {"\1\1\3\0\0\0\0\0\0\0\0\1x", 13}, /* something behind */
-        {"\1\1\4\0\0\0\0\0\0\0\0\1", 12},  /* another type */
-        {"\1\1\10\0\0\0\0\1'", 9},         /* text */
-        {"\1\1\26\0\0\0\0\0\0\0\0\1", 12}, /* no type at all */
+        {"\2\1\3\0\0\0\0\0\0\0\0\1", 12},                     /* another version */
+        {"\1\2\3\0\0\0\0\0\0\0\0\1\3\0\0\0\0\0\0\0\0\1", 22}, /* of two columns */
+        {"\1\1\3\0\0\0\0\0\0\0\1", 11},                       /* cut off */
+        {"\1\1\3\0\0\0\0\0\0\0\0\1x", 13},                    /* something behind */
+        {"\1\1\4\0\0\0\0\0\0\0\0\1", 12},                     /* another type */
+        {"\1\1\10\0\0\0\0\1'", 9},                            /* text */
+        {"\1\1\26\0\0\0\0\0\0\0\0\1", 12},                    /* no type at all */
     };
     const struct key key = {"PRIMARY", 1, {0}}, price = {"PRIMARY", 1, {6}};
     struct rnl_table table = table_of(NULL, 0);

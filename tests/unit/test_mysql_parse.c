@@ -80,6 +80,7 @@ static const struct {
     {false, "_utf8mb4\\'x\\'", "DEFAULT_GENERATED", RNL_T_TEXT, 0, RNL_DEFAULT_LITERAL, "x"},
     {false, "uuid()", "DEFAULT_GENERATED", RNL_T_TEXT, 0, RNL_DEFAULT_EXPRESSION, "uuid()"},
     {false, "0x6162", "", RNL_T_BYTES, 4, RNL_DEFAULT_EXPRESSION, "x'61620000'"},
+    {false, "0x6162", "", RNL_T_BYTES, 0, RNL_DEFAULT_EXPRESSION, "x'6162'"},
     {false, "0x6162", "", RNL_T_TEXT, 0, RNL_DEFAULT_LITERAL, "0x6162"},
     {false, "b'0'", "", RNL_T_BITS, 1, RNL_DEFAULT_LITERAL, "0"},
 };
