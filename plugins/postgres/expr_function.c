@@ -155,6 +155,17 @@ static bool emit_function(struct parser *p, const struct function *f, struct nod
     return true;
 }
 
+/* They go by the collation, or by the bytes of a charset that the target doesn't have. */
+static bool is_inexact(const char *target)
+{
+    static const char *const names[] = {"lower", "upper", "md5", "octet_length"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(names[i], target) == 0)
+            return true;
+    return false;
+}
+
 bool expr_function(struct parser *p, const char *name, struct node *out)
 {
     const struct function *f = NULL;
@@ -165,7 +176,7 @@ bool expr_function(struct parser *p, const char *name, struct node *out)
     for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++)
         if (strcasecmp(functions[i].name, name) == 0)
             f = &functions[i];
-    if (!f)
+    if (!f || (p->scope->exact && is_inexact(f->target)))
         return expr_fail(p, "it uses a function that has no exact counterpart");
     good = expr_next(p) && parse_args(p, args, f->max, &count);
     if (good && count < f->min)

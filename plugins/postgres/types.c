@@ -200,13 +200,13 @@ static void decide_time(struct mapper *m, uint32_t t, const struct rnl_column *c
         set_type(m, map, PG_TEXT, "text");
         map_find(m, t, RNL_NOTE, "type.time", c->name, "time=text", "time becomes text");
     } else if (policy == TIME_INTERVAL) {
-        snprintf(type, sizeof(type), "interval(%u)", c->scale > 6 ? 6 : c->scale);
+        snprintf(type, sizeof(type), "interval(%u)", c->scale > 6 ? 6u : c->scale);
         set_type(m, map, PG_INTERVAL, type);
         map_find(m, t, RNL_NOTE, "type.time", c->name,
                  m->sink->config->time == TIME_AUTO ? "time=auto" : "time=interval",
                  "time becomes interval: MySQL's time may be negative and beyond a day");
     } else {
-        snprintf(type, sizeof(type), "time(%u)", c->scale > 6 ? 6 : c->scale);
+        snprintf(type, sizeof(type), "time(%u)", c->scale > 6 ? 6u : c->scale);
         set_type(m, map, PG_TIME, type);
     }
 }
