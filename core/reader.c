@@ -64,7 +64,8 @@ static int publish(struct reader_lane *lane, struct rnl_bundle *bundle,
         free(bytes);
         return err->status;
     }
-    lane->number++;
+    if (lane->number++ == 0)
+        log_write(RNL_LOG_DEBUG, "reader", "lane %u: first rows are on their way", lane->lane);
     if (rows)
         progress_read(lane->reader->run->progress, head->table, rows);
     return RNL_OK;
