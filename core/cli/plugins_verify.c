@@ -78,6 +78,19 @@ static int collect(const struct cli_args *args, const struct config *config,
     return RNL_OK;
 }
 
+/*
+ * A connection is read by the option tables of its plugin: those of this file, not of
+ * one of the same name in the plugin folders. Why it can't be loaded the kit will say.
+ */
+static void prefer_file(const struct cli_args *args)
+{
+    struct rnl_error err = RNL_ERROR_INIT;
+    const struct rnl_module *module;
+
+    if (args->nwords > 1)
+        (void)module_load(args->words[0], &module, &err);
+}
+
 static int verify_run_command(const struct cli_args *args)
 {
     struct output output = {cli_json() ? json_array() : NULL};
@@ -88,6 +101,7 @@ static int verify_run_command(const struct cli_args *args)
     json_t *all;
     int code;
 
+    prefer_file(args);
     if (cli_config(args, NULL, &config, &err) != RNL_OK ||
         collect(args, config, &settings, &err) != RNL_OK) {
         code = cli_fail(&err);
@@ -130,10 +144,11 @@ const struct cli_command plugins_verify_command = {
     .name = "plugins verify",
     .args = "FILE.so [CONNECTION|URL]",
     .summary = "Try whether a connector does what every connector must",
-    .help = "Looks at the file, shakes hands and reads the option tables; with options, also does "
-            "what a run does, more strictly. A source is only read, but a sink and a secret store "
-            "are written to: a sink gets a table runnel_kit, in the place of one of this name, which "
-            "is left there. Name no database that matters.",
+    .help =
+        "Looks at the file, shakes hands and reads the option tables; with options, also does "
+        "what a run does, more strictly. A source is only read, but a sink and a secret store "
+        "are written to: a sink gets a table runnel_kit, in the place of one of this name, which "
+        "is left there. Name no database that matters.",
     .options = options,
     .noptions = sizeof(options) / sizeof(options[0]),
     .min_words = 1,

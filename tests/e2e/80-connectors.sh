@@ -1,0 +1,23 @@
+# The conformance kit on our own connectors, with servers: what anybody's connector must do.
+# shellcheck shell=bash
+. "${0%/*}/lib.sh"
+
+connector() { echo "$(dirname "$(realpath "$E2E_RUNNEL")")/plugins/$1.so"; }
+
+test_source_conforms() {
+    new_databases
+    zcat "$fixtures/chinook/chinook.sql.gz" | source_sql "$db"
+    source_sql "$db" <"$fixtures/types/common.sql"
+    expect_exit 0 runnel plugins verify "$(connector mysql)" "$SRC"
+    said "resumes behind its marks" " 0 failed"
+}
+
+test_sink_conforms() {
+    new_databases
+    expect_exit 0 runnel plugins verify "$(connector postgres)" "$DST"
+    said "refuses an epoch that has passed" " 0 failed"
+    expect_exit 0 runnel plugins verify "$(connector postgres)" "$DST" # once more, over what it left
+    said " 0 failed"
+}
+
+run_tests
