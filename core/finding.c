@@ -162,7 +162,8 @@ static void print_finding(FILE *to, const struct rnl_finding *f)
     if (f->table)
         print_text(to, f->table);
     if (f->object) {
-        fputc(f->table ? '.' : ' ', to);
+        if (f->table)
+            fputc('.', to);
         print_text(to, f->object);
     }
     fputs(f->table || f->object ? ": " : "", to);

@@ -37,7 +37,7 @@ static int log_format_check(struct source *source, struct rnl_error *err)
     status = conn_value(source->control, "SELECT @@global.binlog_format", 0, &format, err);
     if (!status && format && strcmp(format, "ROW") != 0) {
         snprintf(text, sizeof(text),
-                 "binlog_format is %.20s: a move needs nothing of it, following changes needs ROW.",
+                 "binlog_format is %.20s: a move needs nothing of it, following changes needs ROW",
                  format);
         note(source, RNL_NOTE, "mysql.binlog_format", NULL, text);
     }
@@ -93,9 +93,9 @@ static int lock_check(struct source *source, struct rnl_error *err)
     if (!status && !may && !(source->mariadb && source->binlog))
         note(source, RNL_NOTE, "mysql.one_lane", NULL,
              source->mariadb
-                 ? "Without the privilege RELOAD the data is read by one lane alone."
+                 ? "Without the privilege RELOAD the data is read by one lane alone"
                  : "Without the privilege RELOAD, or BACKUP_ADMIN with SELECT on "
-                   "performance_schema.log_status, the data is read by one lane alone.");
+                   "performance_schema.log_status, the data is read by one lane alone");
     return status;
 }
 

@@ -67,7 +67,7 @@ static void unsupported_report(struct drafts *drafts, MYSQL_ROW row)
         .schema = drafts->source->database,
         .table = row[I_TABLE],
         .object = row[I_NAME],
-        .text = "An index of this kind is not carried over.",
+        .text = "An index of this kind is not carried over",
         .example = row[I_TYPE],
         .count = -1,
     };

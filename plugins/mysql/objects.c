@@ -10,28 +10,28 @@ struct object_kind {
 };
 
 static const struct object_kind kinds[] = {
-    {"object.view", "A view is not carried over.",
+    {"object.view", "A view is not carried over",
      "SELECT TABLE_NAME, TABLE_NAME, NULL FROM information_schema.TABLES "
      "WHERE TABLE_TYPE IN ('VIEW', 'SYSTEM VIEW') AND TABLE_SCHEMA = ",
      true, false},
-    {"object.sequence", "A sequence is not carried over.",
+    {"object.sequence", "A sequence is not carried over",
      "SELECT TABLE_NAME, TABLE_NAME, NULL FROM information_schema.TABLES "
      "WHERE TABLE_TYPE = 'SEQUENCE' AND TABLE_SCHEMA = ",
      true, true},
     {"object.history",
-     "The rows of a system-versioned table are carried over as they are now, without history.",
+     "The rows of a system-versioned table are carried over as they are now, without history",
      "SELECT NULL, TABLE_NAME, NULL FROM information_schema.TABLES "
      "WHERE TABLE_TYPE = 'SYSTEM VERSIONED' AND TABLE_SCHEMA = ",
      true, true},
-    {"object.trigger", "A trigger is not carried over.",
+    {"object.trigger", "A trigger is not carried over",
      "SELECT TRIGGER_NAME, EVENT_OBJECT_TABLE, CONCAT(ACTION_TIMING, ' ', EVENT_MANIPULATION) "
      "FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = ",
      true, false},
-    {"object.routine", "A procedure or function is not carried over.",
+    {"object.routine", "A procedure or function is not carried over",
      "SELECT ROUTINE_NAME, NULL, ROUTINE_TYPE FROM information_schema.ROUTINES "
      "WHERE ROUTINE_SCHEMA = ",
      false, false},
-    {"object.event", "A scheduled event is not carried over.",
+    {"object.event", "A scheduled event is not carried over",
      "SELECT EVENT_NAME, NULL, NULL FROM information_schema.EVENTS WHERE EVENT_SCHEMA = ", false,
      false},
 };
