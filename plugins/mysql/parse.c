@@ -194,7 +194,8 @@ static const char *hex_default(struct pool *pool, const struct default_input *in
     out[0] = 'x';
     out[1] = '\'';
     memset(out + 2, '0', wanted);
-    memcpy(out + 2, text + 2, len);
+    for (size_t i = 0; i < len; i++)
+        out[2 + i] = text[2 + i];
     out[2 + wanted] = '\'';
     return out;
 }
