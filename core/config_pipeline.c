@@ -10,7 +10,8 @@
 #define WRITE_MODES "fail_if_not_empty|append|truncate_and_load|upsert"
 #define OPERATIONS "insert|update|delete"
 
-enum { LANES_MAX = 64, LANES_PRESET = 4, ROWS_PRESET = 500, CHUNK_PRESET = 64 << 20 };
+enum { LANES_MAX = 64, LANES_PRESET = 4, ROWS_PRESET = 500 };
+enum { CHUNK_PRESET = 64 << 20, COMMIT_PRESET = 32 << 20 };
 
 static const struct word pipeline_words[] = {
     {"name", WORD_TEXT, NULL, 0, 0},    {"mode", WORD_CHOICE, MODES, 0, 0},
@@ -30,6 +31,7 @@ static const struct word writer_words[] = {
     {"schema_policy", WORD_CHOICE, POLICIES, 0, 0},
     {"write_mode", WORD_CHOICE, WRITE_MODES, 0, 0},
     {"lanes", WORD_INT, NULL, 1, LANES_MAX},
+    {"commit_bytes", WORD_SIZE, NULL, 64 << 10, INT64_C(1) << 30},
 };
 static const struct word role_words[] = {
     {"plugin", WORD_TEXT, NULL, 0, 0},
@@ -206,6 +208,7 @@ static int read_writer(struct loader *loader, const config_setting_t *group,
         (enum rnl_schema_policy)block_choice(group, "schema_policy", POLICIES, 0);
     pipeline->write_mode = (enum rnl_write_mode)block_choice(group, "write_mode", WRITE_MODES, 0);
     pipeline->writer.lanes = (uint32_t)block_int(group, "lanes", LANES_PRESET);
+    pipeline->commit_bytes = block_int(group, "commit_bytes", COMMIT_PRESET);
     return RNL_OK;
 }
 

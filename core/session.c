@@ -173,6 +173,7 @@ struct pipeline_config *pipeline_config_of(struct connection_config *source,
         .writer = {.plugin = strdup(target->plugin), .connection = target, .lanes = 4},
         .bundle_rows = 500,
         .chunk_bytes = 64 << 20,
+        .commit_bytes = 32 << 20,
         .structure = RNL_WITH_TABLES | RNL_WITH_INDEXES | RNL_WITH_FOREIGN_KEYS | RNL_WITH_CHECKS |
                      RNL_WITH_COMMENTS,
     };

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 
 #define FETCH_MS 200
-#define COMMIT_BYTES (32u << 20)
 #define COMMIT_MS 5000
 
 /* What one unit gains by the transaction that is open. */
@@ -187,7 +186,8 @@ static int take_message(struct lane *lane, struct rnl_message *message, struct r
 static bool commit_is_due(const struct lane *lane)
 {
     return lane->nunits && lane->committable &&
-           (lane->bytes >= COMMIT_BYTES || clock_ms() - lane->since_ms >= COMMIT_MS);
+           ((int64_t)lane->bytes >= lane->writer->run->config->commit_bytes ||
+            clock_ms() - lane->since_ms >= COMMIT_MS);
 }
 
 static int work(struct lane *lane, struct rnl_error *err)

@@ -128,6 +128,7 @@ static void show_pipeline(struct shown *shown, const struct pipeline_config *pip
         {"reader.bundle_rows", "500"},
         {"reader.chunk_bytes", "64M"},
         {"writer.lanes", "4"},
+        {"writer.commit_bytes", "32M"},
         {"writer.schema_policy", "create_missing_only"},
         {"writer.write_mode", "fail_if_not_empty"},
     };

@@ -60,14 +60,19 @@ static int apply_sizes(struct pipeline_config *config, const struct cli_args *ar
 {
     int64_t rows = cli_int(args, "bundle-rows", config->bundle_rows);
     const char *chunk = cli_text(args, "chunk-size", NULL);
+    const char *commit = cli_text(args, "commit-size", NULL);
 
     if (rows < 10 || rows > 1000)
         return rnl_fail(err, RNL_E_CONFIG, "usage.bundle_rows",
                         "--bundle-rows: 10 to 1000 are possible");
     config->bundle_rows = (uint32_t)rows;
-    if (chunk && (parse_size(chunk, &config->chunk_bytes) != 0 || config->chunk_bytes < 1 << 20))
+    if (chunk && (parse_size(chunk, &config->chunk_bytes) != 0 || config->chunk_bytes < 64 << 10))
         return rnl_fail(err, RNL_E_CONFIG, "usage.chunk_size",
-                        "--chunk-size %s: a size of 1M or more is wanted", chunk);
+                        "--chunk-size %s: a size of 64k or more is wanted", chunk);
+    if (commit && (parse_size(commit, &config->commit_bytes) != 0 ||
+                   config->commit_bytes < 64 << 10 || config->commit_bytes > 1 << 30))
+        return rnl_fail(err, RNL_E_CONFIG, "usage.commit_size",
+                        "--commit-size %s: a size between 64k and 1G is wanted", commit);
     return RNL_OK;
 }
 
@@ -102,6 +107,8 @@ static const struct cli_option options[] = {
     {"no-checks", 0, CLI_FLAG, 0, NULL, "make no check constraints"},
     {"bundle-rows", 0, CLI_INT, 0, "N", "rows of a bundle, 10 to 1000 (preset: 500)"},
     {"chunk-size", 0, CLI_SIZE, 0, "SIZE", "of the pieces that tables are cut into (preset: 64M)"},
+    {"commit-size", 0, CLI_SIZE, 0, "SIZE",
+     "of what a lane commits at once: what a crash makes it read again (preset: 32M)"},
 };
 
 #define COUNT (sizeof(options) / sizeof(options[0]))

@@ -66,6 +66,7 @@ static void setup(struct pipeline_config *config, const char *store, uint32_t la
                                        .writer = {.plugin = toy, .lanes = lanes},
                                        .bundle_rows = 10,
                                        .chunk_bytes = 1 << 20,
+                                       .commit_bytes = 4096, /* so that units are cut by commits */
                                        .structure = RNL_WITH_TABLES};
     snprintf(name, sizeof(name), "pipeline-%s", store);
     config->name = strdup(name);
