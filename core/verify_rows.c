@@ -382,7 +382,7 @@ static int name_row(void *arg, struct scan_lane *lane, const struct scan_job *jo
 {
     struct naming *naming = arg;
     struct digest key;
-    struct named wanted, *named;
+    struct named wanted = {0}, *named;
     bool enough = true;
     int counts = row_counts(naming->pass.state, lane, row, &key, err);
 
