@@ -92,10 +92,9 @@ static int lock_check(struct source *source, struct rnl_error *err)
     status = conn_finish(source->control, result, sql, err);
     if (!status && !may && !(source->mariadb && source->binlog))
         note(source, RNL_NOTE, "mysql.one_lane", NULL,
-             source->mariadb
-                 ? "Without the privilege RELOAD the data is read by one lane alone"
-                 : "Without the privilege RELOAD, or BACKUP_ADMIN with SELECT on "
-                   "performance_schema.log_status, the data is read by one lane alone");
+             source->mariadb ? "Without the privilege RELOAD the data is read by one lane alone"
+                             : "Without the privilege RELOAD, or BACKUP_ADMIN with SELECT on "
+                               "performance_schema.log_status, the data is read by one lane alone");
     return status;
 }
 

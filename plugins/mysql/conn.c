@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -159,9 +160,9 @@ static void options_set(const struct mysql_config *config, MYSQL *mysql)
 }
 
 /* A peer that vanished is noticed after about two minutes, though we only wait and read. */
-static void keepalive_set(MYSQL *mysql)
+static void keepalive_set(const struct conn *conn)
 {
-    int fd = mysql_get_socket(mysql), on = 1, idle_s = 60, every_s = 15, count = 4;
+    int fd = conn->fd, on = 1, idle_s = 60, every_s = 15, count = 4;
 
     setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
@@ -174,6 +175,8 @@ static int flavour_check(struct source *source, MYSQL *mysql, struct rnl_error *
     const char *words = mysql_get_server_info(mysql);
     unsigned version = (unsigned)mysql_get_server_version(mysql);
 
+    if (source->version)
+        return RNL_OK; /* known by the first connection; lanes read it side by side */
     source->mariadb = strstr(words, "MariaDB") != NULL;
     source->version = version;
     if (source->mariadb ? version >= 100500 : version >= 80000)
@@ -278,7 +281,12 @@ int conn_open(struct source *source, struct conn **out, struct rnl_error *err)
         status = flavour_check(source, conn->mysql, err);
     if (status)
         goto close_mysql;
-    keepalive_set(conn->mysql);
+    conn->fd = fcntl(mysql_get_socket(conn->mysql), F_DUPFD_CLOEXEC, 0);
+    if (conn->fd < 0) {
+        status = rnl_fail(err, RNL_E_RETRY, "mysql.files", "connecting: %s", strerror(errno));
+        goto close_mysql;
+    }
+    keepalive_set(conn);
     status = conn_link(conn, err);
     if (!status)
         status = session_set(conn, err);
@@ -289,6 +297,7 @@ int conn_open(struct source *source, struct conn **out, struct rnl_error *err)
 
 unlink_conn:
     conn_unlink(conn);
+    close(conn->fd);
 close_mysql:
     mysql_close(conn->mysql);
 free_conn:
@@ -302,6 +311,7 @@ void conn_close(struct conn *conn)
         return;
     conn_unlink(conn);
     mysql_close(conn->mysql);
+    close(conn->fd);
     free(conn);
 }
 
@@ -309,12 +319,8 @@ void conns_interrupt(struct source *source)
 {
     pthread_mutex_lock(&source->lock);
     source->interrupted = true;
-    for (struct conn *conn = source->conns; conn; conn = conn->next) {
-        int fd = mysql_get_socket(conn->mysql);
-
-        if (fd >= 0)
-            shutdown(fd, SHUT_RDWR);
-    }
+    for (struct conn *conn = source->conns; conn; conn = conn->next)
+        shutdown(conn->fd, SHUT_RDWR);
     pthread_mutex_unlock(&source->lock);
 }
 

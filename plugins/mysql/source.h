@@ -29,6 +29,7 @@ struct conn {
     MYSQL *mysql;
     struct source *source;
     struct conn *next; /* in source->conns, under source->lock */
+    int fd;            /* our own copy of the socket: after an error the library closes its one */
 };
 
 /* What plan and cursor must know of a table beside the catalog; sorted by name. */

@@ -137,7 +137,7 @@ static void rows_drop(struct wire *wire)
     if (!wire->reading)
         return;
     /* nothing else helps: the next use of the connection fails, and says so */
-    shutdown(mysql_get_socket(wire->conn->mysql), SHUT_RDWR);
+    shutdown(wire->conn->fd, SHUT_RDWR);
     while (wire_row(wire, &packet, &len, &err) == RNL_OK)
         ;
 }
