@@ -42,7 +42,7 @@ static int library_check(struct rnl_error *err)
 
     if (strncmp(version, "3.", 2) == 0 && strtoul(version + 2, NULL, 10) >= 1)
         return RNL_OK;
-    return rnl_fail(err, RNL_E_CONFIG, "mysql.library",
+    return rnl_fail(err, RNL_E_CONFIG, "mysql.client",
                     "the client library is version %.30s; MariaDB Connector/C 3 is needed",
                     version);
 }
