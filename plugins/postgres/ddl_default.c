@@ -91,6 +91,7 @@ static bool is_real_day(const char *text)
     static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     int year, month, day, limit;
 
+    /* NOLINTNEXTLINE(cert-err34-c): so few digits can't overflow */
     if (sscanf(text, "%4d-%2d-%2d", &year, &month, &day) != 3 || year < 1 || month < 1 ||
         month > 12)
         return false;

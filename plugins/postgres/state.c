@@ -128,7 +128,7 @@ static int recall_plan(struct pg_sink *sink, const char *pipeline, struct rnl_me
         return status;
     if (PQntuples(result) == 0) {
         status = RNL_DONE;
-    } else if (atoi(PQgetvalue(result, 0, 0)) != STATE_FORMAT) {
+    } else if (strtol(PQgetvalue(result, 0, 0), NULL, 10) != STATE_FORMAT) {
         status = rnl_fail(err, RNL_E_CONFIG, "sink.state_format",
                           "the target remembers pipeline %s in format %s, this Runnel knows %d",
                           pipeline, PQgetvalue(result, 0, 0), STATE_FORMAT);
