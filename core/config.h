@@ -31,7 +31,7 @@ struct pipeline_config {
     uint32_t bundle_rows;
     int64_t chunk_bytes;
     int64_t commit_bytes; /* a lane commits when so much is applied, or after some seconds */
-    char *transport; /* plugin */
+    char *transport;      /* plugin */
     struct settings transport_settings;
     enum rnl_schema_policy schema_policy;
     enum rnl_write_mode write_mode;
