@@ -156,15 +156,17 @@ static bool encode_text(struct buf *out, const struct rnl_value *value)
 
 static bool encode_date(struct buf *out, const struct rnl_value *value, const char **why)
 {
-    int64_t days = value->i - EPOCH_DAYS;
+    int64_t days;
 
-    if (value->i == INT64_MIN)
+    if (value->i == INT64_MIN) {
         days = INT32_MIN;
-    else if (value->i == INT64_MAX)
+    } else if (value->i == INT64_MAX) {
         days = INT32_MAX;
-    else if (value->i < -3000000 || value->i > 2145031948) {
+    } else if (value->i < -3000000 || value->i > 2145031948) {
         *why = "is a date outside of PostgreSQL's calendar";
         return false;
+    } else {
+        days = value->i - EPOCH_DAYS;
     }
     buf_be32(out, 4);
     buf_be32(out, (uint32_t)(int32_t)days);
