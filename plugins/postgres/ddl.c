@@ -194,8 +194,10 @@ int ddl_table(struct mapper *m, uint32_t t)
         buf_clear(&sql);
         if (!keep_table(m, t, &sql))
             sql.failed = true;
-        if (sql.len == 0 && !sql.failed)
+        if (sql.len == 0 && !sql.failed) {
+            buf_free(&sql);
             return RNL_OK;
+        }
     }
     status = map_step(m, RNL_PHASE_TABLES, "table", t, NULL, &sql);
     buf_free(&sql);
