@@ -121,7 +121,7 @@ static void check_units(struct trial *trial, uint32_t table)
     const struct rnl_table *about = catalog_at(trial->catalog, table);
     struct reading whole = {0}, parts = {0};
     struct rnl_error err = RNL_ERROR_INIT;
-    uint32_t units = 0, few;
+    uint32_t units = 0, few = 0;
     char name[100];
 
     snprintf(name, sizeof(name), "each row of %.60s once, whatever the units", about->name);
