@@ -172,8 +172,12 @@ static void steps_line(const struct progress_view *view, char *line, size_t size
 {
     char passed[24];
 
-    snprintf(line, size, "%s: %u/%u %s, %s", phase_text(view->phase), view->steps_done, view->steps,
-             view->step, time_text(view->now_ms - view->started_ms, passed, 24));
+    time_text(view->now_ms - view->started_ms, passed, sizeof(passed));
+    if (view->steps)
+        snprintf(line, size, "%s: %u/%u %s, %s", phase_text(view->phase), view->steps_done,
+                 view->steps, view->step, passed);
+    else
+        snprintf(line, size, "%s, %s", phase_text(view->phase), passed);
 }
 
 static void draw_bars(struct display *display, const struct progress_view *view)
