@@ -263,6 +263,7 @@ static int prepare_new(struct reader *reader, struct rnl_slice position, struct 
     record->state = RECORD_LOADING;
     record->started_s = (int64_t)time(NULL);
     record->position = position_text(position);
+    record->selection = selection_text(run->config->tables, run->config->ntables);
     record->fingerprint = catalog_fingerprint(record->catalog);
     session_policies(reader->source.plugin, &run->config->reader, &record->settings);
     progress_phase(run->progress, PHASE_SCANNING);
@@ -294,7 +295,9 @@ static int prepare_resumed(struct reader *reader, struct rnl_slice position, str
 
     record_clear(&reader->record);
     if (record_from_json(reader->recall.record, strlen(reader->recall.record), &reader->record,
-                         err) != RNL_OK)
+                         err) != RNL_OK ||
+        record_check_selection(&reader->record, reader->run->config->tables,
+                               reader->run->config->ntables, err) != RNL_OK)
         goto free_now;
     if (fingerprint != reader->record.fingerprint) {
         rnl_fail(err, RNL_E_CONFIG, "resume.schema_changed",
@@ -336,8 +339,10 @@ static int prepare(struct reader *reader, struct rnl_error *err)
         word.resuming ? prepare_resumed(reader, position, err) : prepare_new(reader, position, err);
     if (status != RNL_OK)
         return status;
-    log_write(RNL_LOG_INFO, "reader", "%u tables, %u units, %u lanes, position %s",
-              catalog_count(reader->record.catalog), plan_count(reader->record.plan), reader->lanes,
+    log_write(RNL_LOG_INFO, "reader", "%u tables, in %u pieces, %u lanes",
+              catalog_count(reader->record.catalog), plan_count(reader->record.plan),
+              reader->lanes);
+    log_write(RNL_LOG_DEBUG, "reader", "position %s",
               reader->record.position ? reader->record.position : "unknown");
     word.record = record_to_json(&reader->record);
     status = control_send(&reader->transport, "meta", &word, err);

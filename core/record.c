@@ -30,6 +30,8 @@ char *record_to_json(const struct record *record)
     json_object_set_new(o, "state", json_string(record->state == RECORD_DONE ? "done" : "loading"));
     snprintf(fingerprint, sizeof(fingerprint), "%016" PRIx64, record->fingerprint);
     json_object_set_new(o, "fingerprint", json_string(fingerprint));
+    if (record->selection)
+        json_object_set_new(o, "selection", json_string(record->selection));
     if (record->position)
         json_object_set_new(o, "position", json_string(record->position));
     json_object_set_new(o, "started", json_integer(record->started_s));
@@ -92,6 +94,7 @@ int record_from_json(const char *text, size_t len, struct record *record, struct
     json_t *o = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
     const char *state = json_string_value(json_object_get(o, "state"));
     const char *position = json_string_value(json_object_get(o, "position"));
+    const char *selection = json_string_value(json_object_get(o, "selection"));
     const char *fingerprint = json_string_value(json_object_get(o, "fingerprint"));
     int status;
 
@@ -106,6 +109,7 @@ int record_from_json(const char *text, size_t len, struct record *record, struct
     record->state = strcmp(state, "done") == 0 ? RECORD_DONE : RECORD_LOADING;
     record->fingerprint = strtoull(fingerprint, NULL, 16);
     record->position = position ? strdup(position) : NULL;
+    record->selection = selection ? strdup(selection) : NULL;
     record->started_s = json_integer_value(json_object_get(o, "started"));
     record->ended_s = json_integer_value(json_object_get(o, "ended"));
     settings_part(o, record);
@@ -117,11 +121,48 @@ free_json:
     return status;
 }
 
+char *selection_text(const struct table_rule *rules, size_t count)
+{
+    json_t *list = json_array();
+    char *text;
+
+    for (size_t i = 0; i < count; i++) {
+        json_t *o = json_pack("{s:s,s:b}", "name", rules[i].name, "exclude", rules[i].exclude);
+
+        if (o && rules[i].where)
+            json_object_set_new(o, "where", json_string(rules[i].where));
+        json_array_append_new(list, o);
+    }
+    text = json_dumps(list, JSON_COMPACT | JSON_SORT_KEYS);
+    json_decref(list);
+    return text;
+}
+
+int record_check_selection(const struct record *record, const struct table_rule *rules,
+                           size_t count, struct rnl_error *err)
+{
+    char *text = selection_text(rules, count);
+
+    if (!text)
+        return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for the choice of tables");
+    if (record->selection && strcmp(text, record->selection) != 0) {
+        rnl_fail(err, RNL_E_CONFIG, "resume.other_tables",
+                 "this pipeline was begun with another choice of tables (--tables, --exclude, or "
+                 "the file's)");
+        rnl_hint(err, "choose as before; or --name NAME, for a pipeline of its own beside it; or "
+                      "start over with --restart");
+    } else
+        err->status = RNL_OK;
+    free(text);
+    return err->status;
+}
+
 void record_clear(struct record *record)
 {
     catalog_free(record->catalog);
     plan_free(record->plan);
     free(record->position);
+    free(record->selection);
     settings_clear(&record->settings);
     *record = (struct record){0};
 }

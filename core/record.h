@@ -2,6 +2,7 @@
 #ifndef RECORD_H
 #define RECORD_H
 
+#include "catalog.h"
 #include "plan.h"
 #include "settings.h"
 
@@ -12,6 +13,7 @@ struct record {
     struct rnl_catalog *catalog; /* with the facts by which types were chosen */
     struct rnl_plan *plan;
     uint64_t fingerprint;       /* of the catalog as the source described it */
+    char *selection;            /* the tables asked for: selection_text() */
     char *position;             /* of the snapshot, as the source gave it; NULL: none */
     struct settings settings;   /* of source and sink: their policies, no connection, no secret */
     int64_t started_s, ended_s; /* Unix time; 0: not yet */
@@ -21,6 +23,11 @@ struct record {
 char *record_to_json(const struct record *record);
 /* The caller clears it, also after a failure. */
 int record_from_json(const char *text, size_t len, struct record *record, struct rnl_error *err);
+/* Which tables and rows were asked for, as one text to compare; malloc'd; NULL: out of memory. */
+char *selection_text(const struct table_rule *rules, size_t count);
+/* Fails when a run goes by other rules than the one that was recorded. */
+int record_check_selection(const struct record *record, const struct table_rule *rules,
+                           size_t count, struct rnl_error *err);
 void record_clear(struct record *record);
 
 #endif

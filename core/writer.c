@@ -42,6 +42,23 @@ static bool is_done(const struct writer *writer)
     return done;
 }
 
+/* Nothing is left to do, unless other tables are asked for than the target has. */
+static int end_as_done(struct writer *writer, struct rnl_error *err)
+{
+    const struct pipeline_config *config = writer->run->config;
+    struct record record = {0};
+    int status = record_from_json(writer->memory.plan, writer->memory.plan_len, &record, err);
+
+    if (status == RNL_OK)
+        status = record_check_selection(&record, config->tables, config->ntables, err);
+    record_clear(&record);
+    if (status != RNL_OK)
+        return status;
+    atomic_store(&writer->run->done_before, true);
+    run_stop(writer->run, false);
+    return RNL_DONE;
+}
+
 /* Whether a run that ended well is done again: yes, where the operator said what to do with rows.
  */
 static bool loads_again(const struct run *run)
@@ -64,9 +81,7 @@ static int recall(struct writer *writer, struct rnl_error *err)
         if (status != RNL_OK)
             return status;
     } else if (is_done(writer)) {
-        atomic_store(&run->done_before, true);
-        run_stop(run, false);
-        return RNL_DONE;
+        return end_as_done(writer, err);
     }
     for (size_t i = 0; i < writer->memory.nlanes; i++)
         if (writer->memory.lanes[i].epoch > writer->epoch)
