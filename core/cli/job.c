@@ -65,6 +65,22 @@ static int set_one(struct pipeline_config *config, const char *text, struct rnl_
     return RNL_OK;
 }
 
+/* "a,b" are two patterns; a name with a comma in it is matched by ? in its place. */
+static void add_patterns(struct pipeline_config *config, const char *list, bool exclude)
+{
+    while (*list) {
+        size_t len = strcspn(list, ",");
+        char *pattern = strndup(list, len);
+
+        if (!pattern)
+            abort();
+        if (*pattern)
+            config_table_add(config, pattern, NULL, exclude);
+        free(pattern);
+        list += len + (list[len] == ',');
+    }
+}
+
 /* The flags' patterns in the place of the file's. */
 static void select_tables(struct pipeline_config *config, const struct cli_args *args)
 {
@@ -74,9 +90,9 @@ static void select_tables(struct pipeline_config *config, const struct cli_args 
     if (tables || exclude)
         config_tables_clear(config);
     for (char *const *at = tables; at && *at; at++)
-        config_table_add(config, *at, NULL, false);
+        add_patterns(config, *at, false);
     for (char *const *at = exclude; at && *at; at++)
-        config_table_add(config, *at, NULL, true);
+        add_patterns(config, *at, true);
 }
 
 static int apply_options(struct pipeline_config *config, const struct cli_args *args,

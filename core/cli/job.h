@@ -17,8 +17,9 @@ struct job {
 
 /* Options that all such commands take: tables, lanes, policies. */
 #define JOB_OPTIONS                                                                                \
-    {"tables",   't',       CLI_TEXT,                                                              \
-     CLI_REPEAT, "PATTERN", "only these tables: NAME or SCHEMA.NAME, with * and ?"},               \
+    {"tables",  't',                                                                               \
+     CLI_TEXT,  CLI_REPEAT,                                                                        \
+     "PATTERN", "only these tables: NAME or SCHEMA.NAME, with * and ?, parted by commas"},         \
         {"exclude", 0, CLI_TEXT, CLI_REPEAT, "PATTERN", "not these tables"},                       \
         {"lanes", 'l', CLI_INT, 0, "N", "threads on each side, 1 to 64 (preset: 4)"},              \
         {"set",                                                                                    \
