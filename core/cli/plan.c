@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static const struct cli_option options[] = {
     JOB_OPTIONS,
@@ -57,6 +58,43 @@ static int decide(struct inspection *inspection, struct rnl_steps *steps, struct
                                              inspection->recorded, steps, err);
 }
 
+/* To a file or a program as it is, so that a server can take it; to a terminal, safely. */
+static void print_sql(const char *sql)
+{
+    size_t len = strlen(sql);
+    char *text;
+
+    while (len && strchr("; \n", sql[len - 1]))
+        len--;
+    text = strndup(sql, len);
+    if (!text)
+        abort();
+    if (isatty(STDOUT_FILENO))
+        cli_print_safe(stdout, text);
+    else
+        fputs(text, stdout);
+    puts(";");
+    free(text);
+}
+
+/* As comments: what plan prints stays SQL. */
+static void print_findings(struct findings *findings)
+{
+    char *text = NULL, *save = NULL;
+    size_t size;
+    FILE *to = open_memstream(&text, &size);
+
+    if (!to)
+        abort();
+    findings_print(findings, to);
+    if (fclose(to) != 0)
+        abort();
+    puts("\n-- What to know:");
+    for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+        printf("--%s\n", line);
+    free(text);
+}
+
 static void print_text(const struct inspection *inspection, const struct rnl_steps *steps)
 {
     uint32_t phase = 0;
@@ -69,13 +107,10 @@ static void print_text(const struct inspection *inspection, const struct rnl_ste
                    phase < RNL_PHASE_KEYS && step->phase > RNL_PHASE_TABLES ? " (after the rows)"
                                                                             : "");
         phase = step->phase;
-        cli_print_safe(stdout, step->text);
-        puts(";");
+        print_sql(step->text);
     }
-    if (findings_count(inspection->findings, RNL_NOTE)) {
-        puts("\nWhat to know:");
-        findings_print(inspection->findings, stdout);
-    }
+    if (findings_count(inspection->findings, RNL_NOTE))
+        print_findings(inspection->findings);
 }
 
 static void print_json(const struct inspection *inspection, const struct rnl_steps *steps)
@@ -131,7 +166,7 @@ static int run(const struct cli_args *args)
 const struct cli_command plan_command = {
     .name = "plan",
     .args = "SOURCE TARGET | PIPELINE",
-    .summary = "show the statements that a move would make in the target; makes none",
+    .summary = "Show the statements that a move would make in the target; makes none",
     .options = options,
     .noptions = sizeof(options) / sizeof(options[0]),
     .min_words = 1,
