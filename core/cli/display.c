@@ -68,7 +68,7 @@ static void erase(void *arg)
     struct display *display = arg;
 
     if (display->drawn)
-        fprintf(stderr, "\033[%dA\033[J", display->drawn);
+        fprintf(stderr, "\r\033[%dA\033[J", display->drawn);
     display->drawn = 0;
 }
 
@@ -122,16 +122,25 @@ static int percent(int64_t done, int64_t of)
 
 static void put_line(struct display *display, const char *line)
 {
-    fprintf(stderr, "%.*s\n", terminal_width() - 1, line);
+    char cut[700];
+
+    fprintf(stderr, "%s\n", columns_text(line, terminal_width() - 1, cut, sizeof(cut)));
     display->drawn++;
+}
+
+void display_say(struct display *display, const char *line)
+{
+    erase(display);
+    fprintf(stderr, "%s\n", line);
 }
 
 static void draw_table(struct display *display, const struct progress_table *t)
 {
-    char bar[32], rows[24], line[320];
+    char bar[32], rows[24], line[320], name[160];
 
     put_bar(bar, sizeof(bar), t->rows_written, t->rows_expected, 20);
-    snprintf(line, sizeof(line), "  %-28.28s [%s] %3d%%  %s rows", t->name, bar,
+    snprintf(line, sizeof(line), "  %s [%s] %3d%%  %s rows",
+             name_text(t->name, 28, name, sizeof(name)), bar,
              percent(t->rows_written, t->rows_expected),
              count_text((double)t->rows_written, rows, sizeof(rows)));
     put_line(display, line);
@@ -174,8 +183,8 @@ static void steps_line(const struct progress_view *view, char *line, size_t size
 
     time_text(view->now_ms - view->started_ms, passed, sizeof(passed));
     if (view->steps)
-        snprintf(line, size, "%s: %u/%u %s, %s", phase_text(view->phase), view->steps_done,
-                 view->steps, view->step, passed);
+        snprintf(line, size, "%s: %u/%u%s%s, %s", phase_text(view->phase), view->steps_done,
+                 view->steps, view->step[0] ? " " : "", view->step, passed);
     else
         snprintf(line, size, "%s, %s", phase_text(view->phase), passed);
 }

@@ -42,7 +42,8 @@ static void on_signal(int signal, void *arg)
     if (++fg->signals > 1)
         _exit(EXIT_INTERRUPTED); /* all that counts stands in the target: nothing is lost by this */
     progress_look(pipeline_progress(fg->pipeline), &view);
-    fprintf(stderr, "\ninterrupted: committing what is on its way; once more to stop at once\n");
+    display_say(fg->display,
+                "interrupted: committing what is on its way; once more to stop at once");
     /* Rows drain; a statement on structure would hold us for as long as it takes. */
     pipeline_stop(fg->pipeline, view.phase != PHASE_LOADING);
 }
@@ -71,15 +72,19 @@ static int report(struct foreground *fg, const struct pipeline_config *config,
     static const char *const words[] = {"", "ready", "running", "finished", "stopped", "failed"};
     struct progress *progress = pipeline_progress(fg->pipeline);
     struct findings *findings = pipeline_findings(fg->pipeline);
+    struct progress_view view;
+    bool refused; /* before anything was done: nothing to sum up, nothing to go on from */
 
+    progress_look(progress, &view);
+    refused = state == PIPELINE_FAILED && err->status == RNL_E_CONFIG && !view.total.rows_written;
     if (json)
         summary_json(config->name, words[state], progress, findings, err, stdout);
-    else if (progress_count(progress))
+    else if (progress_count(progress) && !refused)
         summary_print(progress, findings, stdout);
     if (state == PIPELINE_FAILED) {
         int code = cli_fail(err);
 
-        if (progress_count(progress) && !json)
+        if (progress_count(progress) && !json && !refused)
             fprintf(stderr, "what is in the target stays; the same command goes on from there\n");
         return code;
     }
@@ -89,8 +94,8 @@ static int report(struct foreground *fg, const struct pipeline_config *config,
         return EXIT_INTERRUPTED;
     }
     if (pipeline_was_done(fg->pipeline) && !json)
-        printf("pipeline %s ended well before, and all of it is in the target; "
-               "to load it anew: --restart\n",
+        printf("pipeline %s ended well before: nothing is left to do. What has changed since: "
+               "runnel verify; to load all anew: --restart\n",
                config->name);
     return EXIT_DONE;
 }

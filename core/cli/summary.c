@@ -5,6 +5,8 @@
 #include <jansson.h>
 #include <stdlib.h>
 
+#define NAME_MOST 40 /* columns */
+
 static int64_t elapsed_ms(const struct progress_table *t)
 {
     return t->started_ms && t->ended_ms ? t->ended_ms - t->started_ms : 0;
@@ -24,27 +26,28 @@ static int warnings_of(struct findings *findings, const struct progress_table *t
 
 static int name_width(struct progress *progress)
 {
-    size_t width = 5;
+    int width = 5;
 
     for (uint32_t i = 0; i < progress_count(progress); i++) {
         struct progress_table t;
 
         progress_at(progress, i, &t);
-        if (strlen(t.name) > width)
-            width = strlen(t.name);
+        if (text_columns(t.name) > width)
+            width = text_columns(t.name);
     }
-    return width > 40 ? 40 : (int)width;
+    return width > NAME_MOST ? NAME_MOST : width;
 }
 
-static void print_row(FILE *to, int width, const char *name, int64_t rows, int64_t bytes,
+/* The rate is of what this run did, without the rows of the run before. */
+static void print_row(FILE *to, int width, const char *name, const struct progress_table *t,
                       int64_t ms, int warnings)
 {
-    char size[24], rate[24];
+    char cut[NAME_MOST * 4 + 1], size[24], rate[24];
+    double rows = (double)(t->rows_written - t->rows_before);
 
-    fprintf(to, "  %-*.*s %13" PRId64 " %10s %9.1f %9s %9d\n", width, width, name, rows,
-            bytes_text(bytes, size, sizeof(size)), (double)ms / 1000,
-            ms > 0 ? count_text((double)rows * 1000 / (double)ms, rate, sizeof(rate)) : "-",
-            warnings);
+    fprintf(to, "  %s %13" PRId64 " %10s %9.1f %9s %9d\n", name_text(name, width, cut, sizeof(cut)),
+            t->rows_written, bytes_text(t->bytes_written, size, sizeof(size)), (double)ms / 1000,
+            ms > 0 ? count_text(rows * 1000 / (double)ms, rate, sizeof(rate)) : "-", warnings);
 }
 
 void summary_print(struct progress *progress, struct findings *findings, FILE *to)
@@ -61,16 +64,20 @@ void summary_print(struct progress *progress, struct findings *findings, FILE *t
 
         progress_at(progress, i, &t);
         count = warnings_of(findings, &t);
-        print_row(to, width, t.name, t.rows_written, t.bytes_written, elapsed_ms(&t), count);
+        print_row(to, width, t.name, &t, elapsed_ms(&t), count);
         warnings += count;
     }
-    print_row(to, width, "total", view.total.rows_written, view.total.bytes_written,
-              view.now_ms - view.started_ms, warnings);
+    print_row(to, width, "total", &view.total, view.now_ms - view.started_ms, warnings);
     if (view.total.rows_before)
         fprintf(to, "  (%" PRId64 " of these rows were loaded by the run before)\n",
                 view.total.rows_before);
     if (findings_count(findings, RNL_NOTE)) {
-        fprintf(to, "\nWhat to know (%zu warnings):\n", findings_count(findings, RNL_WARNING));
+        size_t all = findings_count(findings, RNL_WARNING);
+
+        if (all)
+            fprintf(to, "\nWhat to know (%zu warning%s):\n", all, all == 1 ? "" : "s");
+        else
+            fputs("\nWhat to know:\n", to);
         findings_print(findings, to);
     }
 }
