@@ -170,9 +170,10 @@ static void print_finding(FILE *to, const struct rnl_finding *f)
     print_text(to, f->text);
     if (f->count > 0)
         fprintf(to, " (%" PRId64 " row%s)", f->count, f->count == 1 ? "" : "s");
-    if (f->example) {
-        fputs(", for example ", to);
+    if (f->example) { /* one of many rows, or what kind of thing the one object is */
+        fputs(f->count > 0 ? ", for example " : " (", to);
         print_text(to, f->example);
+        fputs(f->count > 0 ? "" : ")", to);
     }
     if (f->policy) {
         fputs("; policy ", to);

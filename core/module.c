@@ -318,6 +318,12 @@ static int not_found(enum rnl_kind kind, const char *name, struct rnl_error *err
     rnl_fail(err, RNL_E_CONFIG, "plugin.unknown", "there is no %s named %s (looked in %s)",
              kind_name(kind), name, places);
     rnl_hint(err, "`runnel plugins` lists those that there are");
+    for (size_t i = 0; i < nplugins; i++)
+        if (strcmp(plugins[i]->name, name) == 0)
+            rnl_hint(err, "%s is a %s%s", name, kind_name(plugins[i]->kind),
+                     plugins[i]->kind == RNL_SOURCE || plugins[i]->kind == RNL_SINK
+                         ? ": the source stands first, the target second"
+                         : "");
     return err->status;
 }
 

@@ -443,7 +443,7 @@ static const struct rnl_plugin memory = {
     .size = sizeof(memory),
     .kind = RNL_TRANSPORT,
     .name = "memory",
-    .summary = "Carries bundles within one process; nothing else is needed.",
+    .summary = "Carries bundles within one process; nothing else is needed",
     .options = RNL_OPTIONS(options, struct config),
     .transport = &ops,
 };

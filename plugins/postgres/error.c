@@ -112,8 +112,10 @@ static const struct {
     {"could not translate host name", RNL_E_CONFIG, "postgres.unknown_host",
      "check the host's name"},
     {"password authentication failed", RNL_E_CONFIG, "postgres.auth", "check user and password"},
-    {"no password supplied", RNL_E_CONFIG, "postgres.auth", "the server wants a password"},
-    {"fe_sendauth", RNL_E_CONFIG, "postgres.auth", "the server wants a password"},
+    {"no password supplied", RNL_E_CONFIG, "postgres.auth",
+     "give a password: in ~/.pgpass, in RUNNEL_TARGET_PASSWORD, or with --ask-password"},
+    {"fe_sendauth", RNL_E_CONFIG, "postgres.auth",
+     "give a password: in ~/.pgpass, in RUNNEL_TARGET_PASSWORD, or with --ask-password"},
     {"no pg_hba.conf entry", RNL_E_CONFIG, "postgres.auth",
      "allow this user, database and address in the server's pg_hba.conf; "
      "\"no encryption\" means that it wants TLS: set tls.mode"},
