@@ -178,6 +178,7 @@ static const struct rnl_sink_ops ops = {
     .writer_remove = writer_remove,
     .interrupt = sink_interrupt,
     .facts = sink_facts,
+    .claim = sink_claim,
 };
 
 static const struct rnl_plugin plugin = {

@@ -200,6 +200,7 @@ int error_memory(struct rnl_error *err);
 /* state.c: what the target remembers */
 int state_prepare(struct pg_conn *conn, struct rnl_error *err);
 int state_own(struct pg_sink *sink, const char *pipeline, struct rnl_error *err);
+int sink_claim(void *self, const char *pipeline, struct rnl_error *err);
 int sink_recall(void *self, const char *pipeline, struct rnl_memory *memory, struct rnl_error *err);
 int sink_record(void *self, const char *pipeline, struct rnl_slice plan, struct rnl_error *err);
 int sink_forget(void *self, const char *pipeline, struct rnl_error *err);

@@ -113,6 +113,11 @@ int state_own(struct pg_sink *sink, const char *pipeline, struct rnl_error *err)
     return status;
 }
 
+int sink_claim(void *self, const char *pipeline, struct rnl_error *err)
+{
+    return state_own(self, pipeline, err);
+}
+
 static int recall_plan(struct pg_sink *sink, const char *pipeline, struct rnl_memory *memory,
                        struct rnl_error *err)
 {

@@ -68,8 +68,8 @@ struct rnl_checkpoint {
  * writer belongs to the thread of its lane, from writer_open to writer_close.
  * interrupt is for any thread, at any time.
  *
- * Order of a run: open, recall, (forget | first run: map, record), TABLES steps,
- * bind, rows, the other steps in the order of their phases.
+ * Order of a run: open, claim, recall, map, (first run, or a new start: forget,
+ * record), TABLES steps, bind, rows, the other steps in the order of their phases.
  */
 struct rnl_sink_ops {
     uint32_t size;
@@ -155,6 +155,13 @@ struct rnl_sink_ops {
      * those of integers, times and JSON.
      */
     uint32_t (*facts)(void *self);
+
+    /*
+     * Optional. From here until close nobody but this process writes for the pipeline;
+     * RNL_E_CONFIG "sink.pipeline_busy" while another does. Asked before recall by those
+     * who go on to write: what is recalled then can't be out of date.
+     */
+    int (*claim)(void *self, const char *pipeline, struct rnl_error *err);
 };
 
 #endif
