@@ -297,7 +297,9 @@ static int prepare_resumed(struct reader *reader, struct rnl_slice position, str
     if (record_from_json(reader->recall.record, strlen(reader->recall.record), &reader->record,
                          err) != RNL_OK ||
         record_check_selection(&reader->record, reader->run->config->tables,
-                               reader->run->config->ntables, err) != RNL_OK)
+                               reader->run->config->ntables, err) != RNL_OK ||
+        session_same_policies(reader->source.plugin, &reader->run->config->reader,
+                              &reader->record.settings, err) != RNL_OK)
         goto free_now;
     if (fingerprint != reader->record.fingerprint) {
         rnl_fail(err, RNL_E_CONFIG, "resume.schema_changed",
@@ -379,7 +381,8 @@ static int work(struct reader *reader, struct rnl_error *err)
     status = control_await(reader->run, &reader->transport, reader->feedback, CONTROL_READY, &ready,
                            err);
     control_clear(&ready);
-    return status == RNL_OK ? read_all(reader, err) : status;
+    /* Also when the run must end: the writer may have begun, and waits for the lanes' ends. */
+    return status >= 0 ? read_all(reader, err) : status;
 }
 
 void reader_run(struct run *run)

@@ -132,6 +132,39 @@ void session_policies(const struct plugin *plugin, const struct role_config *rol
     add_policies(&plugin->options, &role->settings, out);
 }
 
+static const char *word_of(const struct settings *settings, const struct rnl_option *option)
+{
+    const struct setting *setting = settings_find(settings, option->name);
+    const char *word = setting && setting->text ? setting->text : option->preset;
+
+    return word ? word : "";
+}
+
+int session_same_policies(const struct plugin *plugin, const struct role_config *role,
+                          const struct settings *recorded, struct rnl_error *err)
+{
+    struct settings now = {0};
+    int status = RNL_OK;
+
+    session_policies(plugin, role, &now);
+    for (uint32_t i = 0; status == RNL_OK && i < plugin->options.count; i++) {
+        struct rnl_option option;
+
+        options_at(&plugin->options, i, &option);
+        if ((option.type != RNL_O_ENUM && option.type != RNL_O_BOOL &&
+             option.type != RNL_O_STRING) ||
+            (option.flags & RNL_O_CONNECTION) ||
+            strcmp(word_of(&now, &option), word_of(recorded, &option)) == 0)
+            continue;
+        status = rnl_fail(err, RNL_E_CONFIG, "resume.settings_changed",
+                          "%s is \"%s\" now, and was \"%s\" when the earlier run began",
+                          option.name, word_of(&now, &option), word_of(recorded, &option));
+        rnl_hint(err, "go on with the same settings, or load all anew with --restart");
+    }
+    settings_clear(&now);
+    return status;
+}
+
 static void hash_setting(XXH3_state_t *state, const struct connection_config *connection,
                          const char *name)
 {

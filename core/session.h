@@ -34,6 +34,13 @@ void session_policies(const struct plugin *plugin, const struct role_config *rol
                       struct settings *out);
 
 /*
+ * A run that is gone on with must treat all rows alike: RNL_E_CONFIG when the role's
+ * choices are others than those recorded. Sizes and times may change: no row shows them.
+ */
+int session_same_policies(const struct plugin *plugin, const struct role_config *role,
+                          const struct settings *recorded, struct rnl_error *err);
+
+/*
  * A pipeline of two URLs, as `runnel migrate SRC DST` means it; owns both connections.
  * Its name is made of where they point to, so that the same command finds its run.
  */

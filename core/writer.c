@@ -51,6 +51,8 @@ static int end_as_done(struct writer *writer, struct rnl_error *err)
 
     if (status == RNL_OK)
         status = record_check_selection(&record, config->tables, config->ntables, err);
+    if (status == RNL_OK)
+        status = session_same_policies(writer->sink.plugin, &config->writer, &record.settings, err);
     record_clear(&record);
     if (status != RNL_OK)
         return status;
@@ -69,17 +71,17 @@ static bool loads_again(const struct run *run)
 static int recall(struct writer *writer, struct rnl_error *err)
 {
     struct run *run = writer->run;
-    int status =
-        sink_of(writer)->recall(writer->sink.self, run->config->name, &writer->memory, err);
+    const struct rnl_sink_ops *sink = sink_of(writer);
+    int status = sink->claim ? sink->claim(writer->sink.self, run->config->name, err) : RNL_OK;
 
+    if (status == RNL_OK)
+        status = sink->recall(writer->sink.self, run->config->name, &writer->memory, err);
     if (status < 0)
         return status;
     if (status == RNL_OK && (run->restart || (is_done(writer) && loads_again(run)))) {
+        writer->anew = true;
         writer->dropping = run->restart;
         memory_clear(&writer->memory);
-        status = sink_of(writer)->forget(writer->sink.self, run->config->name, err);
-        if (status != RNL_OK)
-            return status;
     } else if (is_done(writer)) {
         return end_as_done(writer, err);
     }
@@ -101,6 +103,20 @@ static int store_record(struct writer *writer, struct rnl_error *err)
                                      (struct rnl_slice){text, strlen(text)}, err);
     free(text);
     return status;
+}
+
+/*
+ * Nothing stands in the way of loading from the start: what the target remembers of an
+ * earlier run goes only now, so that a failure or a kill before leaves that run whole.
+ */
+static int begin_anew(struct writer *writer, struct rnl_error *err)
+{
+    const struct pipeline_config *config = writer->run->config;
+
+    if (writer->anew && sink_of(writer)->forget(writer->sink.self, config->name, err) != RNL_OK)
+        return err->status;
+    session_policies(writer->sink.plugin, &config->writer, &writer->record.settings);
+    return store_record(writer, err);
 }
 
 static void fill_job(const struct writer *writer, struct rnl_job *job)
@@ -130,6 +146,9 @@ static int prepare(struct writer *writer, struct rnl_error *err)
         return status;
     status = record_from_json(word.record ? word.record : "", word.record ? strlen(word.record) : 0,
                               &writer->record, err);
+    if (status == RNL_OK && word.resuming)
+        status = session_same_policies(writer->sink.plugin, &run->config->writer,
+                                       &writer->record.settings, err);
     if (status != RNL_OK)
         goto clear_word;
     fill_job(writer, &job);
@@ -138,10 +157,8 @@ static int prepare(struct writer *writer, struct rnl_error *err)
                                   writer->steps, err);
     if (status != RNL_OK)
         goto clear_word;
-    if (!word.resuming) {
-        session_policies(writer->sink.plugin, &run->config->writer, &writer->record.settings);
-        status = store_record(writer, err);
-    }
+    if (!word.resuming)
+        status = begin_anew(writer, err);
     progress_phase(run->progress, PHASE_TABLES);
     if (status == RNL_OK)
         status = writer_structure(writer, 0, RNL_PHASE_TABLES, err);

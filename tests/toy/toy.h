@@ -23,6 +23,7 @@ struct toy_sink_config {
     const char *store;
     int64_t fail_commit; /* the number of the commit that fails, in this opening; 0: none */
     int64_t fail_step;   /* likewise */
+    int64_t slow_us;     /* per step */
 };
 
 extern const struct rnl_plugin toy_source, toy_sink;

@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { MOST_LANES = 64, MOST_TABLES = 8, MOST_UNITS = 4096, MOST_STEPS = 64, MOST_ROWS = 200000 };
 
@@ -286,6 +287,8 @@ static int toy_step(void *self, const char *pipeline, const struct rnl_step *ste
     int status = RNL_OK;
 
     (void)pipeline;
+    if (config->slow_us)
+        usleep((useconds_t)config->slow_us);
     pthread_mutex_lock(&store->lock);
     for (size_t i = 0; i < store->nsteps; i++)
         if (strcmp(store->steps[i], step->id) == 0)
@@ -417,6 +420,12 @@ static const struct rnl_option options[] = {
      .type = RNL_O_INT,
      .offset = offsetof(struct toy_sink_config, fail_step),
      .max = INT64_MAX},
+    {.name = "slow_us",
+     .preset = "0",
+     .help = "Microseconds that each step takes.",
+     .type = RNL_O_INT,
+     .offset = offsetof(struct toy_sink_config, slow_us),
+     .max = 1000000},
 };
 
 const struct rnl_plugin toy_sink = {

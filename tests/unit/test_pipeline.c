@@ -254,6 +254,86 @@ static void keyless_tables_are_never_halved(void **state)
     teardown(&config);
 }
 
+/* A run broken off while tables are made ends, though no lane has been told to read. */
+static void a_stop_while_tables_are_made_ends(void **state)
+{
+    struct ending ending = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+    struct pipeline_config config;
+    struct pipeline *pipeline;
+    struct rnl_error err = RNL_ERROR_INIT;
+    struct progress_view view;
+    int64_t deadline_ms = clock_ms() + WAIT_MS;
+
+    (void)state;
+    setup(&config, "tables", 2);
+    put(&config.writer.settings, "slow_us", 500000);
+    pipeline = pipeline_new(&config, NULL);
+    assert_int_equal(pipeline_start(pipeline, on_ended, &ending, &err), RNL_OK);
+    do {
+        assert_true(clock_ms() < deadline_ms);
+        progress_look(pipeline_progress(pipeline), &view);
+    } while (view.phase != PHASE_TABLES || !*view.step);
+    pipeline_stop(pipeline, false);
+    await(&ending);
+    assert_int_equal(pipeline_wait(pipeline, &err), PIPELINE_STOPPED);
+    pipeline_free(pipeline);
+    put(&config.writer.settings, "slow_us", 0);
+    assert_int_equal(run_it(&config, false, 0, NULL), PIPELINE_FINISHED);
+    assert_exact(&config);
+    teardown(&config);
+}
+
+static void expect_refused(const struct pipeline_config *config, bool restart, const char *code)
+{
+    struct ending ending = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+    struct pipeline *pipeline = pipeline_new(config, NULL);
+    struct rnl_error err = RNL_ERROR_INIT;
+
+    if (restart)
+        pipeline_restart(pipeline);
+    assert_int_equal(pipeline_start(pipeline, on_ended, &ending, &err), RNL_OK);
+    await(&ending);
+    assert_int_equal(pipeline_wait(pipeline, &err), PIPELINE_FAILED);
+    assert_string_equal(err.code, code);
+    pipeline_free(pipeline);
+}
+
+/* Rows loaded before and after an interruption are treated alike. */
+static void other_policies_are_no_continuation(void **state)
+{
+    struct pipeline_config config;
+
+    (void)state;
+    setup(&config, "policies", 2);
+    put(&config.reader.settings, "fail_after", 650);
+    assert_int_equal(run_it(&config, false, 0, NULL), PIPELINE_FAILED);
+    put(&config.reader.settings, "fail_after", 0); /* a number is none */
+    settings_set(&config.reader.settings, "keyless", SETTING_BOOL, "true", &origin);
+    expect_refused(&config, false, "resume.settings_changed");
+    settings_set(&config.reader.settings, "keyless", SETTING_BOOL, "false", &origin);
+    assert_int_equal(run_it(&config, false, 0, NULL), PIPELINE_FINISHED);
+    assert_exact(&config);
+    teardown(&config);
+}
+
+/* A new start that fails before it can begin leaves the earlier run as it was. */
+static void a_failed_new_start_forgets_nothing(void **state)
+{
+    struct pipeline_config config;
+    bool done_before;
+
+    (void)state;
+    setup(&config, "kept", 2);
+    assert_int_equal(run_it(&config, false, 0, NULL), PIPELINE_FINISHED);
+    put(&config.reader.settings, "tables", 0); /* a source without tables is refused */
+    expect_refused(&config, true, "source.no_tables");
+    put(&config.reader.settings, "tables", TABLES);
+    assert_int_equal(run_it(&config, false, 0, &done_before), PIPELINE_FINISHED);
+    assert_true(done_before);
+    assert_exact(&config);
+    teardown(&config);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -263,6 +343,9 @@ int main(void)
         cmocka_unit_test(failing_steps_are_resumed),
         cmocka_unit_test(stopped_runs_go_on),
         cmocka_unit_test(keyless_tables_are_never_halved),
+        cmocka_unit_test(a_stop_while_tables_are_made_ends),
+        cmocka_unit_test(other_policies_are_no_continuation),
+        cmocka_unit_test(a_failed_new_start_forgets_nothing),
     };
 
     static const char *const dirs[] = {TEST_PLUGIN_DIR, PLUGIN_DIR};
