@@ -74,7 +74,7 @@ test_source_goes_away() {
     own=$(mktemp -d /tmp/runnel-e2e-own.XXXXXX)
     # shellcheck disable=SC2064
     trap "'$testbed' stop '$own' --remove" EXIT
-    "$testbed" start "$own" --owner $$ "$E2E_SOURCE"
+    "$testbed" start "$own" --durable --owner $$ "$E2E_SOURCE" # or it forgets what it gave us
     eval "$("$testbed" env "$own" | sed -n "/^TESTBED_${E2E_SOURCE^^}_/p")"
     load_big
     begin
