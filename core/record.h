@@ -12,11 +12,12 @@ struct record {
     enum record_state state;
     struct rnl_catalog *catalog; /* with the facts by which types were chosen */
     struct rnl_plan *plan;
-    uint64_t fingerprint;       /* of the catalog as the source described it */
-    char *selection;            /* the tables asked for: selection_text() */
-    char *position;             /* of the snapshot, as the source gave it; NULL: none */
-    struct settings settings;   /* of source and sink: their policies, no connection, no secret */
-    int64_t started_s, ended_s; /* Unix time; 0: not yet */
+    uint64_t fingerprint;     /* of the catalog as the source described it */
+    char *selection;          /* the tables asked for: selection_text() */
+    char *position;           /* of the snapshot, as the source gave it; NULL: none */
+    struct settings settings; /* of source and sink: their policies, no connection, no secret */
+    uint32_t schema_policy, write_mode; /* by which its tables are made, by all who go on with it */
+    int64_t started_s, ended_s;         /* Unix time; 0: not yet */
 };
 
 /* malloc'd; NULL when memory is out. */

@@ -119,17 +119,26 @@ static int begin_anew(struct writer *writer, struct rnl_error *err)
     return store_record(writer, err);
 }
 
-static void fill_job(const struct writer *writer, struct rnl_job *job)
+/*
+ * How tables that stand there are treated was decided when the run began: one that was
+ * to be dropped or emptied, and wasn't yet, is so by a run that goes on.
+ */
+static void fill_job(struct writer *writer, bool resuming, struct rnl_job *job)
 {
     const struct pipeline_config *config = writer->run->config;
+    struct record *record = &writer->record;
 
+    if (!resuming) {
+        record->schema_policy =
+            writer->dropping ? (uint32_t)RNL_DROP_AND_RECREATE : (uint32_t)config->schema_policy;
+        record->write_mode = (uint32_t)config->write_mode;
+    }
     *job = (struct rnl_job){
         .size = sizeof(*job),
         .lanes = config->writer.lanes,
         .pipeline = config->name,
-        .schema_policy =
-            writer->dropping ? (uint32_t)RNL_DROP_AND_RECREATE : (uint32_t)config->schema_policy,
-        .write_mode = config->write_mode,
+        .schema_policy = record->schema_policy,
+        .write_mode = record->write_mode,
         .structure = config->structure,
     };
 }
@@ -151,7 +160,7 @@ static int prepare(struct writer *writer, struct rnl_error *err)
                                        &writer->record.settings, err);
     if (status != RNL_OK)
         goto clear_word;
-    fill_job(writer, &job);
+    fill_job(writer, word.resuming, &job);
     writer->steps = steps_new();
     status = sink_of(writer)->map(writer->sink.self, &job, writer->record.catalog, word.resuming,
                                   writer->steps, err);

@@ -115,4 +115,32 @@ test_restart_starts_over() {
     expect_exit 0 runnel verify "$SRC" "$DST"
 }
 
+# Tables that were to be dropped and weren't yet are dropped by whoever goes on.
+test_restart_goes_on_dropping() {
+    load_big
+    expect_exit 0 runnel migrate "$SRC" "$DST"
+    target "begin; lock tags in access share mode; select pg_sleep(600)" >/dev/null 2>&1 &
+    wait_for 30 tags_is_locked
+    "$E2E_RUNNEL" migrate "$SRC" "$DST" --restart --yes >"$E2E_SCRATCH/move.out" \
+        2>"$E2E_SCRATCH/move.err" &
+    mover=$!
+    wait_for 30 drop_waits
+    kill -KILL "$mover"
+    wait_for 30 gone
+    target "select pg_terminate_backend(pid) from pg_stat_activity where query like '%pg_sleep(600)%'
+        and pid <> pg_backend_pid()" >/dev/null
+    expect_exit 0 runnel migrate "$SRC" "$DST"
+    expect_exit 0 runnel verify "$SRC" "$DST"
+}
+
+tags_is_locked() {
+    [ "$(target "select count(*) from pg_locks where relation = 'tags'::regclass
+        and mode = 'AccessShareLock' and granted")" = 1 ]
+}
+
+drop_waits() {
+    [ "$(target "select count(*) from pg_locks where relation = 'tags'::regclass
+        and mode = 'AccessExclusiveLock' and not granted")" = 1 ]
+}
+
 run_tests

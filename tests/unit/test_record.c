@@ -21,6 +21,8 @@ static void stored(const struct table_rule *rules, size_t count, struct record *
     char *text;
 
     record.state = RECORD_DONE;
+    record.schema_policy = 3;
+    record.write_mode = 2;
     record.selection = selection_text(rules, count);
     text = record_to_json(&record);
     assert_non_null(text);
@@ -37,6 +39,8 @@ static void the_same_choice_goes_on(void **state)
     (void)state;
     stored(&orders, 1, &record);
     assert_int_equal(record_check_selection(&record, &orders, 1, &err), RNL_OK);
+    assert_int_equal(record.schema_policy, 3);
+    assert_int_equal(record.write_mode, 2);
     record_clear(&record);
     stored(NULL, 0, &record);
     assert_int_equal(record_check_selection(&record, NULL, 0, &err), RNL_OK);
