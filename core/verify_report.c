@@ -1,6 +1,8 @@
 /* A verification's report: a table for people, an object for programs. */
 #include "verify.h"
 
+#include "util/columns.h"
+
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -16,12 +18,10 @@ static const struct rnl_table *table_of(const struct verify_table *table,
     return catalog_at(catalog, table->index);
 }
 
-static int full_name(const struct rnl_table *table, char *buf, size_t size)
+static void full_name(const struct rnl_table *table, char *buf, size_t size)
 {
-    int len = snprintf(buf, size, "%s%s%s", table->schema ? table->schema : "",
-                       table->schema && *table->schema ? "." : "", table->name);
-
-    return len < (int)size ? len : (int)size - 1;
+    snprintf(buf, size, "%s%s%s", table->schema ? table->schema : "",
+             table->schema && *table->schema ? "." : "", table->name);
 }
 
 /* "3 missing, 1 different"; "at least" where only a part was counted. */
@@ -47,11 +47,18 @@ static void result_text(const struct verify_table *table, char *buf, size_t size
 
 static void print_row(const struct verify_row *row, const struct rnl_table *table, FILE *to)
 {
-    fprintf(to, "    %-9s  %s", kind_words[row->kind], row->key ? row->key : "?");
+    fprintf(to, "    %-9s  ", kind_words[row->kind]);
+    columns_put(row->key ? row->key : "?", to);
     for (uint32_t i = 0; i < row->ncolumns; i++) {
-        fprintf(to, "%s%s", i ? ", " : ": ", table->columns[row->columns[i]].name);
-        if (row->values)
-            fprintf(to, " (%s, not %s)", row->values[2 * i + 1], row->values[2 * i]);
+        fputs(i ? ", " : ": ", to);
+        columns_put(table->columns[row->columns[i]].name, to);
+        if (!row->values)
+            continue;
+        fputs(" (", to);
+        columns_put(row->values[2 * i + 1], to);
+        fputs(", not ", to);
+        columns_put(row->values[2 * i], to);
+        fputc(')', to);
     }
     fputc('\n', to);
 }
@@ -84,9 +91,9 @@ void verify_report_print(const struct verify_report *report, const struct rnl_ca
     int width = 5;
 
     for (uint32_t i = 0; i < report->ntables; i++) {
-        int len = full_name(table_of(&report->tables[i], catalog), name, sizeof(name));
-
-        width = len > width ? len : width;
+        full_name(table_of(&report->tables[i], catalog), name, sizeof(name));
+        if (columns_of(name) > width)
+            width = columns_of(name);
     }
     width = width > NAME_MOST ? NAME_MOST : width;
     fprintf(to, "  %-*s %14s %14s  %s\n", width, "table", "source rows", "target rows", "result");
@@ -95,13 +102,17 @@ void verify_report_print(const struct verify_report *report, const struct rnl_ca
 
         full_name(table_of(table, catalog), name, sizeof(name));
         result_text(table, result, sizeof(result));
-        fprintf(to, "  %-*s %14" PRId64 " %14" PRId64 "  %s\n", width, name,
+        fputs("  ", to);
+        columns_put(name, to);
+        fprintf(to, "%*s %14" PRId64 " %14" PRId64 "  %s\n",
+                columns_of(name) < width ? width - columns_of(name) : 0, "",
                 table->rows[SCAN_SOURCE], table->rows[SCAN_TARGET], result);
         print_details(table, catalog, to);
         unequal += !verify_table_is_equal(table);
     }
-    fprintf(to, "%" PRIu32 " table%s, %" PRId64 " rows in %.1f s: ", report->ntables,
-            report->ntables == 1 ? "" : "s", report->rows, (double)report->ms / 1000);
+    fprintf(to, "%" PRIu32 " table%s, %" PRId64 " row%s in %.1f s: ", report->ntables,
+            report->ntables == 1 ? "" : "s", report->rows, report->rows == 1 ? "" : "s",
+            (double)report->ms / 1000);
     if (unequal)
         fprintf(to, "%" PRIu32 " table%s not equal\n", unequal, unequal == 1 ? " is" : "s are");
     else

@@ -2,6 +2,7 @@
 #include "attend.h"
 
 #include "../util/clock.h"
+#include "../util/columns.h"
 #include "../util/log.h"
 
 #include <pthread.h>
@@ -81,9 +82,12 @@ bool attend_line_due(void)
 
 void attend_line(const char *text)
 {
+    char cut[400];
+
     pthread_mutex_lock(&line.lock);
     if (line.terminal)
-        fprintf(stderr, "\r%s\033[K", text);
+        fprintf(stderr, "\r%s\033[K",
+                columns_text(text, columns_wide(STDERR_FILENO) - 1, cut, sizeof(cut)));
     else
         fprintf(stderr, "%s\n", text);
     fflush(stderr);

@@ -2,12 +2,12 @@
 #include "display.h"
 
 #include "../util/clock.h"
+#include "../util/columns.h"
 #include "../util/log.h"
 
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define MOST_TABLES 8
@@ -54,13 +54,6 @@ const char *time_text(int64_t ms, char *buf, size_t size)
     else
         snprintf(buf, size, "%" PRId64 ":%02" PRId64, s / 60, s % 60);
     return buf;
-}
-
-static int terminal_width(void)
-{
-    struct winsize size;
-
-    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 80;
 }
 
 static void erase(void *arg)
@@ -124,7 +117,7 @@ static void put_line(struct display *display, const char *line)
 {
     char cut[700];
 
-    fprintf(stderr, "%s\n", columns_text(line, terminal_width() - 1, cut, sizeof(cut)));
+    fprintf(stderr, "%s\n", columns_text(line, columns_wide(STDERR_FILENO) - 1, cut, sizeof(cut)));
     display->drawn++;
 }
 
@@ -140,7 +133,7 @@ static void draw_table(struct display *display, const struct progress_table *t)
 
     put_bar(bar, sizeof(bar), t->rows_written, t->rows_expected, 20);
     snprintf(line, sizeof(line), "  %s [%s] %3d%%  %s rows",
-             name_text(t->name, 28, name, sizeof(name)), bar,
+             columns_padded(t->name, 28, name, sizeof(name)), bar,
              percent(t->rows_written, t->rows_expected),
              count_text((double)t->rows_written, rows, sizeof(rows)));
     put_line(display, line);

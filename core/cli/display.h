@@ -17,15 +17,6 @@ void display_update(struct display *display); /* every 200 ms or so */
 /* A line for the person who watches, above the bars: to stderr. */
 void display_say(struct display *display, const char *line);
 
-/*
- * A name from a database as so many columns of a terminal: cut or padded, wide characters
- * counted as two, and nothing in it that could steer the terminal. Returns buf.
- */
-const char *name_text(const char *name, int columns, char *buf, size_t size);
-/* The same, not padded. */
-const char *columns_text(const char *text, int columns, char *buf, size_t size);
-int text_columns(const char *text);
-
 /* The table at the end: rows, bytes, seconds, rate, warnings; then what was found. */
 void summary_print(struct progress *progress, struct findings *findings, FILE *to);
 /* The same for programs; how says how the run ended ("finished"). */

@@ -1,4 +1,5 @@
 /* What stands at the end of a run: a table for people, an object for programs. */
+#include "../util/columns.h"
 #include "display.h"
 
 #include <inttypes.h>
@@ -32,8 +33,8 @@ static int name_width(struct progress *progress)
         struct progress_table t;
 
         progress_at(progress, i, &t);
-        if (text_columns(t.name) > width)
-            width = text_columns(t.name);
+        if (columns_of(t.name) > width)
+            width = columns_of(t.name);
     }
     return width > NAME_MOST ? NAME_MOST : width;
 }
@@ -45,8 +46,9 @@ static void print_row(FILE *to, int width, const char *name, const struct progre
     char cut[NAME_MOST * 4 + 1], size[24], rate[24];
     double rows = (double)(t->rows_written - t->rows_before);
 
-    fprintf(to, "  %s %13" PRId64 " %10s %9.1f %9s %9d\n", name_text(name, width, cut, sizeof(cut)),
-            t->rows_written, bytes_text(t->bytes_written, size, sizeof(size)), (double)ms / 1000,
+    fprintf(to, "  %s %13" PRId64 " %10s %9.1f %9s %9d\n",
+            columns_padded(name, width, cut, sizeof(cut)), t->rows_written,
+            bytes_text(t->bytes_written, size, sizeof(size)), (double)ms / 1000,
             ms > 0 ? count_text(rows * 1000 / (double)ms, rate, sizeof(rate)) : "-", warnings);
 }
 

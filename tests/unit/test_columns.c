@@ -1,5 +1,5 @@
 /* Names from databases in columns of a terminal: width, cutting, and nothing that steers it. */
-#include "cli/display.h"
+#include "util/columns.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -7,17 +7,17 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <string.h>
+#include <stdlib.h>
 
 static void pads_by_columns_not_bytes(void **state)
 {
     char buf[64];
 
     (void)state;
-    assert_string_equal(name_text("ab", 4, buf, sizeof(buf)), "ab  ");
-    assert_string_equal(name_text("naïve", 6, buf, sizeof(buf)), "naïve ");
-    assert_string_equal(name_text("日本", 6, buf, sizeof(buf)), "日本  ");
-    assert_int_equal(text_columns("日本語a"), 7);
+    assert_string_equal(columns_padded("ab", 4, buf, sizeof(buf)), "ab  ");
+    assert_string_equal(columns_padded("naïve", 6, buf, sizeof(buf)), "naïve ");
+    assert_string_equal(columns_padded("日本", 6, buf, sizeof(buf)), "日本  ");
+    assert_int_equal(columns_of("日本語a"), 7);
 }
 
 static void cuts_between_characters(void **state)
@@ -25,7 +25,7 @@ static void cuts_between_characters(void **state)
     char buf[64];
 
     (void)state;
-    assert_string_equal(name_text("日本語", 5, buf, sizeof(buf)), "日本 ");
+    assert_string_equal(columns_padded("日本語", 5, buf, sizeof(buf)), "日本 ");
     assert_string_equal(columns_text("abcdef", 3, buf, sizeof(buf)), "abc");
     assert_string_equal(columns_text("日本語", 10, buf, 8), "日本");
 }
@@ -47,12 +47,27 @@ static void nothing_steers_the_terminal(void **state)
                         "?x");
 }
 
+static void a_text_of_any_length_is_put_harmlessly(void **state)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *to = open_memstream(&text, &size);
+
+    (void)state;
+    assert_non_null(to);
+    columns_put("é\033]0;x\007\xfe日", to);
+    fclose(to);
+    assert_string_equal(text, "é?]0;x??日");
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pads_by_columns_not_bytes),
         cmocka_unit_test(cuts_between_characters),
         cmocka_unit_test(nothing_steers_the_terminal),
+        cmocka_unit_test(a_text_of_any_length_is_put_harmlessly),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

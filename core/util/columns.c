@@ -1,7 +1,10 @@
 /* Text from elsewhere in columns of a terminal: cut, padded, and with nothing that steers it. */
-#include "display.h"
+#include "columns.h"
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 /* One character of UTF-8: how many bytes; 0: none begins here. */
 static size_t decode(const unsigned char *at, uint32_t *c)
@@ -68,7 +71,7 @@ static void fit(const char *text, int columns, int *used, char *buf, size_t size
         buf[put] = '\0';
 }
 
-int text_columns(const char *text)
+int columns_of(const char *text)
 {
     int used;
 
@@ -84,15 +87,38 @@ const char *columns_text(const char *text, int columns, char *buf, size_t size)
     return buf;
 }
 
-const char *name_text(const char *name, int columns, char *buf, size_t size)
+const char *columns_padded(const char *text, int columns, char *buf, size_t size)
 {
     size_t len;
     int used;
 
-    fit(name, columns, &used, buf, size);
+    fit(text, columns, &used, buf, size);
     len = strlen(buf);
     for (; used < columns && len + 1 < size; used++)
         buf[len++] = ' ';
     buf[len] = '\0';
     return buf;
+}
+
+void columns_put(const char *text, FILE *to)
+{
+    const unsigned char *at = (const unsigned char *)text;
+
+    while (*at) {
+        uint32_t c;
+        size_t len = decode(at, &c);
+
+        if (is_unsafe(c, len))
+            fputc('?', to);
+        else
+            fwrite(at, 1, len, to);
+        at += len ? len : 1;
+    }
+}
+
+int columns_wide(int fd)
+{
+    struct winsize size;
+
+    return ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 80;
 }
