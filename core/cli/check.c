@@ -142,8 +142,10 @@ static int report(const struct inspection *inspection, const struct cli_args *ar
         print_json(inspection);
     } else {
         findings_print(inspection->findings, stdout);
-        printf("%" PRIu32 " tables looked at: %zu in the way, %zu warnings, %zu notes\n",
-               catalog_count(inspection->catalog), blockers, warnings, notes);
+        printf("%" PRIu32 " table%s looked at: %zu in the way, %zu warning%s, %zu note%s\n",
+               catalog_count(inspection->catalog),
+               catalog_count(inspection->catalog) == 1 ? "" : "s", blockers, warnings,
+               warnings == 1 ? "" : "s", notes, notes == 1 ? "" : "s");
     }
     return blockers ? EXIT_DIFFERENT : EXIT_DONE;
 }

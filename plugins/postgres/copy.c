@@ -158,8 +158,8 @@ static int refuse_value(const struct bound_table *table, const struct rnl_row *r
     rnl_fail(err, RNL_E_DATA, "sink.value", "the value of %s.%s.%s in the row with %s %s",
              table->source->schema, table->source->name, table->columns[column].source->name,
              table->nkey && buf_text(&key) ? key.ptr : "no key", why);
-    rnl_hint(err, "`runnel check` finds such values before a run; plugins/postgres/README.md has "
-                  "the policies for them");
+    rnl_hint(err, "`runnel check` finds such values before a run, `runnel plugins help postgres` "
+                  "has the policies for them");
     buf_free(&key);
     return RNL_E_DATA;
 }

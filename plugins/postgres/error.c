@@ -13,7 +13,7 @@ static const struct {
     {"53300", RNL_E_RETRY, "postgres.too_many_connections",
      "raise max_connections on the target, or use fewer lanes"},
     {"42501", RNL_E_CONFIG, "postgres.privilege",
-     "grant the user what plugins/postgres/README.md lists, or use another user"},
+     "GRANT CREATE on the database and on the schema, or use another user"},
     {"28P01", RNL_E_CONFIG, "postgres.auth", "check user and password"},
     {"28000", RNL_E_CONFIG, "postgres.auth", "check user, and the server's pg_hba.conf"},
     {"3D000", RNL_E_CONFIG, "postgres.unknown_database", "create the database first"},
