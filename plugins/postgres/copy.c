@@ -159,7 +159,7 @@ static int refuse_value(const struct bound_table *table, const struct rnl_row *r
              table->source->schema, table->source->name, table->columns[column].source->name,
              table->nkey && buf_text(&key) ? key.ptr : "no key", why);
     rnl_hint(err, "`runnel check` finds such values before a run, `runnel plugins help postgres` "
-                  "has the policies for them");
+                  "has the policies for them; under another policy start over with --restart");
     buf_free(&key);
     return RNL_E_DATA;
 }
