@@ -278,6 +278,22 @@ static void hash_text(XXH3_state_t *state, const char *text)
     XXH3_64bits_update(state, text ? text : "", text ? strlen(text) + 1 : 1);
 }
 
+static bool has_table(const struct rnl_catalog *catalog, const struct rnl_table *table)
+{
+    for (uint32_t t = 0; t < catalog->count; t++)
+        if (strcmp(catalog->tables[t]->name, table->name) == 0 &&
+            strcmp(catalog->tables[t]->schema, table->schema) == 0)
+            return true;
+    return false;
+}
+
+void catalog_mark_others(struct rnl_catalog *catalog, const struct rnl_catalog *other)
+{
+    for (uint32_t t = 0; t < catalog->count; t++)
+        if (!has_table(other, catalog->tables[t]))
+            catalog->tables[t]->flags |= RNL_TABLE_NOT_OURS;
+}
+
 uint64_t catalog_fingerprint(const struct rnl_catalog *catalog)
 {
     XXH3_state_t *state = XXH3_createState();

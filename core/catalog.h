@@ -25,6 +25,9 @@ const struct rnl_table *catalog_at(const struct rnl_catalog *catalog, uint32_t i
 void catalog_know(struct rnl_catalog *catalog, uint32_t table, uint32_t column, uint32_t known,
                   uint32_t facts);
 
+/* Marks what other, an earlier run's, doesn't have: RNL_TABLE_NOT_OURS. */
+void catalog_mark_others(struct rnl_catalog *catalog, const struct rnl_catalog *other);
+
 /* As JSON text (malloc'd), and back: what crosses a transport and is kept for a resume. */
 char *catalog_to_json(const struct rnl_catalog *catalog);
 int catalog_from_json(const char *text, size_t len, struct rnl_catalog **catalog,

@@ -61,6 +61,20 @@ static int end_as_done(struct writer *writer, struct rnl_error *err)
     return RNL_DONE;
 }
 
+/* Only what the earlier run loaded is dropped by a new start, whatever is asked for now. */
+static void take_earlier(struct writer *writer)
+{
+    struct rnl_error err = RNL_ERROR_INIT;
+    struct record record = {0};
+
+    if (writer->memory.plan &&
+        record_from_json(writer->memory.plan, writer->memory.plan_len, &record, &err) == RNL_OK) {
+        writer->earlier = record.catalog;
+        record.catalog = NULL;
+    }
+    record_clear(&record);
+}
+
 /* Whether a run that ended well is done again: yes, where the operator said what to do with rows.
  */
 static bool loads_again(const struct run *run)
@@ -80,6 +94,8 @@ static int recall(struct writer *writer, struct rnl_error *err)
         return status;
     if (status == RNL_OK && (run->restart || (is_done(writer) && loads_again(run)))) {
         writer->anew = true;
+        if (run->restart && run->config->schema_policy != RNL_DROP_AND_RECREATE)
+            take_earlier(writer);
         writer->dropping = run->restart;
         memory_clear(&writer->memory);
     } else if (is_done(writer)) {
@@ -160,6 +176,8 @@ static int prepare(struct writer *writer, struct rnl_error *err)
                                        &writer->record.settings, err);
     if (status != RNL_OK)
         goto clear_word;
+    if (writer->earlier)
+        catalog_mark_others(writer->record.catalog, writer->earlier);
     fill_job(writer, word.resuming, &job);
     writer->steps = steps_new();
     status = sink_of(writer)->map(writer->sink.self, &job, writer->record.catalog, word.resuming,
@@ -274,6 +292,7 @@ close_transport:
 tell:
     if (status < 0)
         run_fail(run, &err);
+    catalog_free(writer.earlier);
     steps_free(writer.steps);
     memory_clear(&writer.memory);
     record_clear(&writer.record);

@@ -171,7 +171,7 @@ int ddl_table(struct mapper *m, uint32_t t)
 {
     const struct rnl_table *table = mapper_table(m, t);
     const struct map_table *map = &m->tables[t];
-    bool drop = m->job->schema_policy == RNL_DROP_AND_RECREATE;
+    bool drop = target_drops(m, t);
     struct buf sql = {0};
     int status;
 

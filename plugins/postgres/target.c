@@ -30,12 +30,17 @@ static bool knows(const struct mapper *m, char kind, const char *schema, const c
     return found;
 }
 
+bool target_drops(const struct mapper *m, uint32_t t)
+{
+    return m->job->schema_policy == RNL_DROP_AND_RECREATE &&
+           !(mapper_table(m, t)->flags & RNL_TABLE_NOT_OURS);
+}
+
 bool target_has(const struct mapper *m, uint32_t t, char kind, const char *name)
 {
     const struct map_table *map = &m->tables[t];
 
-    return map->exists && m->job->schema_policy != RNL_DROP_AND_RECREATE &&
-           knows(m, kind, map->schema, map->name, name);
+    return map->exists && !target_drops(m, t) && knows(m, kind, map->schema, map->name, name);
 }
 
 /* Relations (r: tables, o: others), then constraints and indexes of tables. */
@@ -195,7 +200,7 @@ static int check_existing(struct mapper *m, uint32_t t)
     if (m->job->schema_policy == RNL_FAIL_IF_EXISTS && makes)
         return refuse(m, "sink.exists", map, "exists, and schema_policy is fail_if_exists",
                       "drop it, or choose another schema_policy");
-    if (m->job->schema_policy == RNL_DROP_AND_RECREATE && makes)
+    if (target_drops(m, t) && makes)
         return check_dependents(m, map);
     if (m->job->write_mode == RNL_FAIL_IF_NOT_EMPTY)
         status = check_rows(m, map);

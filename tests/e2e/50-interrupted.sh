@@ -133,6 +133,16 @@ test_restart_goes_on_dropping() {
     expect_exit 0 runnel verify "$SRC" "$DST"
 }
 
+# What the earlier run didn't load is somebody's, though it has a name of the source.
+test_restart_drops_no_others() {
+    load_big
+    target "create table tags (mine int); insert into tags values (1); alter table tags owner to runnel" >/dev/null
+    expect_exit 0 runnel migrate "$SRC" "$DST" --exclude tags
+    expect_exit 2 runnel migrate "$SRC" "$DST" --restart --yes
+    said sink.not_empty
+    same 1 "$(target "select mine from tags")" "the row in somebody's table"
+}
+
 tags_is_locked() {
     [ "$(target "select count(*) from pg_locks where relation = 'tags'::regclass
         and mode = 'AccessShareLock' and granted")" = 1 ]

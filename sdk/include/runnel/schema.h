@@ -127,7 +127,12 @@ struct rnl_check {
 };
 
 /* flags of a table */
-enum { RNL_TABLE_PARTITIONED = 1 << 0 };
+enum {
+    RNL_TABLE_PARTITIONED = 1 << 0,
+    /* Set by the host in a new start: the earlier run didn't load it, so that one of its name
+     * in the target is somebody's, and no RNL_DROP_AND_RECREATE is meant for it. */
+    RNL_TABLE_NOT_OURS = 1 << 1,
+};
 
 /*
  * Each *_size is the size of one element as its maker knew it: readers step by
