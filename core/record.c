@@ -36,6 +36,7 @@ char *record_to_json(const struct record *record)
         json_object_set_new(o, "position", json_string(record->position));
     json_object_set_new(o, "schema_policy", json_integer(record->schema_policy));
     json_object_set_new(o, "write_mode", json_integer(record->write_mode));
+    json_object_set_new(o, "structure", json_integer(record->structure));
     json_object_set_new(o, "started", json_integer(record->started_s));
     json_object_set_new(o, "ended", json_integer(record->ended_s));
     for (size_t i = 0; i < record->settings.count; i++)
@@ -114,6 +115,7 @@ int record_from_json(const char *text, size_t len, struct record *record, struct
     record->selection = selection ? strdup(selection) : NULL;
     record->schema_policy = (uint32_t)json_integer_value(json_object_get(o, "schema_policy"));
     record->write_mode = (uint32_t)json_integer_value(json_object_get(o, "write_mode"));
+    record->structure = (uint32_t)json_integer_value(json_object_get(o, "structure"));
     record->started_s = json_integer_value(json_object_get(o, "started"));
     record->ended_s = json_integer_value(json_object_get(o, "ended"));
     settings_part(o, record);

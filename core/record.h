@@ -16,6 +16,7 @@ struct record {
     char *selection;          /* the tables asked for: selection_text() */
     char *position;           /* of the snapshot, as the source gave it; NULL: none */
     struct settings settings; /* of source and sink: their policies, no connection, no secret */
+    uint32_t structure;       /* RNL_WITH_*: what it makes beside tables */
     uint32_t schema_policy, write_mode; /* by which its tables are made, by all who go on with it */
     int64_t started_s, ended_s;         /* Unix time; 0: not yet */
 };

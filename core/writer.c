@@ -42,6 +42,19 @@ static bool is_done(const struct writer *writer)
     return done;
 }
 
+/* Keys left out at the start would be missed in the end: the run makes what it was begun with. */
+static int check_structure(const struct writer *writer, const struct record *record,
+                           struct rnl_error *err)
+{
+    if (record->structure == writer->run->config->structure)
+        return RNL_OK;
+    rnl_fail(err, RNL_E_CONFIG, "resume.settings_changed",
+             "other parts of the structure (indexes, foreign keys, checks, comments) are asked for "
+             "than when the earlier run began");
+    rnl_hint(err, "ask for the same ones, or load all anew with --restart");
+    return err->status;
+}
+
 /* Nothing is left to do, unless other tables are asked for than the target has. */
 static int end_as_done(struct writer *writer, struct rnl_error *err)
 {
@@ -53,6 +66,8 @@ static int end_as_done(struct writer *writer, struct rnl_error *err)
         status = record_check_selection(&record, config->tables, config->ntables, err);
     if (status == RNL_OK)
         status = session_same_policies(writer->sink.plugin, &config->writer, &record.settings, err);
+    if (status == RNL_OK)
+        status = check_structure(writer, &record, err);
     record_clear(&record);
     if (status != RNL_OK)
         return status;
@@ -148,6 +163,7 @@ static void fill_job(struct writer *writer, bool resuming, struct rnl_job *job)
         record->schema_policy =
             writer->dropping ? (uint32_t)RNL_DROP_AND_RECREATE : (uint32_t)config->schema_policy;
         record->write_mode = (uint32_t)config->write_mode;
+        record->structure = config->structure;
     }
     *job = (struct rnl_job){
         .size = sizeof(*job),
@@ -174,6 +190,8 @@ static int prepare(struct writer *writer, struct rnl_error *err)
     if (status == RNL_OK && word.resuming)
         status = session_same_policies(writer->sink.plugin, &run->config->writer,
                                        &writer->record.settings, err);
+    if (status == RNL_OK && word.resuming)
+        status = check_structure(writer, &writer->record, err);
     if (status != RNL_OK)
         goto clear_word;
     if (writer->earlier)

@@ -25,6 +25,8 @@ static const char *phase_name(uint32_t phase)
         return "keys";
     case RNL_PHASE_INDEXES:
         return "indexes";
+    case RNL_PHASE_ATTACH:
+        return "keys of indexes";
     case RNL_PHASE_FOREIGN_KEYS:
         return "foreign keys";
     case RNL_PHASE_VALIDATE:

@@ -5,13 +5,15 @@
 
 static const char *const statements[][2] = {
     {"lane_first", "INSERT INTO runnel.lane AS l (pipeline, lane, number, epoch)"
-                   " VALUES ($1, $2::bigint, $4::numeric, $5::numeric)"
+                   " SELECT $1, $2::bigint, $4::numeric, $5::numeric WHERE NOT EXISTS"
+                   " (SELECT 1 FROM runnel.lane WHERE pipeline = $1 AND epoch > $5::numeric)"
                    " ON CONFLICT (pipeline, lane) DO UPDATE"
                    " SET number = excluded.number, epoch = excluded.epoch"
                    " WHERE l.number = $3::numeric AND l.epoch <= excluded.epoch"},
     {"lane_next", "UPDATE runnel.lane SET number = $4::numeric, epoch = $5::numeric"
                   " WHERE pipeline = $1 AND lane = $2::bigint AND number = $3::numeric"
-                  " AND epoch <= $5::numeric"},
+                  " AND NOT EXISTS"
+                  " (SELECT 1 FROM runnel.lane WHERE pipeline = $1 AND epoch > $5::numeric)"},
     {"unit_add", "INSERT INTO runnel.unit AS u (pipeline, unit, done, rows, position)"
                  " VALUES ($1, $2::bigint, $3::boolean, $4::bigint, $5)"
                  " ON CONFLICT (pipeline, unit) DO UPDATE SET done = excluded.done,"

@@ -100,6 +100,21 @@ static bool choose_name(struct mapper *m, uint32_t t, const char *wanted, char *
     return good;
 }
 
+static int attach_primary(struct mapper *m, uint32_t t, const struct rnl_index *index,
+                          const char *name)
+{
+    struct buf sql = {0};
+    int status;
+
+    buf_printf(&sql, "ALTER TABLE %s ADD CONSTRAINT ", m->tables[t].qualified);
+    buf_name(&sql, name);
+    buf_puts(&sql, " PRIMARY KEY USING INDEX ");
+    buf_name(&sql, name);
+    status = map_step(m, RNL_PHASE_ATTACH, "key", t, index->name, &sql);
+    buf_free(&sql);
+    return status;
+}
+
 static int add_primary(struct mapper *m, uint32_t t, const struct rnl_index *index)
 {
     struct buf parts = {0}, sql = {0};
@@ -115,19 +130,17 @@ static int add_primary(struct mapper *m, uint32_t t, const struct rnl_index *ind
     } else if (!choose_name(m, t, wanted, name)) {
         status = error_memory(m->err);
     } else if (!target_has(m, t, 'p', "")) {
-        buf_printf(&sql, "ALTER TABLE %s ADD CONSTRAINT ", m->tables[t].qualified);
+        /* As an index it is built beside the table's other ones; ADD PRIMARY KEY would lock them
+         * out. */
+        buf_puts(&sql, "CREATE UNIQUE INDEX ");
         buf_name(&sql, name);
-        if (plain) {
-            buf_printf(&sql, " PRIMARY KEY %s", parts.ptr);
-        } else { /* of a prefix or downwards: a unique index does the same */
-            buf_clear(&sql);
-            buf_puts(&sql, "CREATE UNIQUE INDEX ");
-            buf_name(&sql, name);
-            buf_printf(&sql, " ON %s %s", m->tables[t].qualified, parts.ptr);
+        buf_printf(&sql, " ON %s %s", m->tables[t].qualified, parts.ptr);
+        status = map_step(m, RNL_PHASE_INDEXES, "key index", t, index->name, &sql);
+        if (!plain)
             map_find(m, t, RNL_WARNING, "index.primary", index->name, NULL,
                      "becomes a unique index: a primary key can't be of prefixes or descending");
-        }
-        status = map_step(m, RNL_PHASE_KEYS, "key", t, index->name, &sql);
+        else if (status == RNL_OK)
+            status = attach_primary(m, t, index, name);
     }
     buf_free(&parts);
     buf_free(&sql);

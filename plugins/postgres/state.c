@@ -5,6 +5,9 @@
 
 #define STATE_FORMAT 1 /* of the tables below */
 
+/* The row of runnel.lane that holds the epoch of the last claim: no lane has this number. */
+#define FENCE_LANE "4294967295"
+
 static const char state_sql[] =
     "CREATE SCHEMA IF NOT EXISTS runnel;"
     "COMMENT ON SCHEMA runnel IS 'Runnel keeps here how far its pipelines have come. "
@@ -113,9 +116,32 @@ int state_own(struct pg_sink *sink, const char *pipeline, struct rnl_error *err)
     return status;
 }
 
+/*
+ * The lock is a session's: if its connection breaks, another process may take it while
+ * our lanes go on. So whoever claims raises the epoch in a row that no lane uses, and
+ * commits of a lower epoch are refused on every lane from then on.
+ */
 int sink_claim(void *self, const char *pipeline, struct rnl_error *err)
 {
-    return state_own(self, pipeline, err);
+    struct pg_sink *sink = self;
+    const char *params[] = {pipeline};
+    PGresult *result;
+    bool found;
+    int status = state_own(sink, pipeline, err);
+
+    if (status == RNL_OK)
+        status = state_exists(sink->control, &found, err);
+    if (status != RNL_OK || !found)
+        return status;
+    status = conn_query(sink->control,
+                        "INSERT INTO runnel.lane AS l (pipeline, lane, number, epoch)"
+                        " SELECT name, " FENCE_LANE ", 0, (SELECT coalesce(max(epoch), 0) + 1"
+                        " FROM runnel.lane WHERE pipeline = $1) FROM runnel.pipeline"
+                        " WHERE name = $1 ON CONFLICT (pipeline, lane) DO UPDATE"
+                        " SET epoch = excluded.epoch",
+                        1, params, "claim the pipeline", &result, err);
+    PQclear(result);
+    return status;
 }
 
 static int recall_plan(struct pg_sink *sink, const char *pipeline, struct rnl_memory *memory,

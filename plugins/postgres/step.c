@@ -124,6 +124,9 @@ static enum outcome judge(struct pg_writer *w, const struct rnl_step *step, cons
              (step->phase == RNL_PHASE_INDEXES || step->phase == RNL_PHASE_KEYS))
         tell(w, step, "index.too_large", NULL, -1, NULL,
              "values are too long for an index of PostgreSQL: the index was not made");
+    else if (strcmp(state, "42704") == 0 && step->phase == RNL_PHASE_ATTACH)
+        tell(w, step, "key.no_index", NULL, -1, NULL,
+             "its index could not be made, so it is no primary key either");
     else if ((strcmp(state, "42P07") == 0 || strcmp(state, "42710") == 0 ||
               strcmp(state, "42P16") == 0) &&
              step->phase > RNL_PHASE_TABLES)

@@ -13,8 +13,9 @@ rows_arrived() { # at least one row stands, committed, in the target
     [ "$(target "select count(*) from (select 1 from orders limit 1) o" 2>/dev/null)" = 1 ]
 }
 
+# Commits so small that rows arrive long before the last is read, however fast the machine is.
 begin() { # starts a move in the background: $mover
-    "$E2E_RUNNEL" migrate "$SRC" "$DST" --lanes 2 >"$E2E_SCRATCH/move.out" 2>"$E2E_SCRATCH/move.err" &
+    "$E2E_RUNNEL" migrate "$SRC" "$DST" --lanes 2 --chunk-size 1M --commit-size 64k >"$E2E_SCRATCH/move.out" 2>"$E2E_SCRATCH/move.err" &
     mover=$!
 }
 
@@ -80,7 +81,7 @@ test_source_goes_away() {
     begin
     wait_for 60 rows_arrived
     "$testbed" kill "$own" "$E2E_SOURCE"
-    ended 0,1,3
+    ended 1,3
     grep -qiE "mysql\.|lost connection|gone away|server" "$E2E_SCRATCH/move.err" ||
         fail "the loss of the source is not told"
     "$testbed" restart "$own" "$E2E_SOURCE"

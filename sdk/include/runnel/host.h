@@ -110,6 +110,7 @@ enum rnl_phase {
     RNL_PHASE_TABLES = 10, /* before the first row */
     RNL_PHASE_KEYS = 30,   /* after the last row, in this order; steps of one phase in any */
     RNL_PHASE_INDEXES = 40,
+    RNL_PHASE_ATTACH = 45, /* keys made of indexes that stand */
     RNL_PHASE_FOREIGN_KEYS = 50,
     RNL_PHASE_VALIDATE = 60,
     RNL_PHASE_CHECKS = 70,
