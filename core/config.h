@@ -82,6 +82,8 @@ const struct connection_config *config_connection(const struct config *config, c
 void config_table_add(struct pipeline_config *pipeline, const char *name, const char *where,
                       bool exclude);
 void config_tables_clear(struct pipeline_config *pipeline);
+/* Lanes of a role that says nothing of them: one for each processor, but 2 to 4. */
+uint32_t config_lanes(void);
 /* Whether this version can run it: RNL_E_CONFIG "config.mode_unsupported", "config.limits_…". */
 int config_runnable(const struct pipeline_config *pipeline, struct rnl_error *err);
 

@@ -4,6 +4,7 @@
 #include "../config_plugin.h"
 #include "cli.h"
 
+#include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
 
@@ -122,12 +123,13 @@ static void show_role(struct shown *shown, const char *prefix,
 
 static void show_pipeline(struct shown *shown, const struct pipeline_config *pipeline)
 {
-    static const char *const presets[][2] = {
+    char lanes[12];
+    const char *const presets[][2] = {
         {"mode", "convert"},
-        {"reader.lanes", "4"},
+        {"reader.lanes", lanes},
         {"reader.bundle_rows", "500"},
         {"reader.chunk_bytes", "64M"},
-        {"writer.lanes", "4"},
+        {"writer.lanes", lanes},
         {"writer.commit_bytes", "32M"},
         {"writer.schema_policy", "create_missing_only"},
         {"writer.write_mode", "fail_if_not_empty"},
@@ -135,6 +137,7 @@ static void show_pipeline(struct shown *shown, const struct pipeline_config *pip
     const struct origin preset = {.kind = ORIGIN_PRESET};
     char prefix[160], name[240];
 
+    snprintf(lanes, sizeof(lanes), "%" PRIu32, config_lanes());
     snprintf(prefix, sizeof(prefix), "pipelines.%s", pipeline->name);
     show_settings(shown, prefix, &pipeline->written, NULL);
     for (size_t i = 0; i < sizeof(presets) / sizeof(presets[0]); i++) {

@@ -21,7 +21,8 @@ struct job {
      CLI_TEXT,  CLI_REPEAT,                                                                        \
      "PATTERN", "only these tables: NAME or SCHEMA.NAME, with * and ?, parted by commas"},         \
         {"exclude", 0, CLI_TEXT, CLI_REPEAT, "PATTERN", "not these tables"},                       \
-        {"lanes", 'l', CLI_INT, 0, "N", "threads on each side, 1 to 64 (preset: 4)"},              \
+        {"lanes", 'l', CLI_INT,                                                                    \
+         0,       "N", "threads on each side, 1 to 64 (preset: one for each processor, 2 to 4)"},  \
         {"set",                                                                                    \
          's',                                                                                      \
          CLI_TEXT,                                                                                 \

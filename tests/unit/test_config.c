@@ -130,7 +130,8 @@ static void presets_stand(void **state)
     assert_int_equal(config->npipelines, 2);
     pipeline = config->pipelines[0];
     assert_int_equal(pipeline->mode, MODE_CONVERT);
-    assert_int_equal(pipeline->reader.lanes, 4);
+    assert_int_equal(pipeline->reader.lanes, config_lanes());
+    assert_in_range(config_lanes(), 2, 4);
     assert_int_equal(pipeline->bundle_rows, 500);
     assert_string_equal(pipeline->transport, "memory");
     assert_string_equal(pipeline->reader.plugin, "mysql");
