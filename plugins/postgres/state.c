@@ -126,7 +126,7 @@ int sink_claim(void *self, const char *pipeline, struct rnl_error *err)
     struct pg_sink *sink = self;
     const char *params[] = {pipeline};
     PGresult *result;
-    bool found;
+    bool found = false;
     int status = state_own(sink, pipeline, err);
 
     if (status == RNL_OK)
