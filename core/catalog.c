@@ -13,6 +13,10 @@ struct rnl_catalog {
     uint32_t count, room;
     struct table_rule *rules;
     size_t nrules;
+    struct rnl_object **objects;
+    uint32_t nobjects;
+    struct rnl_query **queries;
+    uint32_t nqueries;
 };
 
 struct rnl_catalog *catalog_new(void)
@@ -26,6 +30,8 @@ void catalog_free(struct rnl_catalog *catalog)
         return;
     arena_free(&catalog->arena);
     free(catalog->tables);
+    free(catalog->objects);
+    free(catalog->queries);
     free(catalog);
 }
 
@@ -113,6 +119,9 @@ static bool copy_columns(struct arena *arena, struct rnl_table *to, const struct
         c->collation = arena_strdup(arena, c->collation);
         c->default_text = arena_strdup(arena, c->default_text);
         c->generated = arena_strdup(arena, c->generated);
+        c->type_schema = arena_strdup(arena, c->type_schema);
+        c->type_name = arena_strdup(arena, c->type_name);
+        c->storage = arena_strdup(arena, c->storage);
     }
     to->columns = columns;
     to->column_size = sizeof(*columns);
@@ -136,6 +145,19 @@ static bool copy_indexes(struct arena *arena, struct rnl_table *to, const struct
         for (uint32_t p = 0; p < index->nparts; p++)
             parts[p].expression = arena_strdup(arena, parts[p].expression);
         index->parts = parts;
+        if (index->part_options) {
+            const char **options = arena_alloc(arena, index->nparts * sizeof(*options) + 1);
+
+            if (!options)
+                return false;
+            for (uint32_t p = 0; p < index->nparts; p++)
+                options[p] = arena_strdup(arena, index->part_options[p]);
+            index->part_options = options;
+        }
+        index->include =
+            arena_memdup(arena, index->include, index->ninclude * sizeof(*index->include));
+        index->method = arena_strdup(arena, index->method);
+        index->options = arena_strdup(arena, index->options);
         index->name = arena_strdup(arena, index->name ? index->name : "");
         index->comment = arena_strdup(arena, index->comment);
         index->where = arena_strdup(arena, index->where);
@@ -189,6 +211,28 @@ static bool copy_checks(struct arena *arena, struct rnl_table *to, const struct 
     return true;
 }
 
+static bool copy_partitions(struct arena *arena, struct rnl_table *to, const struct rnl_table *from)
+{
+    struct rnl_partition *partitions =
+        arena_alloc(arena, from->npartitions * sizeof(*partitions) + 1);
+
+    if (!partitions)
+        return false;
+    for (uint32_t i = 0; i < from->npartitions; i++) {
+        struct rnl_partition *p = &partitions[i];
+
+        copy_element(p, sizeof(*p), from->partitions, from->partition_size, i);
+        p->schema = arena_strdup(arena, p->schema);
+        p->name = arena_strdup(arena, p->name ? p->name : "");
+        p->parent = arena_strdup(arena, p->parent);
+        p->bounds = arena_strdup(arena, p->bounds);
+        p->partition_by = arena_strdup(arena, p->partition_by);
+    }
+    to->partitions = partitions;
+    to->partition_size = sizeof(*partitions);
+    return true;
+}
+
 static int check_indexes(const struct rnl_table *table, struct rnl_error *err)
 {
     for (uint32_t i = 0; i < table->nindexes; i++)
@@ -197,6 +241,12 @@ static int check_indexes(const struct rnl_table *table, struct rnl_error *err)
                 table->indexes[i].parts[p].column >= table->ncolumns)
                 return rnl_fail(err, RNL_E_FATAL, "catalog.invalid",
                                 "index %s of table %s names a column that isn't there",
+                                table->indexes[i].name, table->name);
+    for (uint32_t i = 0; i < table->nindexes; i++)
+        for (uint32_t c = 0; c < table->indexes[i].ninclude; c++)
+            if (table->indexes[i].include[c] >= table->ncolumns)
+                return rnl_fail(err, RNL_E_FATAL, "catalog.invalid",
+                                "index %s of table %s includes a column that isn't there",
                                 table->indexes[i].name, table->name);
     for (uint32_t k = 0; k < table->nforeign_keys; k++)
         for (uint32_t c = 0; c < table->foreign_keys[k].ncolumns; c++)
@@ -237,9 +287,12 @@ int catalog_add(struct rnl_catalog *catalog, const struct rnl_table *table, stru
     copy->comment = arena_strdup(&catalog->arena, copy->comment);
     copy->dialect = arena_strdup(&catalog->arena, copy->dialect);
     copy->where = arena_strdup(&catalog->arena, copy->where);
+    copy->query = arena_strdup(&catalog->arena, copy->query);
+    copy->partition_by = arena_strdup(&catalog->arena, copy->partition_by);
+    copy->storage = arena_strdup(&catalog->arena, copy->storage);
     if (!copy_columns(&catalog->arena, copy, copy) || !copy_indexes(&catalog->arena, copy, copy) ||
         !copy_foreign_keys(&catalog->arena, copy, copy) ||
-        !copy_checks(&catalog->arena, copy, copy))
+        !copy_checks(&catalog->arena, copy, copy) || !copy_partitions(&catalog->arena, copy, copy))
         goto no_memory;
     if (check_indexes(copy, err) != RNL_OK)
         return err->status;
@@ -250,6 +303,92 @@ int catalog_add(struct rnl_catalog *catalog, const struct rnl_table *table, stru
     return RNL_OK;
 no_memory:
     return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for the catalog");
+}
+
+/* A list of pointers that grows by doubling; false: out of memory. */
+static bool list_push(void **list, uint32_t *count, void *item)
+{
+    void **grown = *list;
+
+    if ((*count & (*count - 1)) == 0) { /* full: counts of a power of two, and none at all */
+        grown = realloc(*list, (*count ? *count * 2ul : 1ul) * sizeof(void *));
+        if (!grown)
+            return false;
+        *list = (void *)grown;
+    }
+    grown[(*count)++] = item;
+    return true;
+}
+
+int catalog_object_add(struct rnl_catalog *catalog, const struct rnl_object *object,
+                       struct rnl_error *err)
+{
+    struct arena *arena = &catalog->arena;
+    struct rnl_object *copy = arena_alloc(arena, sizeof(*copy));
+    void *list = catalog->objects;
+    bool pushed;
+
+    if (!copy)
+        goto no_memory;
+    memcpy(copy, object, object->size < sizeof(*copy) ? object->size : sizeof(*copy));
+    copy->size = sizeof(*copy);
+    copy->schema = arena_strdup(arena, copy->schema ? copy->schema : "");
+    copy->name = arena_strdup(arena, copy->name ? copy->name : "");
+    copy->comment = arena_strdup(arena, copy->comment);
+    copy->dialect = arena_strdup(arena, copy->dialect);
+    copy->definition = arena_strdup(arena, copy->definition);
+    copy->owner_schema = arena_strdup(arena, copy->owner_schema);
+    copy->owner_table = arena_strdup(arena, copy->owner_table);
+    copy->owner_column = arena_strdup(arena, copy->owner_column);
+    pushed = list_push(&list, &catalog->nobjects, copy);
+    catalog->objects = list;
+    if (pushed)
+        return RNL_OK;
+no_memory:
+    return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for the catalog");
+}
+
+uint32_t catalog_object_count(const struct rnl_catalog *catalog)
+{
+    return catalog->nobjects;
+}
+
+const struct rnl_object *catalog_object_at(const struct rnl_catalog *catalog, uint32_t index)
+{
+    return index < catalog->nobjects ? catalog->objects[index] : NULL;
+}
+
+int catalog_query_add(struct rnl_catalog *catalog, const struct rnl_query *query,
+                      struct rnl_error *err)
+{
+    struct arena *arena = &catalog->arena;
+    struct rnl_query *copy = arena_memdup(arena, query, sizeof(*query));
+    void *list = catalog->queries;
+    bool pushed;
+
+    if (!copy)
+        goto no_memory;
+    copy->size = sizeof(*copy);
+    copy->schema = arena_strdup(arena, copy->schema ? copy->schema : "");
+    copy->name = arena_strdup(arena, copy->name);
+    copy->sql = arena_strdup(arena, copy->sql);
+    copy->key = arena_strdup(arena, copy->key);
+    pushed = list_push(&list, &catalog->nqueries, copy);
+    catalog->queries = list;
+    if (pushed)
+        return RNL_OK;
+no_memory:
+    return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for the catalog");
+}
+
+uint32_t catalog_query_count(const struct rnl_catalog *catalog)
+{
+    return catalog->nqueries;
+}
+
+const struct rnl_query *catalog_query_at(const struct rnl_catalog *catalog, uint32_t index)
+{
+    return index < catalog->nqueries ? catalog->queries[index] : NULL;
 }
 
 uint32_t catalog_count(const struct rnl_catalog *catalog)

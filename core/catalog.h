@@ -21,6 +21,16 @@ bool catalog_wanted(const struct rnl_catalog *catalog, const char *schema, const
 int catalog_add(struct rnl_catalog *catalog, const struct rnl_table *table, struct rnl_error *err);
 uint32_t catalog_count(const struct rnl_catalog *catalog);
 const struct rnl_table *catalog_at(const struct rnl_catalog *catalog, uint32_t index);
+/* What stands beside the tables, in the order added; copies. */
+int catalog_object_add(struct rnl_catalog *catalog, const struct rnl_object *object,
+                       struct rnl_error *err);
+uint32_t catalog_object_count(const struct rnl_catalog *catalog);
+const struct rnl_object *catalog_object_at(const struct rnl_catalog *catalog, uint32_t index);
+/* Queries that the source is to describe beside tables; copies, before describe. */
+int catalog_query_add(struct rnl_catalog *catalog, const struct rnl_query *query,
+                      struct rnl_error *err);
+uint32_t catalog_query_count(const struct rnl_catalog *catalog);
+const struct rnl_query *catalog_query_at(const struct rnl_catalog *catalog, uint32_t index);
 /* Sets bits of facts_known, and of facts. */
 void catalog_know(struct rnl_catalog *catalog, uint32_t table, uint32_t column, uint32_t known,
                   uint32_t facts);

@@ -39,6 +39,15 @@ static json_t *column_to_json(const struct rnl_column *c)
     put_number(o, "srid", c->srid);
     put_number(o, "facts", c->facts);
     put_number(o, "facts_known", c->facts_known);
+    put_number(o, "max_length", c->max_length);
+    put_number(o, "max_digits", c->max_digits);
+    put_number(o, "max_scale", c->max_scale);
+    put_number(o, "element", c->element);
+    put_text(o, "type_schema", c->type_schema);
+    put_text(o, "type_name", c->type_name);
+    put_number(o, "next_value", (int64_t)c->next_value);
+    put_number(o, "increment", c->increment);
+    put_text(o, "storage", c->storage);
     if (c->nlabels) {
         json_t *labels = json_array();
 
@@ -65,9 +74,20 @@ static json_t *index_to_json(const struct rnl_index *index)
         put_number(part, "column", index->parts[i].column);
         put_number(part, "prefix", index->parts[i].prefix);
         put_number(part, "descending", index->parts[i].descending);
+        if (index->part_options)
+            put_text(part, "options", index->part_options[i]);
         json_array_append_new(parts, part);
     }
     json_object_set_new(o, "parts", parts);
+    put_text(o, "method", index->method);
+    put_text(o, "options", index->options);
+    if (index->ninclude) {
+        json_t *include = json_array();
+
+        for (uint32_t i = 0; i < index->ninclude; i++)
+            json_array_append_new(include, json_integer(index->include[i]));
+        json_object_set_new(o, "include", include);
+    }
     return o;
 }
 
@@ -82,6 +102,7 @@ static json_t *foreign_key_to_json(const struct rnl_foreign_key *key)
     put_text(o, "ref_table", key->ref_table);
     put_number(o, "on_delete", key->on_delete);
     put_number(o, "on_update", key->on_update);
+    put_number(o, "flags", key->flags);
     for (uint32_t i = 0; i < key->ncolumns; i++) {
         json_array_append_new(columns, json_integer(key->columns[i]));
         json_array_append_new(ref_columns, json_string(key->ref_columns[i]));
@@ -98,6 +119,36 @@ static json_t *check_to_json(const struct rnl_check *check)
     put_text(o, "name", check->name);
     put_text(o, "expression", check->expression);
     put_number(o, "enforced", check->enforced);
+    put_number(o, "of_type", check->of_type);
+    return o;
+}
+
+static json_t *partition_to_json(const struct rnl_partition *partition)
+{
+    json_t *o = json_object();
+
+    put_text(o, "schema", partition->schema);
+    put_text(o, "name", partition->name);
+    put_text(o, "parent", partition->parent);
+    put_text(o, "bounds", partition->bounds);
+    put_text(o, "partition_by", partition->partition_by);
+    return o;
+}
+
+static json_t *object_to_json(const struct rnl_object *object)
+{
+    json_t *o = json_object();
+
+    put_number(o, "kind", object->kind);
+    put_text(o, "schema", object->schema);
+    put_text(o, "name", object->name);
+    put_text(o, "comment", object->comment);
+    put_text(o, "dialect", object->dialect);
+    put_text(o, "definition", object->definition);
+    put_text(o, "owner_schema", object->owner_schema);
+    put_text(o, "owner_table", object->owner_table);
+    put_text(o, "owner_column", object->owner_column);
+    put_number(o, "value", object->value);
     return o;
 }
 
@@ -130,18 +181,31 @@ static json_t *table_to_json(const struct rnl_table *t)
     for (uint32_t i = 0; i < t->nchecks; i++)
         json_array_append_new(list, check_to_json(&t->checks[i]));
     json_object_set_new(o, "checks", list);
+    put_text(o, "query", t->query);
+    put_text(o, "partition_by", t->partition_by);
+    put_text(o, "storage", t->storage);
+    list = json_array();
+    for (uint32_t i = 0; i < t->npartitions; i++)
+        json_array_append_new(list, partition_to_json(&t->partitions[i]));
+    json_object_set_new(o, "partitions", list);
     return o;
 }
 
 char *catalog_to_json(const struct rnl_catalog *catalog)
 {
+    json_t *o = json_object();
     json_t *tables = json_array();
+    json_t *objects = json_array();
     char *text;
 
     for (uint32_t i = 0; i < catalog_count(catalog); i++)
         json_array_append_new(tables, table_to_json(catalog_at(catalog, i)));
-    text = json_dumps(tables, JSON_COMPACT);
-    json_decref(tables);
+    for (uint32_t i = 0; i < catalog_object_count(catalog); i++)
+        json_array_append_new(objects, object_to_json(catalog_object_at(catalog, i)));
+    json_object_set_new(o, "tables", tables);
+    json_object_set_new(o, "objects", objects);
+    text = json_dumps(o, JSON_COMPACT);
+    json_decref(o);
     return text;
 }
 
@@ -200,6 +264,15 @@ static bool columns_from_json(struct arena *arena, const json_t *array, struct r
             .srid = (uint32_t)get_number(o, "srid"),
             .facts = (uint32_t)get_number(o, "facts"),
             .facts_known = (uint32_t)get_number(o, "facts_known"),
+            .max_length = (uint32_t)get_number(o, "max_length"),
+            .max_digits = (uint16_t)get_number(o, "max_digits"),
+            .max_scale = (uint16_t)get_number(o, "max_scale"),
+            .element = (uint32_t)get_number(o, "element"),
+            .type_schema = get_text(o, "type_schema"),
+            .type_name = get_text(o, "type_name"),
+            .next_value = (uint64_t)get_number(o, "next_value"),
+            .increment = get_number(o, "increment"),
+            .storage = get_text(o, "storage"),
         };
         if (!columns[i].labels || columns[i].type >= RNL_T_COUNT)
             return false;
@@ -222,9 +295,15 @@ static bool indexes_from_json(struct arena *arena, const json_t *array, struct r
         const json_t *list = json_object_get(o, "parts");
         size_t nparts = json_array_size(list);
         struct rnl_index_part *parts = arena_alloc(arena, nparts * sizeof(*parts) + 1);
+        const char **options = arena_alloc(arena, nparts * sizeof(*options) + 1);
+        const json_t *included = json_object_get(o, "include");
+        size_t ninclude = json_array_size(included);
+        uint32_t *include = arena_alloc(arena, ninclude * sizeof(*include) + 1);
 
-        if (!parts)
+        if (!parts || !options || !include)
             return false;
+        for (size_t c = 0; c < ninclude; c++)
+            include[c] = (uint32_t)json_integer_value(json_array_get(included, c));
         for (size_t p = 0; p < nparts; p++) {
             const json_t *part = json_array_get(list, p);
 
@@ -234,6 +313,7 @@ static bool indexes_from_json(struct arena *arena, const json_t *array, struct r
                 .prefix = (uint32_t)get_number(part, "prefix"),
                 .descending = (uint32_t)get_number(part, "descending"),
             };
+            options[p] = get_text(part, "options");
         }
         indexes[i] = (struct rnl_index){
             .name = get_text(o, "name"),
@@ -242,6 +322,11 @@ static bool indexes_from_json(struct arena *arena, const json_t *array, struct r
             .flags = (uint32_t)get_number(o, "flags"),
             .parts = parts,
             .nparts = (uint32_t)nparts,
+            .method = get_text(o, "method"),
+            .options = get_text(o, "options"),
+            .part_options = options,
+            .include = include,
+            .ninclude = (uint32_t)ninclude,
         };
     }
     table->indexes = indexes;
@@ -277,6 +362,7 @@ static bool foreign_keys_from_json(struct arena *arena, const json_t *array,
             .ncolumns = (uint32_t)ncolumns,
             .on_delete = (uint16_t)get_number(o, "on_delete"),
             .on_update = (uint16_t)get_number(o, "on_update"),
+            .flags = (uint32_t)get_number(o, "flags"),
         };
         if (!keys[i].ref_columns)
             return false;
@@ -301,12 +387,56 @@ static bool checks_from_json(struct arena *arena, const json_t *array, struct rn
             .name = get_text(o, "name"),
             .expression = get_text(o, "expression"),
             .enforced = (uint32_t)get_number(o, "enforced"),
+            .of_type = (uint32_t)get_number(o, "of_type"),
         };
     }
     table->checks = checks;
     table->nchecks = (uint32_t)count;
     table->check_size = sizeof(*checks);
     return true;
+}
+
+static bool partitions_from_json(struct arena *arena, const json_t *array, struct rnl_table *table)
+{
+    size_t count = json_array_size(array);
+    struct rnl_partition *partitions = arena_alloc(arena, count * sizeof(*partitions) + 1);
+
+    if (!partitions)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        const json_t *o = json_array_get(array, i);
+
+        partitions[i] = (struct rnl_partition){
+            .schema = get_text(o, "schema"),
+            .name = get_text(o, "name"),
+            .parent = get_text(o, "parent"),
+            .bounds = get_text(o, "bounds"),
+            .partition_by = get_text(o, "partition_by"),
+        };
+    }
+    table->partitions = partitions;
+    table->npartitions = (uint32_t)count;
+    table->partition_size = sizeof(*partitions);
+    return true;
+}
+
+static int object_from_json(const json_t *o, struct rnl_catalog *catalog, struct rnl_error *err)
+{
+    struct rnl_object object = {
+        .size = sizeof(object),
+        .kind = (uint32_t)get_number(o, "kind"),
+        .schema = get_text(o, "schema"),
+        .name = get_text(o, "name"),
+        .comment = get_text(o, "comment"),
+        .dialect = get_text(o, "dialect"),
+        .definition = get_text(o, "definition"),
+        .owner_schema = get_text(o, "owner_schema"),
+        .owner_table = get_text(o, "owner_table"),
+        .owner_column = get_text(o, "owner_column"),
+        .value = get_number(o, "value"),
+    };
+
+    return catalog_object_add(catalog, &object, err);
 }
 
 static int table_from_json(const json_t *o, struct rnl_catalog *catalog, struct rnl_error *err)
@@ -323,12 +453,16 @@ static int table_from_json(const json_t *o, struct rnl_catalog *catalog, struct 
         .rows = get_number(o, "rows"),
         .bytes = get_number(o, "bytes"),
         .next_identity = (uint64_t)get_number(o, "next_identity"),
+        .query = get_text(o, "query"),
+        .partition_by = get_text(o, "partition_by"),
+        .storage = get_text(o, "storage"),
     };
 
     if (columns_from_json(&arena, json_object_get(o, "columns"), &table) &&
         indexes_from_json(&arena, json_object_get(o, "indexes"), &table) &&
         foreign_keys_from_json(&arena, json_object_get(o, "foreign_keys"), &table) &&
-        checks_from_json(&arena, json_object_get(o, "checks"), &table))
+        checks_from_json(&arena, json_object_get(o, "checks"), &table) &&
+        partitions_from_json(&arena, json_object_get(o, "partitions"), &table))
         catalog_add(catalog, &table, err);
     else
         rnl_fail(err, RNL_E_FATAL, "catalog.invalid", "table %s of a catalog can't be read",
@@ -340,19 +474,23 @@ static int table_from_json(const json_t *o, struct rnl_catalog *catalog, struct 
 int catalog_from_json(const char *text, size_t len, struct rnl_catalog **out, struct rnl_error *err)
 {
     json_error_t why;
-    json_t *tables = json_loadb(text, len, JSON_REJECT_DUPLICATES, &why);
+    json_t *o = json_loadb(text, len, JSON_REJECT_DUPLICATES, &why);
+    const json_t *tables = json_object_get(o, "tables"), *objects = json_object_get(o, "objects");
     struct rnl_catalog *catalog = NULL;
 
     err->status = RNL_OK;
     if (!json_is_array(tables)) {
         rnl_fail(err, RNL_E_FATAL, "catalog.invalid", "a catalog can't be read: %s", why.text);
-        goto free_tables;
+        goto free_json;
     }
     catalog = catalog_new();
     if (!catalog) {
         rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for the catalog");
-        goto free_tables;
+        goto free_json;
     }
+    for (size_t i = 0; i < json_array_size(objects); i++)
+        if (object_from_json(json_array_get(objects, i), catalog, err) != RNL_OK)
+            goto free_catalog;
     for (size_t i = 0; i < json_array_size(tables); i++)
         if (table_from_json(json_array_get(tables, i), catalog, err) != RNL_OK)
             goto free_catalog;
@@ -360,7 +498,7 @@ int catalog_from_json(const char *text, size_t len, struct rnl_catalog **out, st
     catalog = NULL;
 free_catalog:
     catalog_free(catalog);
-free_tables:
-    json_decref(tables);
+free_json:
+    json_decref(o);
     return err->status;
 }

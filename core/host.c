@@ -5,6 +5,7 @@
 #include "bundle.h"
 #include "catalog.h"
 #include "finding.h"
+#include "letter.h"
 #include "names.h"
 #include "plan.h"
 #include "secret.h"
@@ -70,6 +71,12 @@ const struct rnl_host host_functions = {
     .secret_set = secret_set,
     .name_add = names_add,
     .service_add = services_add,
+    .object_add = catalog_object_add,
+    .object_count = catalog_object_count,
+    .object_at = catalog_object_at,
+    .query_count = catalog_query_count,
+    .query_at = catalog_query_at,
+    .letter_add = letters_add,
 };
 
 void host_ctx_init(struct host_ctx *host, const char *name, const void *config,

@@ -69,6 +69,8 @@ static void *member_main(void *arg)
 /* Several steps are worth several connections only when there is something to share. */
 static uint32_t crew_size(const struct crew *crew, uint32_t lanes)
 {
+    if (crew->steps[0]->phase == RNL_PHASE_TYPES)
+        return 1; /* one may need another */
     if (crew->count < lanes)
         return crew->count;
     return crew->steps[0]->phase == RNL_PHASE_TABLES && crew->count < 64 ? 1 : lanes;
@@ -126,7 +128,8 @@ static int structure(struct writer *writer, const struct rnl_step **list, uint32
         }
         if (!crew.count)
             continue;
-        qsort(list, crew.count, sizeof(struct rnl_step *), by_weight);
+        if (phase != RNL_PHASE_TYPES)
+            qsort(list, crew.count, sizeof(struct rnl_step *), by_weight);
         progress_steps(writer->run->progress, crew.count);
         pthread_mutex_init(&crew.lock, NULL);
         status = do_phase(&crew, err);

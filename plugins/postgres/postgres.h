@@ -4,7 +4,7 @@
 
 #include "buf.h"
 
-#include "../../core/util/arena.h"
+#include "arena.h"
 
 #include <libpq-fe.h>
 #include <pthread.h>

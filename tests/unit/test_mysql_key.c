@@ -1,4 +1,4 @@
-/* Tests of plugins/mysql/key.c and text.c. */
+/* Tests of plugins/mysql/source/key.c and text.c. */
 #include "key.h"
 
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-/* Tests of plugins/mysql/parse.c. */
+/* Tests of plugins/mysql/source/parse.c. */
 #include "parse.h"
 
 #include <setjmp.h>

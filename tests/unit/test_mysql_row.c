@@ -1,4 +1,4 @@
-/* Tests of plugins/mysql/row.c and calendar.c. */
+/* Tests of plugins/mysql/source/row.c and calendar.c. */
 #include "calendar.h"
 #include "row.h"
 

@@ -15,6 +15,7 @@ struct rnl_memory;
 struct rnl_secret;
 struct rnl_names;
 struct rnl_services;
+struct rnl_letters;
 struct rnl_host;
 
 /* One configured use of a plugin: made by the host, alive from open to close. */
@@ -107,6 +108,7 @@ struct rnl_finding {
 
 /* A statement that makes or completes the target's structure. */
 enum rnl_phase {
+    RNL_PHASE_TYPES = 5,   /* what tables need: schemas, types, sequences */
     RNL_PHASE_TABLES = 10, /* before the first row */
     RNL_PHASE_KEYS = 30,   /* after the last row, in this order; steps of one phase in any */
     RNL_PHASE_INDEXES = 40,
@@ -125,6 +127,20 @@ struct rnl_step {
     uint32_t weight;  /* how long it may take, relative; 0 for a moment */
     const char *id;   /* unique and the same in every run: "index shop.orders idx_date" */
     const char *text; /* in the target's language, as `runnel plan` shows it */
+};
+
+/* A row that was set aside: what the target keeps of it in the place of the row. */
+struct rnl_letter {
+    uint32_t size;
+    uint32_t lane;
+    uint64_t id; /* given by the target, unique there */
+    const char *pipeline;
+    const char *schema, *table; /* of the source */
+    const char *key;            /* the row's key as text, "id=17"; "" when it has none */
+    const char *column;         /* that doesn't fit, or "" when that is unknown */
+    const char *code, *reason;  /* as in struct rnl_error */
+    int64_t at_us;              /* since 1970, UTC */
+    struct rnl_slice row;       /* the host's own bytes; empty when values must not be kept */
 };
 
 struct rnl_service {
@@ -189,6 +205,19 @@ struct rnl_host {
     int (*name_add)(struct rnl_names *names, const char *name, struct rnl_error *err);
     int (*service_add)(struct rnl_services *services, const struct rnl_service *service,
                        struct rnl_error *err);
+
+    /* What stands beside tables: see struct rnl_object. Add each before those that need it. */
+    int (*object_add)(struct rnl_catalog *catalog, const struct rnl_object *object,
+                      struct rnl_error *err);
+    uint32_t (*object_count)(const struct rnl_catalog *catalog);
+    const struct rnl_object *(*object_at)(const struct rnl_catalog *catalog, uint32_t index);
+
+    /* The queries to be described beside tables: each becomes a table with its query. */
+    uint32_t (*query_count)(const struct rnl_catalog *catalog);
+    const struct rnl_query *(*query_at)(const struct rnl_catalog *catalog, uint32_t index);
+
+    int (*letter_add)(struct rnl_letters *letters, const struct rnl_letter *letter,
+                      struct rnl_error *err);
 };
 
 #define rnl_log(ctx, level, ...) ((ctx)->host->log((ctx), (level), __VA_ARGS__))

@@ -18,6 +18,15 @@ enum {
     RNL_COLUMN_TOUCHED = 1 << 9,   /* set to now at each update (ON UPDATE CURRENT_TIMESTAMP) */
     RNL_COLUMN_INVISIBLE = 1 << 10,
     RNL_COLUMN_ALWAYS = 1 << 11, /* with IDENTITY: GENERATED ALWAYS */
+    /*
+     * With type NATIVE, so that a sink of another dialect can make JSON of the text:
+     * '{1,NULL,"a b"}' of elements, '(1,"a b",)' of fields that labels name,
+     * '"a"=>"1", "b"=>NULL' of pairs.
+     */
+    RNL_COLUMN_ARRAY = 1 << 12,     /* element says of what */
+    RNL_COLUMN_COMPOSITE = 1 << 13, /* labels: names of the fields */
+    RNL_COLUMN_MAP = 1 << 14,       /* hstore */
+    RNL_COLUMN_DOMAIN = 1 << 15,    /* type_name is a domain; all else is its base type's */
 };
 
 /* what a column's default is */
@@ -50,6 +59,9 @@ enum rnl_fact {
     RNL_FACT_BEYOND_RANGE =
         1 << 12, /* a date or timestamp that the calendar of years 1-9999 lacks */
     RNL_FACT_JSON_SURROGATE = 1 << 13, /* half of a surrogate pair in JSON: \ud800 alone */
+    RNL_FACT_NOT_FINITE = 1 << 14,     /* NaN or an infinity, of numbers and dates */
+    RNL_FACT_DIGITS = 1 << 15,         /* known: max_digits and max_scale are measured */
+    RNL_FACT_LENGTH = 1 << 16,         /* known: max_length is measured */
 };
 
 struct rnl_column {
@@ -71,7 +83,15 @@ struct rnl_column {
     uint16_t reserved;
     uint32_t srid;
     uint32_t facts, facts_known; /* enum rnl_fact; set by the host */
-    uint32_t reserved2;
+    uint32_t element;            /* of an ARRAY: enum rnl_type, or NATIVE */
+    /* of a type that isn't built into the server (enum, domain, composite, of an extension); for an
+     * ARRAY its elements'; NULL: built in */
+    const char *type_schema, *type_name;
+    uint32_t max_length;            /* the longest value, in characters of TEXT, bytes of others */
+    uint16_t max_digits, max_scale; /* of DECIMAL: the most before and behind the point */
+    uint64_t next_value;            /* of an IDENTITY: the number given next; 0: unknown */
+    int64_t increment;              /* of an IDENTITY; 0: 1 */
+    const char *storage; /* what else the source's CREATE TABLE says of it, in its dialect */
 };
 
 /* flags of an index */
@@ -82,6 +102,11 @@ enum {
     RNL_INDEX_SPATIAL = 1 << 3,
     RNL_INDEX_HASH = 1 << 4,
     RNL_INDEX_INVISIBLE = 1 << 5,
+    RNL_INDEX_NULLS_EQUAL = 1 << 6, /* UNIQUE: one NULL at most (NULLS NOT DISTINCT) */
+    RNL_INDEX_CONSTRAINT = 1 << 7,  /* UNIQUE: stands as a constraint */
+    RNL_INDEX_DEFERRABLE = 1 << 8,
+    RNL_INDEX_DEFERRED = 1 << 9, /* with DEFERRABLE: initially */
+    RNL_INDEX_EXCLUDE = 1 << 10, /* an exclusion constraint: options is all of it, "USING …" */
 };
 
 struct rnl_index_part {
@@ -99,6 +124,13 @@ struct rnl_index {
     const struct rnl_index_part *parts;
     uint32_t nparts;
     uint32_t flags;
+    const char *method;  /* "btree", "gin", …; NULL: the usual one */
+    const char *options; /* what stands behind the parts: "WITH (fillfactor=70)" */
+    /* of each part, in the dialect: collation, operator class, NULLS FIRST; NULL: none of any */
+    const char *const *part_options;
+    const uint32_t *include; /* columns held beside the key */
+    uint32_t ninclude;
+    uint32_t reserved;
 };
 
 enum rnl_action {
@@ -109,6 +141,14 @@ enum rnl_action {
     RNL_ACTION_SET_DEFAULT,
 };
 
+/* flags of a foreign key */
+enum {
+    RNL_FOREIGN_KEY_DEFERRABLE = 1 << 0,
+    RNL_FOREIGN_KEY_DEFERRED = 1 << 1, /* with DEFERRABLE: initially */
+    RNL_FOREIGN_KEY_MATCH_FULL = 1 << 2,
+    RNL_FOREIGN_KEY_UNCHECKED = 1 << 3, /* the source holds rows that it never checked */
+};
+
 struct rnl_foreign_key {
     const char *name;
     const char *ref_schema;
@@ -117,18 +157,58 @@ struct rnl_foreign_key {
     const char *const *ref_columns; /* names in the other */
     uint32_t ncolumns;
     uint16_t on_delete, on_update; /* enum rnl_action */
+    uint32_t flags;
+    uint32_t reserved;
 };
 
 struct rnl_check {
     const char *name;
     const char *expression; /* in the source's dialect */
     uint32_t enforced;      /* 0 or 1 */
+    uint32_t of_type;       /* 1: a domain's, spelled for the column; needless where that exists */
+};
+
+/* One partition of a table whose rows are read and written through the table itself. */
+struct rnl_partition {
+    const char *schema, *name; /* of the partition where it is a table; name alone otherwise */
+    const char *parent;        /* name of the partition it is part of; NULL: of the table */
+    const char *bounds;        /* "FOR VALUES FROM (1) TO (9)", "VALUES LESS THAN (9)" */
+    const char *partition_by;  /* of one that has partitions itself: "LIST (kind)" */
+};
+
+/* A thing beside tables that columns need: made before them, in the order of the catalog. */
+enum rnl_object_kind {
+    RNL_OBJECT_EXTENSION = 1,
+    RNL_OBJECT_ENUM,      /* definition: "('a', 'b')" */
+    RNL_OBJECT_COMPOSITE, /* definition: "(x integer, y text)" */
+    RNL_OBJECT_DOMAIN,    /* definition: "integer NOT NULL CHECK (VALUE > 0)" */
+    RNL_OBJECT_SEQUENCE,  /* definition: "AS bigint INCREMENT BY 1 …"; value */
+    RNL_OBJECT_TYPE,      /* another type; definition: "AS RANGE (…)" */
+};
+struct rnl_object {
+    uint32_t size;
+    uint32_t kind;
+    const char *schema, *name, *comment;
+    const char *dialect;
+    const char *definition; /* what stands behind CREATE … name, in the dialect */
+    /* of a sequence: the column that it belongs to, or NULL */
+    const char *owner_schema, *owner_table, *owner_column;
+    int64_t value; /* of a sequence: the number given next */
+    uint64_t reserved;
+};
+
+/* What the operator wants read in the place of a table. */
+struct rnl_query {
+    uint32_t size;
     uint32_t reserved;
+    const char *schema, *name; /* under which its rows go on; schema may be "" */
+    const char *sql;           /* one SELECT in the source's dialect */
+    const char *key; /* columns of the result that tell its rows apart, by commas; or NULL */
 };
 
 /* flags of a table */
 enum {
-    RNL_TABLE_PARTITIONED = 1 << 0,
+    RNL_TABLE_PARTITIONED = 1 << 0, /* see partition_by */
     /* Set by the host in a new start: the earlier run didn't load it, so that one of its name
      * in the target is somebody's, and no RNL_DROP_AND_RECREATE is meant for it. */
     RNL_TABLE_NOT_OURS = 1 << 1,
@@ -153,10 +233,15 @@ struct rnl_table {
     uint32_t nindexes, index_size;
     uint32_t nforeign_keys, foreign_key_size;
     uint32_t nchecks, check_size;
-    int64_t rows;           /* an estimate; -1 when unknown */
-    int64_t bytes;          /* an estimate of the data's size; -1 when unknown */
-    uint64_t next_identity; /* the number the server gives next; 0 when there is none */
-    const char *where;      /* a row filter in the source's dialect, set by the host */
+    int64_t rows;             /* an estimate; -1 when unknown */
+    int64_t bytes;            /* an estimate of the data's size; -1 when unknown */
+    uint64_t next_identity;   /* the number the server gives next; 0 when there is none */
+    const char *where;        /* a row filter in the source's dialect, set by the host */
+    const char *query;        /* the rows are this SELECT's: see struct rnl_query; or NULL */
+    const char *partition_by; /* with PARTITIONED, in the dialect: "RANGE (created)" */
+    const struct rnl_partition *partitions;
+    uint32_t npartitions, partition_size;
+    const char *storage; /* what else its CREATE TABLE says, in the dialect: "ENGINE=Aria" */
 };
 
 #endif

@@ -162,6 +162,29 @@ struct rnl_sink_ops {
      * who go on to write: what is recalled then can't be out of date.
      */
     int (*claim)(void *self, const char *pipeline, struct rnl_error *err);
+
+    /*
+     * Optional, all of the following together: rows that don't fit are set aside.
+     * writer_savepoint begins a part of the writer's transaction (begins that when there is
+     * none); parts don't nest. writer_release ends it: what its rows did wrong is told here at
+     * the latest, as RNL_E_DATA. After a failure writer_undo takes the part back, and what
+     * stood before it is as it was.
+     */
+    int (*writer_savepoint)(void *writer, struct rnl_error *err);
+    int (*writer_release)(void *writer, struct rnl_error *err);
+    int (*writer_undo)(void *writer, struct rnl_error *err);
+
+    /* Keeps a letter in the writer's transaction; its id is the target's to give. */
+    int (*writer_letter)(void *writer, const struct rnl_letter *letter, struct rnl_error *err);
+    /* Takes one away, in the writer's transaction; RNL_DONE: there is none such. */
+    int (*writer_letter_remove)(void *writer, const char *pipeline, uint64_t id,
+                                struct rnl_error *err);
+    /*
+     * Gives up to limit letters of a pipeline with ids above after, in their order, by
+     * host->letter_add(). with_rows: their bytes too. A target without any gives none.
+     */
+    int (*letters)(void *self, const char *pipeline, uint64_t after, uint32_t limit, bool with_rows,
+                   struct rnl_letters *letters, struct rnl_error *err);
 };
 
 #endif
