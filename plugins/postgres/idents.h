@@ -2,6 +2,7 @@
 #ifndef POSTGRES_IDENTS_H
 #define POSTGRES_IDENTS_H
 
+#include "element.h"
 #include "postgres.h"
 
 /*
@@ -36,15 +37,5 @@ bool idents_choose(struct idents *names, const char *name, const char *prefix, c
  */
 int idents_of_catalog(const struct pg_sink *sink, const struct rnl_catalog *catalog,
                       struct arena *arena, struct map_table **tables, struct rnl_error *err);
-
-/* The element at index of an array whose elements their maker may have known smaller. */
-#define ELEMENT(type, items, index, item_size) \
-    ((const type *)(const void *)((const char *)(items) + (size_t)(index) * (item_size)))
-#define COLUMN(table, index) \
-    ELEMENT(struct rnl_column, (table)->columns, index, (table)->column_size)
-#define INDEX(table, index) ELEMENT(struct rnl_index, (table)->indexes, index, (table)->index_size)
-#define FOREIGN_KEY(table, index) \
-    ELEMENT(struct rnl_foreign_key, (table)->foreign_keys, index, (table)->foreign_key_size)
-#define CHECK(table, index) ELEMENT(struct rnl_check, (table)->checks, index, (table)->check_size)
 
 #endif

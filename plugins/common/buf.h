@@ -1,6 +1,6 @@
 /* Bytes and SQL texts that grow; the one place where identifiers and literals are quoted. */
-#ifndef POSTGRES_BUF_H
-#define POSTGRES_BUF_H
+#ifndef COMMON_BUF_H
+#define COMMON_BUF_H
 
 #include <runnel/error.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* Days and microseconds from the fields that the server sends, and back as text. */
-#ifndef MYSQL_CALENDAR_H
-#define MYSQL_CALENDAR_H
+#ifndef COMMON_CALENDAR_H
+#define COMMON_CALENDAR_H
 
 #include <runnel/value.h>
 #include <stdbool.h>
