@@ -1,5 +1,5 @@
 /* Connections to the server: how they are opened, used and cut. */
-#include "postgres.h"
+#include "server.h"
 
 #include <poll.h>
 #include <stdlib.h>
@@ -11,11 +11,12 @@
 static const char session_sql[] = "SET client_encoding = 'UTF8';"
                                   "SET search_path = '';"
                                   "SET DateStyle = 'ISO, YMD';"
-                                  "SET IntervalStyle = 'postgres';"
+                                  "SET IntervalStyle = 'iso_8601';"
                                   "SET TimeZone = 'UTC';"
                                   "SET standard_conforming_strings = on;"
                                   "SET extra_float_digits = 3;"
                                   "SET bytea_output = 'hex';"
+                                  "SET xmloption = 'content';"
                                   "SET statement_timeout = 0;"
                                   "SET idle_in_transaction_session_timeout = 0;"
                                   "SET default_transaction_isolation = 'read committed';"
@@ -24,21 +25,21 @@ static const char session_sql[] = "SET client_encoding = 'UTF8';"
 
 static const char system_ca[] = "/etc/ssl/certs/ca-certificates.crt";
 
-static bool is_loopback(const struct pg_config *config)
+static bool is_loopback(const struct pg_link *link)
 {
-    const char *host = config->host;
+    const char *host = link->host;
 
-    return config->socket || !host || !*host || host[0] == '/' || strcmp(host, "localhost") == 0 ||
+    return link->socket || !host || !*host || host[0] == '/' || strcmp(host, "localhost") == 0 ||
            strcmp(host, "::1") == 0 || strncmp(host, "127.", 4) == 0;
 }
 
-static const char *ssl_mode(const struct pg_config *config)
+static const char *ssl_mode(const struct pg_link *link)
 {
     static const char *const words[] = {"", "disable", "require", "verify-ca", "verify-full"};
 
-    if (config->tls_mode != TLS_AUTO)
-        return words[config->tls_mode];
-    return is_loopback(config) ? "disable" : "verify-full";
+    if (link->tls_mode != TLS_AUTO)
+        return words[link->tls_mode];
+    return is_loopback(link) ? "disable" : "verify-full";
 }
 
 struct params {
@@ -55,32 +56,35 @@ static void param_add(struct params *params, const char *name, const char *value
     params->values[params->count++] = value;
 }
 
-static PGconn *start_connecting(struct pg_sink *sink)
+static PGconn *start_connecting(struct pg_server *server)
 {
-    const struct pg_config *config = sink->config;
-    const char *mode = ssl_mode(config);
+    const struct pg_link *link = server->link;
+    const char *mode = ssl_mode(link);
     struct params params = {.count = 0};
     char port[24];
 
-    snprintf(port, sizeof(port), "%lld", (long long)config->port);
+    snprintf(port, sizeof(port), "%lld", (long long)link->port);
     param_add(&params, "host",
-              config->socket ? config->socket : (config->host ? config->host : "localhost"));
+              link->socket ? link->socket : (link->host ? link->host : "localhost"));
     param_add(&params, "port", port);
-    param_add(&params, "dbname", config->database);
-    param_add(&params, "user", config->user);
-    param_add(&params, "password", sink->host->secret_text(config->password));
-    param_add(&params, "application_name", config->application_name);
+    param_add(&params, "dbname", link->database);
+    param_add(&params, "user", link->user);
+    param_add(&params, "password", server->host->secret_text(link->password));
+    param_add(&params, "application_name", link->application_name);
     param_add(&params, "client_encoding", "UTF8");
     param_add(&params, "gssencmode", "disable");
     param_add(&params, "sslmode", mode);
-    param_add(&params, "sslcert", config->tls_cert);
-    param_add(&params, "sslkey", config->tls_key);
-    if (config->tls_ca)
-        param_add(&params, "sslrootcert", config->tls_ca);
+    param_add(&params, "sslcert", link->tls_cert);
+    param_add(&params, "sslkey", link->tls_key);
+    if (link->tls_ca)
+        param_add(&params, "sslrootcert", link->tls_ca);
     else if (strncmp(mode, "verify", 6) == 0 && access(system_ca, R_OK) == 0)
         param_add(&params, "sslrootcert", system_ca);
-    param_add(&params, "keepalives_idle", "60");
-    param_add(&params, "tcp_user_timeout", "120000");
+    /* a network that is cut is noticed within 20 s, whether we wait or send */
+    param_add(&params, "keepalives_idle", "10");
+    param_add(&params, "keepalives_interval", "5");
+    param_add(&params, "keepalives_count", "2");
+    param_add(&params, "tcp_user_timeout", "20000");
     params.names[params.count] = NULL;
     params.values[params.count] = NULL;
     return PQconnectStartParams(params.names, params.values, 0);
@@ -98,11 +102,11 @@ static int64_t now_ms(void)
  * libpq's own waiting would not be woken by interrupt(). Gives the connection in
  * whatever state it came to; *late when the time was up.
  */
-static PGconn *connect_server(struct pg_sink *sink, bool *late)
+static PGconn *connect_server(struct pg_server *server, bool *late)
 {
-    int64_t end_ms = now_ms() + sink->config->connect_timeout_ms;
+    int64_t end_ms = now_ms() + server->link->connect_timeout_ms;
     PostgresPollingStatusType state = PGRES_POLLING_WRITING;
-    PGconn *pg = start_connecting(sink);
+    PGconn *pg = start_connecting(server);
 
     *late = false;
     while (pg && PQstatus(pg) != CONNECTION_BAD && state != PGRES_POLLING_OK &&
@@ -112,7 +116,7 @@ static PGconn *connect_server(struct pg_sink *sink, bool *late)
         int ready = poll(&wait, 1, 100);
 
         *late = now_ms() >= end_ms;
-        if (*late || atomic_load(&sink->interrupted))
+        if (*late || atomic_load(&server->interrupted))
             break;
         if (ready > 0)
             state = PQconnectPoll(pg);
@@ -126,15 +130,15 @@ static void on_notice(void *arg, const PGresult *result)
     struct pg_conn *conn = arg;
     const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
 
-    rnl_debug(conn->sink->ctx, "PostgreSQL says: %s", text ? text : "");
+    rnl_debug(conn->server->ctx, "PostgreSQL says: %s", text ? text : "");
 }
 
 static int refuse_old(const PGconn *pg, struct rnl_error *err)
 {
     rnl_fail(err, RNL_E_CONFIG, "postgres.too_old",
-             "the target is PostgreSQL %d.%d; Runnel writes 10 and later",
+             "the server is PostgreSQL %d.%d; Runnel works with 10 and later",
              PQserverVersion(pg) / 10000, PQserverVersion(pg) % 10000 / 100);
-    rnl_hint(err, "upgrade the target server");
+    rnl_hint(err, "upgrade the server");
     return RNL_E_CONFIG;
 }
 
@@ -150,25 +154,38 @@ static int start_session(struct pg_conn *conn, struct rnl_error *err)
     return status;
 }
 
-int conn_open(struct pg_sink *sink, struct pg_conn **out, struct rnl_error *err)
+void server_init(struct pg_server *server, const struct rnl_ctx *ctx, const struct pg_link *link)
+{
+    server->ctx = ctx;
+    server->host = ctx->host;
+    server->link = link;
+    pthread_mutex_init(&server->lock, NULL);
+}
+
+void server_destroy(struct pg_server *server)
+{
+    pthread_mutex_destroy(&server->lock);
+}
+
+int conn_open(struct pg_server *server, struct pg_conn **out, struct rnl_error *err)
 {
     struct pg_conn *conn;
     bool late;
     int status;
 
-    if (atomic_load(&sink->interrupted))
+    if (atomic_load(&server->interrupted))
         return error_interrupted(err);
     conn = calloc(1, sizeof(*conn));
     if (!conn)
         return error_memory(err);
-    conn->sink = sink;
-    conn->pg = connect_server(sink, &late);
+    conn->server = server;
+    conn->pg = connect_server(server, &late);
     if (!conn->pg) {
         status = error_memory(err);
         goto free_conn;
     }
     if (PQstatus(conn->pg) != CONNECTION_OK) {
-        status = error_connect(sink, conn->pg, late, err);
+        status = error_connect(server, conn->pg, late, err);
         goto finish;
     }
     if (PQserverVersion(conn->pg) < 100000) {
@@ -181,10 +198,10 @@ int conn_open(struct pg_sink *sink, struct pg_conn **out, struct rnl_error *err)
         goto finish;
     conn->cancel = PQgetCancel(conn->pg);
 
-    pthread_mutex_lock(&sink->lock);
-    conn->next = sink->conns;
-    sink->conns = conn;
-    pthread_mutex_unlock(&sink->lock);
+    pthread_mutex_lock(&server->lock);
+    conn->next = server->conns;
+    server->conns = conn;
+    pthread_mutex_unlock(&server->lock);
     *out = conn;
     return RNL_OK;
 
@@ -197,19 +214,19 @@ free_conn:
 
 void conn_close(struct pg_conn *conn)
 {
-    struct pg_sink *sink;
+    struct pg_server *server;
 
     if (!conn)
         return;
-    sink = conn->sink;
-    pthread_mutex_lock(&sink->lock);
-    for (struct pg_conn **at = &sink->conns; *at; at = &(*at)->next) {
+    server = conn->server;
+    pthread_mutex_lock(&server->lock);
+    for (struct pg_conn **at = &server->conns; *at; at = &(*at)->next) {
         if (*at == conn) {
             *at = conn->next;
             break;
         }
     }
-    pthread_mutex_unlock(&sink->lock);
+    pthread_mutex_unlock(&server->lock);
     PQfreeCancel(conn->cancel);
     PQfinish(conn->pg);
     free(conn);
@@ -220,18 +237,18 @@ void conn_close(struct pg_conn *conn)
  * what it does: it wouldn't notice the cut while it builds an index. The registry's
  * lock keeps sockets from being closed (and their numbers given away) meanwhile.
  */
-void conn_interrupt_all(struct pg_sink *sink)
+void server_interrupt(struct pg_server *server)
 {
     char ignored[256];
 
-    atomic_store(&sink->interrupted, true);
-    pthread_mutex_lock(&sink->lock);
-    for (struct pg_conn *conn = sink->conns; conn; conn = conn->next)
+    atomic_store(&server->interrupted, true);
+    pthread_mutex_lock(&server->lock);
+    for (struct pg_conn *conn = server->conns; conn; conn = conn->next)
         shutdown(PQsocket(conn->pg), SHUT_RDWR);
-    for (struct pg_conn *conn = sink->conns; conn; conn = conn->next)
+    for (struct pg_conn *conn = server->conns; conn; conn = conn->next)
         if (conn->cancel)
             PQcancel(conn->cancel, ignored, sizeof(ignored));
-    pthread_mutex_unlock(&sink->lock);
+    pthread_mutex_unlock(&server->lock);
 }
 
 int conn_exec(struct pg_conn *conn, const char *sql, const char *doing, struct rnl_error *err)
@@ -240,7 +257,7 @@ int conn_exec(struct pg_conn *conn, const char *sql, const char *doing, struct r
     ExecStatusType state;
     int status = RNL_OK;
 
-    if (atomic_load(&conn->sink->interrupted))
+    if (atomic_load(&conn->server->interrupted))
         return error_interrupted(err);
     result = PQexec(conn->pg, sql);
     state = PQresultStatus(result);
@@ -257,7 +274,7 @@ int conn_query(struct pg_conn *conn, const char *sql, int nparams, const char *c
     int status;
 
     *result = NULL;
-    if (atomic_load(&conn->sink->interrupted))
+    if (atomic_load(&conn->server->interrupted))
         return error_interrupted(err);
     *result = PQexecParams(conn->pg, sql, nparams, NULL, params, NULL, NULL, 0);
     state = PQresultStatus(*result);

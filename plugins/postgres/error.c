@@ -1,5 +1,5 @@
 /* The server's errors in our words: class, code, and what to do. */
-#include "postgres.h"
+#include "server.h"
 
 static const struct {
     const char *state; /* a whole SQLSTATE, or its class of two characters */
@@ -8,12 +8,13 @@ static const struct {
     const char *hint;
 } known_states[] = {
     {"53100", RNL_E_RETRY, "postgres.disk_full",
-     "make room on the target's disk, then start again: the run goes on where it stood"},
-    {"53200", RNL_E_RETRY, NULL, "the target server is out of memory"},
+     "make room on the server's disk, then start again: the run goes on where it stood"},
+    {"53200", RNL_E_RETRY, NULL, "the server is out of memory"},
     {"53300", RNL_E_RETRY, "postgres.too_many_connections",
-     "raise max_connections on the target, or use fewer lanes"},
+     "raise max_connections on the server, or use fewer lanes"},
     {"42501", RNL_E_CONFIG, "postgres.privilege",
-     "GRANT CREATE on the database and on the schema, or use another user"},
+     "GRANT what the user lacks (to read: SELECT on tables, USAGE on schemas; to write: CREATE on "
+     "the database and its schemas), or use another user"},
     {"28P01", RNL_E_CONFIG, "postgres.auth", "check user and password"},
     {"28000", RNL_E_CONFIG, "postgres.auth", "check user, and the server's pg_hba.conf"},
     {"3D000", RNL_E_CONFIG, "postgres.unknown_database", "create the database first"},
@@ -22,28 +23,32 @@ static const struct {
     {"57P01", RNL_E_RETRY, "postgres.gone", "the server ended the connection"},
     {"57P02", RNL_E_RETRY, "postgres.gone", "the server crashed"},
     {"57P03", RNL_E_RETRY, "postgres.gone", "the server is starting or stopping"},
+    {"57P05", RNL_E_RETRY, "postgres.gone", "the server ended an idle session"},
+    {"25P03", RNL_E_RETRY, "postgres.gone", "the server ended an idle transaction"},
+    {"72000", RNL_E_RETRY, "postgres.snapshot_too_old",
+     "raise old_snapshot_threshold on the server"},
     {"57014", RNL_E_RETRY, "postgres.cancelled", "somebody cancelled the statement"},
     {"55P03", RNL_E_RETRY, "postgres.lock_timeout",
      "another session holds a lock on the table: end it, or raise lock_timeout"},
     {"22021", RNL_E_DATA, NULL, "the text is no valid UTF-8, or holds a zero byte"},
-    {"22P05", RNL_E_CONFIG, NULL, "use a target database with encoding UTF8"},
+    {"22P05", RNL_E_CONFIG, NULL, "use a database with encoding UTF8"},
     {"42P07", RNL_E_CONFIG, NULL, "an object of this name stands in the target: rename or drop it"},
     {"08", RNL_E_RETRY, "postgres.gone", "the connection was lost"},
     {"40", RNL_E_RETRY, NULL, ""},
-    {"53", RNL_E_RETRY, NULL, "the target server lacks a resource"},
+    {"53", RNL_E_RETRY, NULL, "the server lacks a resource"},
     {"22", RNL_E_DATA, NULL, ""},
     {"23", RNL_E_DATA, NULL, ""},
 };
 
 int error_interrupted(struct rnl_error *err)
 {
-    return rnl_fail(err, RNL_E_RETRY, "sink.interrupted",
+    return rnl_fail(err, RNL_E_RETRY, "postgres.interrupted",
                     "interrupted while talking to PostgreSQL");
 }
 
 int error_memory(struct rnl_error *err)
 {
-    return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory in the postgres sink");
+    return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory while talking to PostgreSQL");
 }
 
 static const char *field_or(const PGresult *result, int field, const char *other)
@@ -88,7 +93,7 @@ int error_result(struct pg_conn *conn, const PGresult *result, const char *doing
     const char *message;
     int len;
 
-    if (atomic_load(&conn->sink->interrupted))
+    if (atomic_load(&conn->server->interrupted))
         return error_interrupted(err);
     if (state && *state)
         return fail_state(result, state, doing, err);
@@ -98,7 +103,7 @@ int error_result(struct pg_conn *conn, const PGresult *result, const char *doing
     len = (int)strcspn(message, "\n");
     rnl_fail(err, RNL_E_RETRY, "postgres.gone", "cannot %s: %.*s", doing, len,
              len ? message : "the connection was lost");
-    rnl_hint(err, "look at the target server's log; the run goes on where it stood");
+    rnl_hint(err, "look at the server's log; the run goes on where it stood");
     return RNL_E_RETRY;
 }
 
@@ -113,9 +118,11 @@ static const struct {
      "check the host's name"},
     {"password authentication failed", RNL_E_CONFIG, "postgres.auth", "check user and password"},
     {"no password supplied", RNL_E_CONFIG, "postgres.auth",
-     "give a password: in ~/.pgpass, in RUNNEL_TARGET_PASSWORD, or with --ask-password"},
+     "give a password: in ~/.pgpass, in RUNNEL_SOURCE_PASSWORD or RUNNEL_TARGET_PASSWORD, or "
+     "with --ask-password"},
     {"fe_sendauth", RNL_E_CONFIG, "postgres.auth",
-     "give a password: in ~/.pgpass, in RUNNEL_TARGET_PASSWORD, or with --ask-password"},
+     "give a password: in ~/.pgpass, in RUNNEL_SOURCE_PASSWORD or RUNNEL_TARGET_PASSWORD, or "
+     "with --ask-password"},
     {"no pg_hba.conf entry", RNL_E_CONFIG, "postgres.auth",
      "allow this user, database and address in the server's pg_hba.conf; "
      "\"no encryption\" means that it wants TLS: set tls.mode"},
@@ -133,9 +140,9 @@ static const struct {
      "turn TLS on at the server, or set tls.mode = \"disable\" if the network is trusted"},
     {"SSL", RNL_E_CONFIG, "postgres.tls", "check the tls settings"},
     {"too many clients", RNL_E_RETRY, "postgres.too_many_connections",
-     "raise max_connections on the target, or use fewer lanes"},
+     "raise max_connections on the server, or use fewer lanes"},
     {"remaining connection slots", RNL_E_RETRY, "postgres.too_many_connections",
-     "raise max_connections on the target, or use fewer lanes"},
+     "raise max_connections on the server, or use fewer lanes"},
     {"Connection refused", RNL_E_RETRY, "postgres.refused",
      "is the server running, and does it listen at this address and port?"},
     {"No such file or directory", RNL_E_RETRY, "postgres.refused",
@@ -148,16 +155,16 @@ static const struct {
     {"No route to host", RNL_E_RETRY, "postgres.refused", "check the host's address"},
 };
 
-int error_connect(struct pg_sink *sink, PGconn *pg, bool late, struct rnl_error *err)
+int error_connect(struct pg_server *server, PGconn *pg, bool late, struct rnl_error *err)
 {
-    const struct pg_config *config = sink->config;
+    const struct pg_link *link = server->link;
     const char *message = late ? "timeout expired" : PQerrorMessage(pg);
     const char *code = "postgres.connect", *hint = "";
     char where[256], flat[512];
     int status = RNL_E_RETRY;
     size_t len;
 
-    if (atomic_load(&sink->interrupted))
+    if (atomic_load(&server->interrupted))
         return error_interrupted(err);
     for (size_t i = 0; i < sizeof(known_words) / sizeof(known_words[0]); i++) {
         if (!strstr(message, known_words[i].words))
@@ -167,11 +174,11 @@ int error_connect(struct pg_sink *sink, PGconn *pg, bool late, struct rnl_error 
         hint = known_words[i].hint;
         break;
     }
-    if (config->socket)
-        snprintf(where, sizeof(where), "%s", config->socket);
+    if (link->socket)
+        snprintf(where, sizeof(where), "%s", link->socket);
     else
-        snprintf(where, sizeof(where), "%s port %lld", config->host ? config->host : "localhost",
-                 (long long)config->port);
+        snprintf(where, sizeof(where), "%s port %lld", link->host ? link->host : "localhost",
+                 (long long)link->port);
     len = strnlen(message, sizeof(flat) - 1);
     while (len > 0 && message[len - 1] == '\n')
         len--;

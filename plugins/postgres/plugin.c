@@ -7,26 +7,27 @@
 #define AT(member) offsetof(struct pg_config, member)
 
 static const struct rnl_option options[] = {
-    {"host", "localhost", "host name or address", NULL, RNL_O_STRING, CONNECTION, AT(host), 0, 0},
-    {"port", "5432", "TCP port", NULL, RNL_O_INT, CONNECTION, AT(port), 1, 65535},
-    {"socket", NULL, "folder of the server's socket, instead of host", NULL, RNL_O_STRING,
-     CONNECTION, AT(socket), 0, 0},
-    {"database", NULL, "database to write into", NULL, RNL_O_STRING, CONNECTION | RNL_O_REQUIRED,
-     AT(database), 0, 0},
-    {"user", NULL, "role to log in as", NULL, RNL_O_STRING, CONNECTION, AT(user), 0, 0},
-    {"password", NULL, "password, or a reference to it", NULL, RNL_O_SECRET, CONNECTION,
-     AT(password), 0, 0},
-    {"tls.mode", "auto", "auto: verify-full, but disable on a loopback address or a socket",
-     "auto|disable|require|verify-ca|verify-full", RNL_O_ENUM, CONNECTION, AT(tls_mode), 0, 0},
-    {"tls.ca", NULL, "certificates of the authorities to trust; else the system's", NULL,
-     RNL_O_FILE, CONNECTION, AT(tls_ca), 0, 0},
-    {"tls.cert", NULL, "client certificate", NULL, RNL_O_FILE, CONNECTION, AT(tls_cert), 0, 0},
-    {"tls.key", NULL, "key of the client certificate", NULL, RNL_O_FILE, CONNECTION, AT(tls_key), 0,
+    {"host", "localhost", "host name or address", NULL, RNL_O_STRING, CONNECTION, AT(link.host), 0,
      0},
+    {"port", "5432", "TCP port", NULL, RNL_O_INT, CONNECTION, AT(link.port), 1, 65535},
+    {"socket", NULL, "folder of the server's socket, instead of host", NULL, RNL_O_STRING,
+     CONNECTION, AT(link.socket), 0, 0},
+    {"database", NULL, "database to write into", NULL, RNL_O_STRING, CONNECTION | RNL_O_REQUIRED,
+     AT(link.database), 0, 0},
+    {"user", NULL, "role to log in as", NULL, RNL_O_STRING, CONNECTION, AT(link.user), 0, 0},
+    {"password", NULL, "password, or a reference to it", NULL, RNL_O_SECRET, CONNECTION,
+     AT(link.password), 0, 0},
+    {"tls.mode", "auto", "auto: verify-full, but disable on a loopback address or a socket",
+     "auto|disable|require|verify-ca|verify-full", RNL_O_ENUM, CONNECTION, AT(link.tls_mode), 0, 0},
+    {"tls.ca", NULL, "certificates of the authorities to trust; else the system's", NULL,
+     RNL_O_FILE, CONNECTION, AT(link.tls_ca), 0, 0},
+    {"tls.cert", NULL, "client certificate", NULL, RNL_O_FILE, CONNECTION, AT(link.tls_cert), 0, 0},
+    {"tls.key", NULL, "key of the client certificate", NULL, RNL_O_FILE, CONNECTION,
+     AT(link.tls_key), 0, 0},
     {"connect_timeout", "10s", "how long connecting may take", NULL, RNL_O_DURATION, CONNECTION,
-     AT(connect_timeout_ms), 1000, 3600000},
+     AT(link.connect_timeout_ms), 1000, 3600000},
     {"application_name", "runnel", "how pg_stat_activity shows the connections", NULL, RNL_O_STRING,
-     CONNECTION, AT(application_name), 0, 0},
+     CONNECTION, AT(link.application_name), 0, 0},
     {"schema", NULL, "schema for all tables; else public (several source schemas keep their names)",
      NULL, RNL_O_STRING, CONNECTION, AT(schema), 0, 0},
     {"tinyint1", "auto", "tinyint(1): auto is boolean when all values are 0 or 1, else smallint",
@@ -81,7 +82,7 @@ static int look_at_server(struct pg_sink *sink, struct rnl_error *err)
 
     if (status != RNL_OK)
         return status;
-    sink->version = PQserverVersion(sink->control->pg);
+    sink->server.version = PQserverVersion(sink->control->pg);
     sink->postgis_schema = extension_schema(result, "postgis");
     sink->vector_schema = extension_schema(result, "vector");
     PQclear(result);
@@ -98,7 +99,7 @@ static void sink_close(void *self)
     conn_close(sink->owner);
     conn_close(sink->control);
     arena_free(&sink->bound_arena);
-    pthread_mutex_destroy(&sink->lock);
+    server_destroy(&sink->server);
     pthread_mutex_destroy(&sink->view_lock);
     free(sink->owned);
     free(sink->postgis_schema);
@@ -116,9 +117,9 @@ static int sink_open(const struct rnl_ctx *ctx, void **self, struct rnl_error *e
     sink->ctx = ctx;
     sink->host = ctx->host;
     sink->config = ctx->config;
-    pthread_mutex_init(&sink->lock, NULL);
+    server_init(&sink->server, ctx, &sink->config->link);
     pthread_mutex_init(&sink->view_lock, NULL);
-    status = conn_open(sink, &sink->control, err);
+    status = conn_open(&sink->server, &sink->control, err);
     if (status == RNL_OK)
         status = look_at_server(sink, err);
     if (status != RNL_OK) {
@@ -131,7 +132,7 @@ static int sink_open(const struct rnl_ctx *ctx, void **self, struct rnl_error *e
 
 static void sink_interrupt(void *self)
 {
-    conn_interrupt_all(self);
+    server_interrupt(&((struct pg_sink *)self)->server);
 }
 
 /* What types.c asks of the data: only where a policy leaves it open. */

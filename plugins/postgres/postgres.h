@@ -1,19 +1,11 @@
-/* What the files of the postgres sink share: its options, connections, tables and writers. */
+/* What the files of the postgres sink share: its options, tables and writers. */
 #ifndef POSTGRES_H
 #define POSTGRES_H
 
-#include "buf.h"
-
 #include "arena.h"
+#include "buf.h"
+#include "server.h"
 
-#include <libpq-fe.h>
-#include <pthread.h>
-#include <runnel/plugin.h>
-#include <stdatomic.h>
-
-#define NAME_BYTES 63 /* of an identifier: NAMEDATALEN - 1 */
-
-enum tls_mode { TLS_AUTO, TLS_DISABLE, TLS_REQUIRE, TLS_VERIFY_CA, TLS_VERIFY_FULL };
 enum tinyint1_policy { TINYINT1_AUTO, TINYINT1_BOOL, TINYINT1_INT };
 enum ubigint_policy { UBIGINT_AUTO, UBIGINT_NUMERIC, UBIGINT_BIGINT };
 enum time_policy { TIME_AUTO, TIME_TIME, TIME_INTERVAL, TIME_TEXT };
@@ -30,17 +22,8 @@ enum on_update_policy { ON_UPDATE_TRIGGER, ON_UPDATE_REPORT };
 
 /* Filled by the host from the table in plugin.c. */
 struct pg_config {
-    const char *host;
-    int64_t port;
-    const char *socket;
-    const char *database;
-    const char *user;
-    const struct rnl_secret *password;
+    struct pg_link link;
     const char *schema; /* NULL: see keeps_schemas() in idents.c */
-    const char *application_name;
-    const char *tls_ca, *tls_cert, *tls_key;
-    int64_t connect_timeout_ms;
-    int32_t tls_mode;
 
     int32_t tinyint1, ubigint, time, enums, sets, json, binary16, geometry;
     int32_t zero_date, partial_date, nul, name_case, on_update;
@@ -82,14 +65,6 @@ enum pg_kind {
 struct pg_sink;
 struct decoded;
 struct change;
-
-/* One connection to the server, known to the sink so that interrupt() reaches it. */
-struct pg_conn {
-    PGconn *pg;
-    PGcancel *cancel;
-    struct pg_sink *sink;
-    struct pg_conn *next;
-};
 
 /* How one column is meant to stand: decided from the catalog and the policies alone. */
 struct map_column {
@@ -136,16 +111,12 @@ struct pg_sink {
     const struct rnl_ctx *ctx;
     const struct rnl_host *host;
     const struct pg_config *config;
+    struct pg_server server;
     struct pg_conn *control; /* of the control thread */
-    int version;             /* 150004 */
     char *postgis_schema;    /* where the extension's types are; NULL: not installed */
     char *vector_schema;
-    atomic_bool interrupted;
-
-    pthread_mutex_t lock; /* guards what follows */
-    struct pg_conn *conns;
-    struct pg_conn *owner; /* holds the advisory lock on owned */
-    char *owned;           /* the pipeline */
+    struct pg_conn *owner; /* holds the advisory lock on owned; under server.lock */
+    char *owned;           /* the pipeline; under server.lock */
 
     pthread_mutex_t view_lock; /* guards what follows; taken before lock */
     struct pg_conn *viewer;    /* holds the snapshot that all lanes read; NULL: none yet */
@@ -178,24 +149,6 @@ struct pg_writer {
     struct rnl_value *expect_values;
     uint32_t expect_room;
 };
-
-/* conn.c */
-int conn_open(struct pg_sink *sink, struct pg_conn **conn, struct rnl_error *err);
-void conn_close(struct pg_conn *conn);
-void conn_interrupt_all(struct pg_sink *sink);
-/* A statement that gives no rows; doing: "create the table shop.orders". */
-int conn_exec(struct pg_conn *conn, const char *sql, const char *doing, struct rnl_error *err);
-/* A statement with text parameters that gives rows; *result is the caller's. */
-int conn_query(struct pg_conn *conn, const char *sql, int nparams, const char *const *params,
-               const char *doing, PGresult **result, struct rnl_error *err);
-
-/* error.c */
-int error_result(struct pg_conn *conn, const PGresult *result, const char *doing,
-                 struct rnl_error *err);
-/* late: the time for connecting was up */
-int error_connect(struct pg_sink *sink, PGconn *pg, bool late, struct rnl_error *err);
-int error_interrupted(struct rnl_error *err);
-int error_memory(struct rnl_error *err);
 
 /* state.c: what the target remembers */
 int state_prepare(struct pg_conn *conn, struct rnl_error *err);

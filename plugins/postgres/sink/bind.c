@@ -98,7 +98,7 @@ static int load_columns(struct pg_sink *sink, const struct map_table *map, PGres
     char sql[2048], doing[256];
 
     snprintf(sql, sizeof(sql), columns_sql,
-             sink->version >= 120000 ? "a.attgenerated <> ''" : "false");
+             sink->server.version >= 120000 ? "a.attgenerated <> ''" : "false");
     snprintf(doing, sizeof(doing), "look at the table %.200s", map->qualified);
     return conn_query(sink->control, sql, 2, params, doing, result, err);
 }

@@ -32,11 +32,11 @@ static void translate_generated(struct mapper *m, uint32_t t, uint32_t index)
     enum expr_class class = EXPR_OTHER;
     struct buf sql = {0};
     const char *why = "its source is of another dialect";
-    bool good = m->sink->version >= 120000 && table->dialect &&
+    bool good = m->sink->server.version >= 120000 && table->dialect &&
                 strcmp(table->dialect, "mysql") == 0 && column->generated &&
                 expr_translate(&scope, column->generated, &sql, &class, &why);
 
-    if (m->sink->version < 120000)
+    if (m->sink->server.version < 120000)
         why = "PostgreSQL before 12 has none";
     if (good && !takes_class(map->kind, class)) {
         why = "it yields another type";

@@ -256,7 +256,7 @@ static bool add_known_call(const struct mapper *m, const struct rnl_column *colu
     }
     flat[len] = '\0';
     if ((strcmp(flat, "uuid()") == 0 || strcmp(flat, "(uuid())") == 0) &&
-        m->sink->version >= 130000 && (map->kind == PG_TEXT || map->kind == PG_UUID)) {
+        m->sink->server.version >= 130000 && (map->kind == PG_TEXT || map->kind == PG_UUID)) {
         buf_printf(sql, "gen_random_uuid()%s", map->kind == PG_TEXT ? "::text" : "");
         return true;
     }

@@ -34,7 +34,7 @@ static int make_view(struct pg_sink *sink, struct rnl_error *err)
     if (sink->viewer && sink->viewer_number == sink->view_number)
         return RNL_OK;
     if (!sink->viewer)
-        status = conn_open(sink, &sink->viewer, err);
+        status = conn_open(&sink->server, &sink->viewer, err);
     if (status == RNL_OK)
         status =
             conn_exec(sink->viewer, "ROLLBACK; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
@@ -142,7 +142,7 @@ int sink_read_plan(void *self, const struct rnl_catalog *catalog, uint32_t index
     if (rows > 0 && bytes / rows >= 1 << 20)
         unit.flags |= RNL_UNIT_HEAVY;
     count = chunk_bytes > 0 ? bytes / chunk_bytes + 1 : 1;
-    if (sink->version < 140000 || !table->pages || pages < count)
+    if (sink->server.version < 140000 || !table->pages || pages < count)
         count = 1; /* older servers would read the whole table for each range of pages */
     step = pages / count + 1;
     unit.bytes = bytes / count;
@@ -364,7 +364,7 @@ static int read_wait(struct reader *r, int timeout_ms, struct rnl_error *err)
 {
     struct pollfd wait = {.fd = PQsocket(r->writer->conn->pg), .events = POLLIN};
 
-    if (atomic_load(&r->writer->sink->interrupted))
+    if (atomic_load(&r->writer->sink->server.interrupted))
         return error_interrupted(err);
     if (poll(&wait, 1, timeout_ms) == 0)
         return RNL_AGAIN;
@@ -414,7 +414,7 @@ void writer_read_close(void *cursor)
     if (!r)
         return;
     conn = r->writer->conn;
-    if (!r->ended && !atomic_load(&conn->sink->interrupted)) {
+    if (!r->ended && !atomic_load(&conn->server->interrupted)) {
         if (conn->cancel)
             PQcancel(conn->cancel, ignored, sizeof(ignored));
         while (PQgetCopyData(conn->pg, &message, 0) > 0)

@@ -93,17 +93,17 @@ int state_own(struct pg_sink *sink, const char *pipeline, struct rnl_error *err)
     bool owned;
     int status;
 
-    pthread_mutex_lock(&sink->lock);
+    pthread_mutex_lock(&sink->server.lock);
     owned = sink->owned && strcmp(sink->owned, pipeline) == 0;
-    pthread_mutex_unlock(&sink->lock);
+    pthread_mutex_unlock(&sink->server.lock);
     if (owned)
         return RNL_OK;
-    status = conn_open(sink, &conn, err);
+    status = conn_open(&sink->server, &conn, err);
     if (status != RNL_OK)
         return status;
     status = lock_pipeline(conn, pipeline, err);
 
-    pthread_mutex_lock(&sink->lock);
+    pthread_mutex_lock(&sink->server.lock);
     if (!sink->owned && status == RNL_OK) {
         sink->owner = conn;
         sink->owned = strdup(pipeline);
@@ -111,7 +111,7 @@ int state_own(struct pg_sink *sink, const char *pipeline, struct rnl_error *err)
     } else if (sink->owned) {
         status = RNL_OK; /* another lane of ours was faster */
     }
-    pthread_mutex_unlock(&sink->lock);
+    pthread_mutex_unlock(&sink->server.lock);
     conn_close(conn);
     return status;
 }

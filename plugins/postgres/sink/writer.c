@@ -13,7 +13,7 @@ int writer_open(void *self, uint32_t lane, void **out, struct rnl_error *err)
     if (!w)
         return error_memory(err);
     w->sink = sink;
-    status = conn_open(sink, &w->conn, err);
+    status = conn_open(&sink->server, &w->conn, err);
     if (status != RNL_OK) {
         free(w);
         return status;
@@ -91,11 +91,12 @@ int writer_apply(void *writer, struct rnl_bundle *in, struct rnl_error *err)
             return RNL_OK;
         if (status == RNL_OK)
             status = apply_row(w, &row, err);
-        if (status == RNL_OK && atomic_load_explicit(&w->sink->interrupted, memory_order_relaxed))
+        if (status == RNL_OK &&
+            atomic_load_explicit(&w->sink->server.interrupted, memory_order_relaxed))
             status = error_interrupted(err);
     }
     /* what the server said of an earlier row explains more than that it hung up */
-    if (status == RNL_E_RETRY && w->copying && !atomic_load(&w->sink->interrupted)) {
+    if (status == RNL_E_RETRY && w->copying && !atomic_load(&w->sink->server.interrupted)) {
         struct rnl_error real = RNL_ERROR_INIT;
 
         if (copy_end(w, &real) < 0 && strcmp(real.code, "postgres.gone") != 0) {
