@@ -1,6 +1,7 @@
 /* The kit's checks of a sink: rows and checkpoint together or not at all, and read back the same.
  */
 #include "../bundle.h"
+#include "../letter.h"
 #include "../plan.h"
 #include "../util/clock.h"
 #include "kit.h"
@@ -411,6 +412,71 @@ static void check_repair(struct trial *trial, void *writer)
     trial->ops->writer_rollback(writer, &err);
 }
 
+static int one_letter(struct trial *trial, void *writer, bool removed, struct rnl_error *err)
+{
+    struct rnl_letters *letters = letters_new();
+    int status = letters ? trial->ops->letters(trial->self, pipeline, 0, 10, true, letters, err)
+                         : kit_no_memory(err);
+    uint32_t count = status == RNL_OK ? letters_count(letters) : 0;
+    const struct rnl_letter *letter = count ? letters_at(letters, 0) : NULL;
+
+    if (status == RNL_OK && removed)
+        status = count == 0 ? RNL_OK : rnl_fail(err, RNL_E_FATAL, "kit", "a letter is left");
+    else if (status == RNL_OK && (count != 1 || strcmp(letter->key, "id=211") != 0 ||
+                                  letter->at_us != 1700000000123456 || letter->row.len != 4 ||
+                                  memcmp(letter->row.ptr, "a\0b", 4) != 0))
+        status = rnl_fail(err, RNL_E_FATAL, "kit", "%u letters, or not what was kept", count);
+    if (status == RNL_OK && !removed)
+        status = trial->ops->writer_letter_remove(writer, pipeline, letter->id, err);
+    if (status == RNL_OK && !removed)
+        status = trial->ops->writer_commit(writer, NULL, err);
+    letters_free(letters);
+    return status;
+}
+
+/* Rows of a part that is taken back go, those around it stay; a letter stands with them. */
+static void check_parts(struct trial *trial, void *writer)
+{
+    const struct rnl_letter letter = {.size = sizeof(letter),
+                                      .lane = KIT_LANE,
+                                      .pipeline = pipeline,
+                                      .schema = "kit",
+                                      .table = "kit",
+                                      .key = "id=211",
+                                      .column = "t",
+                                      .code = "kit.code",
+                                      .reason = "cut here: \xc3",
+                                      .at_us = 1700000000123456,
+                                      .row = {"a\0b", 4}};
+    struct rnl_error err = RNL_ERROR_INIT;
+    int status;
+
+    if (!RNL_HAS(trial->ops, letters) || !trial->ops->writer_savepoint)
+        return;
+    kit_doing(trial->kit, "takes a part of a transaction back");
+    status = trial->ops->writer_savepoint(writer, &err);
+    if (status == RNL_OK)
+        status = apply(trial, writer, 201, 210, &err);
+    if (status == RNL_OK)
+        status = trial->ops->writer_release(writer, &err);
+    if (status == RNL_OK)
+        status = trial->ops->writer_savepoint(writer, &err);
+    if (status == RNL_OK)
+        status = apply(trial, writer, 211, 220, &err);
+    if (status == RNL_OK)
+        status = trial->ops->writer_undo(writer, &err);
+    if (status == RNL_OK)
+        status = trial->ops->writer_letter(writer, &letter, &err);
+    if (status == RNL_OK)
+        status = trial->ops->writer_commit(writer, NULL, &err);
+    if (kit_ok(trial->kit, status, &err, "takes a part of a transaction back"))
+        check_rows(trial, writer, 210, "what stood around the part is there");
+    trial->ops->writer_rollback(writer, &err);
+    kit_doing(trial->kit, "keeps a letter");
+    kit_ok(trial->kit, one_letter(trial, writer, false, &err), &err, "keeps a letter");
+    kit_ok(trial->kit, one_letter(trial, writer, true, &err), &err, "takes a letter away");
+}
+
 /* Interrupted once for all: what follows needs a sink that is opened anew. */
 static void check_interrupt(struct trial *trial, void *writer)
 {
@@ -444,6 +510,7 @@ static void check_run(struct trial *trial)
     kit_ok(trial->kit, do_steps(trial, writer, RNL_PHASE_TABLES + 1, UINT32_MAX, &err), &err,
            "completes the structure");
     check_repair(trial, writer);
+    check_parts(trial, writer);
     check_interrupt(trial, writer);
     trial->ops->writer_close(writer);
 }

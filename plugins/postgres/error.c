@@ -58,6 +58,33 @@ static const char *field_or(const PGresult *result, int field, const char *other
     return text && *text ? text : other;
 }
 
+/*
+ * The column that the server speaks of, if it does: as a field of its own, or in the
+ * context of a COPY ("COPY t, line 3, column x: \"abc\""). false: no word of one.
+ */
+static bool error_column(const PGresult *result, char *column, size_t size)
+{
+    const char *named = field_or(result, PG_DIAG_COLUMN_NAME, NULL);
+    const char *context = field_or(result, PG_DIAG_CONTEXT, NULL), *at, *end;
+    size_t len;
+
+    if (named) {
+        snprintf(column, size, "%s", named);
+        return true;
+    }
+    at = context && strncmp(context, "COPY ", 5) == 0 ? strstr(context, ", column ") : NULL;
+    if (!at)
+        return false;
+    at += strlen(", column ");
+    end = strstr(at, ": ");
+    len = end ? (size_t)(end - at) : strcspn(at, "\n");
+    if (len >= size)
+        len = size - 1;
+    memcpy(column, at, len);
+    column[len] = '\0';
+    return len > 0;
+}
+
 static int fail_state(const PGresult *result, const char *state, const char *doing,
                       struct rnl_error *err)
 {
@@ -65,7 +92,8 @@ static int fail_state(const PGresult *result, const char *state, const char *doi
     const char *context = field_or(result, PG_DIAG_CONTEXT, NULL);
     const char *server_hint = field_or(result, PG_DIAG_MESSAGE_HINT, NULL);
     const char *hint = "";
-    char code[40];
+    char code[40], column[200] = "";
+    bool has_column = error_column(result, column, sizeof(column));
     int status = RNL_E_CONFIG;
 
     snprintf(code, sizeof(code), "postgres.%s", state);
@@ -78,10 +106,10 @@ static int fail_state(const PGresult *result, const char *state, const char *doi
             snprintf(code, sizeof(code), "%s", known_states[i].code);
         break;
     }
-    rnl_fail(err, status, code, "cannot %s: %s%s%s%s%s%s", doing,
+    rnl_fail(err, status, code, "cannot %s: %s%s%s%s%s%s%s%s%s", doing,
              field_or(result, PG_DIAG_MESSAGE_PRIMARY, "no message"), detail ? " (" : "",
-             detail ? detail : "", detail ? ")" : "", context ? "; at: " : "",
-             context ? context : "");
+             detail ? detail : "", detail ? ")" : "", has_column ? ", in column \"" : "", column,
+             has_column ? "\"" : "", context ? "; at: " : "", context ? context : "");
     rnl_hint(err, "%s", *hint || !server_hint ? hint : server_hint);
     return status;
 }

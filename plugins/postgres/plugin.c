@@ -180,6 +180,12 @@ static const struct rnl_sink_ops ops = {
     .interrupt = sink_interrupt,
     .facts = sink_facts,
     .claim = sink_claim,
+    .writer_savepoint = writer_savepoint,
+    .writer_release = writer_release,
+    .writer_undo = writer_undo,
+    .writer_letter = writer_letter,
+    .writer_letter_remove = writer_letter_remove,
+    .letters = sink_letters,
 };
 
 static const struct rnl_plugin plugin = {

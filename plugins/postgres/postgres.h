@@ -183,10 +183,24 @@ int repair_update(struct pg_writer *w, const struct bound_table *table, const st
 int copy_row(struct pg_writer *w, const struct bound_table *table, const struct rnl_row *row,
              struct rnl_error *err);
 int copy_end(struct pg_writer *w, struct rnl_error *err);
+/* Gives up the COPY that is open: its rows and what the server says of them. */
+void copy_drop(struct pg_writer *w);
 /* changes.c: told by changes_tell(), after the commit; forgotten by a rollback */
 int changes_add(struct pg_writer *w, const struct bound_table *table, uint32_t column,
                 const struct rnl_value *value, struct rnl_error *err);
 void changes_tell(struct pg_writer *w);
+/* a part of the transaction begins; it is taken back */
+void changes_mark(struct pg_writer *w);
+void changes_undo(struct pg_writer *w);
+/* savepoint.c: a part of the transaction that can be taken back */
+int writer_savepoint(void *writer, struct rnl_error *err);
+int writer_release(void *writer, struct rnl_error *err);
+int writer_undo(void *writer, struct rnl_error *err);
+/* letters.c: rows that were set aside */
+int writer_letter(void *writer, const struct rnl_letter *letter, struct rnl_error *err);
+int writer_letter_remove(void *writer, const char *pipeline, uint64_t id, struct rnl_error *err);
+int sink_letters(void *self, const char *pipeline, uint64_t after, uint32_t limit, bool with_rows,
+                 struct rnl_letters *letters, struct rnl_error *err);
 /* read.c */
 int sink_read_plan(void *self, const struct rnl_catalog *catalog, uint32_t table,
                    int64_t chunk_bytes, struct rnl_plan *plan, struct rnl_error *err);

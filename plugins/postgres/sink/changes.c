@@ -11,6 +11,7 @@ struct change {
     uint32_t column;
     enum change_kind kind;
     int64_t count;
+    int64_t marked; /* of them, before the part that is open: see changes_mark() */
 };
 
 static enum change_kind kind_of(const struct rnl_value *value)
@@ -38,8 +39,28 @@ int changes_add(struct pg_writer *w, const struct bound_table *table, uint32_t c
     if (!changes)
         return error_memory(err);
     w->changes = changes;
-    changes[w->nchanges++] = (struct change){table, column, kind, 1};
+    changes[w->nchanges++] = (struct change){table, column, kind, 1, 0};
     return RNL_OK;
+}
+
+void changes_mark(struct pg_writer *w)
+{
+    for (uint32_t i = 0; i < w->nchanges; i++)
+        w->changes[i].marked = w->changes[i].count;
+}
+
+void changes_undo(struct pg_writer *w)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < w->nchanges; i++) {
+        if (w->changes[i].marked == 0)
+            continue;
+        w->changes[kept] = w->changes[i];
+        w->changes[kept].count = w->changes[kept].marked;
+        kept++;
+    }
+    w->nchanges = kept;
 }
 
 static const char *policy_of(const struct pg_config *config, enum change_kind kind)

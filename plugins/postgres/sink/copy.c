@@ -97,6 +97,16 @@ int copy_end(struct pg_writer *w, struct rnl_error *err)
     return copy_results(w, table->qualified, err);
 }
 
+void copy_drop(struct pg_writer *w)
+{
+    struct rnl_error ignored = RNL_ERROR_INIT;
+
+    if (w->copying && PQputCopyEnd(w->conn->pg, "rolled back") == 1)
+        copy_results(w, w->copying->qualified, &ignored);
+    w->copying = NULL;
+    buf_clear(&w->out);
+}
+
 static bool is_large(const struct bound_column *column, const struct rnl_value *value)
 {
     switch (value->type) {
@@ -155,8 +165,9 @@ static int refuse_value(const struct bound_table *table, const struct rnl_row *r
         buf_printf(&key, "%s%s = ", i ? ", " : "", table->columns[table->key[i]].source->name);
         describe_value(&key, &row->after[table->key[i]]);
     }
-    rnl_fail(err, RNL_E_DATA, "sink.value", "the value of %s.%s.%s in the row with %s %s",
-             table->source->schema, table->source->name, table->columns[column].source->name,
+    rnl_fail(err, RNL_E_DATA, "sink.value",
+             "the value of column \"%s\" of %s.%s in the row with %s %s",
+             table->columns[column].source->name, table->source->schema, table->source->name,
              table->nkey && buf_text(&key) ? key.ptr : "no key", why);
     rnl_hint(err, "`runnel check` finds such values before a run, `runnel plugins help postgres` "
                   "has the policies for them; under another policy start over with --restart");

@@ -57,8 +57,8 @@ static int expect_value(struct pg_writer *w, const struct bound_table *table, ui
     *out = (struct decoded){.value = *in};
     switch (policy_apply(w->sink->config, column->kind, in, &changed, &w->scratch, &why)) {
     case POLICY_REFUSED:
-        return rnl_fail(err, RNL_E_DATA, "sink.value", "a value of %s.%s.%s %s",
-                        table->source->schema, table->source->name, column->source->name, why);
+        return rnl_fail(err, RNL_E_DATA, "sink.value", "a value of column \"%s\" of %s.%s %s",
+                        column->source->name, table->source->schema, table->source->name, why);
     case POLICY_CHANGED:
         if (changed.type == RNL_T_TEXT || changed.type == RNL_T_NATIVE)
             keep(w, out, &changed);

@@ -45,8 +45,8 @@ static int statement_add(struct pg_writer *w, struct statement *s, const struct 
     if (result == POLICY_REFUSED ||
         !encode_field(&s->fields, w->sink->config, column,
                       result == POLICY_CHANGED ? &changed : value, &why))
-        return rnl_fail(err, RNL_E_DATA, "sink.value", "a value of %s.%s.%s %s",
-                        table->source->schema, table->source->name, column->source->name, why);
+        return rnl_fail(err, RNL_E_DATA, "sink.value", "a value of column \"%s\" of %s.%s %s",
+                        column->source->name, table->source->schema, table->source->name, why);
     return RNL_OK;
 }
 

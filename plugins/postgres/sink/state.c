@@ -26,21 +26,33 @@ static const char state_sql[] =
     "CREATE TABLE IF NOT EXISTS runnel.step ("
     " pipeline text REFERENCES runnel.pipeline ON DELETE CASCADE, id text,"
     " finished timestamptz NOT NULL DEFAULT now(),"
-    " PRIMARY KEY (pipeline, id));";
+    " PRIMARY KEY (pipeline, id));"
+    "CREATE TABLE IF NOT EXISTS runnel.dead_letters ("
+    " id bigserial PRIMARY KEY,"
+    " pipeline text NOT NULL REFERENCES runnel.pipeline ON DELETE CASCADE,"
+    " lane bigint NOT NULL, \"schema\" text NOT NULL, \"table\" text NOT NULL,"
+    " key text NOT NULL, \"column\" text NOT NULL, code text NOT NULL, reason text NOT NULL,"
+    " at timestamptz NOT NULL, \"row\" bytea);"
+    "CREATE INDEX IF NOT EXISTS dead_letters_pipeline ON runnel.dead_letters (pipeline, id);";
+
+enum { STATE_TABLES = 4, STATE_ALL = 5 }; /* letters came later: a state may lack them */
 
 /* runnel's tables are there: *found; they may be missing when nothing was ever run here. */
-static int state_exists(struct pg_conn *conn, bool *found, struct rnl_error *err)
+static int state_exists(struct pg_conn *conn, bool all, bool *found, struct rnl_error *err)
 {
+    const char *params[] = {all ? "t" : "f"};
     PGresult *result;
     int status = conn_query(conn,
                             "SELECT count(*) FROM pg_class c JOIN pg_namespace n"
                             " ON n.oid = c.relnamespace WHERE n.nspname = 'runnel'"
-                            " AND c.relname IN ('pipeline', 'unit', 'lane', 'step')",
-                            0, NULL, "look for the schema runnel", &result, err);
+                            " AND (c.relname IN ('pipeline', 'unit', 'lane', 'step')"
+                            "  OR ($1 AND c.relname = 'dead_letters'))",
+                            1, params, "look for the schema runnel", &result, err);
 
     if (status != RNL_OK)
         return status;
-    *found = strcmp(PQgetvalue(result, 0, 0), "4") == 0;
+    *found =
+        strtol(PQgetvalue(result, 0, 0), NULL, 10) == (all ? (int)STATE_ALL : (int)STATE_TABLES);
     PQclear(result);
     return RNL_OK;
 }
@@ -48,7 +60,7 @@ static int state_exists(struct pg_conn *conn, bool *found, struct rnl_error *err
 int state_prepare(struct pg_conn *conn, struct rnl_error *err)
 {
     bool found;
-    int status = state_exists(conn, &found, err);
+    int status = state_exists(conn, true, &found, err);
 
     if (status != RNL_OK || found)
         return status;
@@ -130,8 +142,11 @@ int sink_claim(void *self, const char *pipeline, struct rnl_error *err)
     int status = state_own(sink, pipeline, err);
 
     if (status == RNL_OK)
-        status = state_exists(sink->control, &found, err);
+        status = state_exists(sink->control, false, &found, err);
     if (status != RNL_OK || !found)
+        return status;
+    status = state_prepare(sink->control, err);
+    if (status != RNL_OK)
         return status;
     status = conn_query(sink->control,
                         "INSERT INTO runnel.lane AS l (pipeline, lane, number, epoch)"
@@ -266,7 +281,7 @@ int sink_recall(void *self, const char *pipeline, struct rnl_memory *memory, str
 {
     struct pg_sink *sink = self;
     bool found;
-    int status = state_exists(sink->control, &found, err);
+    int status = state_exists(sink->control, false, &found, err);
 
     if (status != RNL_OK)
         return status;
@@ -321,7 +336,7 @@ int sink_forget(void *self, const char *pipeline, struct rnl_error *err)
     const char *params[] = {pipeline};
     PGresult *result;
     bool found;
-    int status = state_exists(sink->control, &found, err);
+    int status = state_exists(sink->control, false, &found, err);
 
     if (status != RNL_OK || !found)
         return status;

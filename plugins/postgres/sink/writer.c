@@ -110,14 +110,10 @@ int writer_apply(void *writer, struct rnl_bundle *in, struct rnl_error *err)
 int writer_rollback(void *writer, struct rnl_error *err)
 {
     struct pg_writer *w = writer;
-    PGresult *result;
 
     if (w->mode == WRITER_IDLE)
         return RNL_OK;
-    if (w->copying && PQputCopyEnd(w->conn->pg, "rolled back") == 1)
-        while ((result = PQgetResult(w->conn->pg)) != NULL)
-            PQclear(result);
-    w->copying = NULL;
+    copy_drop(w);
     w->nchanges = 0;
     w->mode = WRITER_IDLE;
     return conn_exec(w->conn, "ROLLBACK", "roll back", err);
