@@ -1,5 +1,5 @@
 /* Connections: how they are made safe, set up, and cut off from another thread. */
-#include "source.h"
+#include "server.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -13,16 +13,16 @@
 #define SAFE_LOGINS "mysql_native_password,client_ed25519,auth_gssapi_client,parsec"
 #define KEYED_LOGINS SAFE_LOGINS ",caching_sha2_password,sha256_password"
 
-static bool is_loopback(const struct mysql_config *config)
+static bool is_loopback(const struct mysql_link *link)
 {
     struct in_addr v4;
     struct in6_addr v6;
 
-    if (config->socket || strcmp(config->host, "localhost") == 0)
+    if (link->socket || strcmp(link->host, "localhost") == 0)
         return true;
-    if (inet_pton(AF_INET, config->host, &v4) == 1)
+    if (inet_pton(AF_INET, link->host, &v4) == 1)
         return (ntohl(v4.s_addr) >> 24) == 127;
-    return inet_pton(AF_INET6, config->host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+    return inet_pton(AF_INET6, link->host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
 }
 
 /* SHA-1 in hex, as the library wants it: colons are dropped. */
@@ -57,28 +57,28 @@ static int file_readable(const char *option, const char *path, struct rnl_error 
                     option, strerror(errno));
 }
 
-static int tls_files_check(const struct mysql_config *config, struct rnl_error *err)
+static int tls_files_check(const struct mysql_link *link, struct rnl_error *err)
 {
-    int status = file_readable("tls.ca", config->tls_ca, err);
+    int status = file_readable("tls.ca", link->tls_ca, err);
 
     if (!status)
-        status = file_readable("tls.cert", config->tls_cert, err);
+        status = file_readable("tls.cert", link->tls_cert, err);
     if (!status)
-        status = file_readable("tls.key", config->tls_key, err);
+        status = file_readable("tls.key", link->tls_key, err);
     if (!status)
-        status = file_readable("server_public_key", config->server_public_key, err);
+        status = file_readable("server_public_key", link->server_public_key, err);
     return status;
 }
 
-static enum tls_mode tls_mode_of(const struct mysql_config *config)
+static enum tls_mode tls_mode_of(const struct mysql_link *link)
 {
-    if (config->tls_mode != TLS_AUTO)
-        return (enum tls_mode)config->tls_mode;
-    if (config->tls_fingerprint)
+    if (link->tls_mode != TLS_AUTO)
+        return (enum tls_mode)link->tls_mode;
+    if (link->tls_fingerprint)
         return TLS_REQUIRE;
-    if (config->tls_ca)
+    if (link->tls_ca)
         return TLS_VERIFY_FULL;
-    return is_loopback(config) ? TLS_OFF : TLS_VERIFY_FULL;
+    return is_loopback(link) ? TLS_OFF : TLS_VERIFY_FULL;
 }
 
 /*
@@ -86,38 +86,38 @@ static enum tls_mode tls_mode_of(const struct mysql_config *config)
  * didn't verify (or somebody between) could otherwise ask for the password in the
  * clear, or for one encrypted by a key of his own.
  */
-static const char *logins_allowed(const struct mysql_config *config, enum tls_mode mode)
+static const char *logins_allowed(const struct mysql_link *link, enum tls_mode mode)
 {
-    bool verified = mode == TLS_VERIFY_FULL || config->tls_fingerprint;
+    bool verified = mode == TLS_VERIFY_FULL || link->tls_fingerprint;
 
-    if (config->socket || (mode != TLS_OFF && verified))
+    if (link->socket || (mode != TLS_OFF && verified))
         return NULL;
-    if (mode == TLS_REQUIRE || is_loopback(config) || config->server_public_key)
+    if (mode == TLS_REQUIRE || is_loopback(link) || link->server_public_key)
         return KEYED_LOGINS;
     return SAFE_LOGINS;
 }
 
 /* The library goes on in the clear when the server has no TLS, unless it was to verify it. */
-static int tls_check(const struct mysql_config *config, MYSQL *mysql, struct rnl_error *err)
+static int tls_check(const struct mysql_link *link, MYSQL *mysql, struct rnl_error *err)
 {
-    if (tls_mode_of(config) == TLS_OFF || mysql_get_ssl_cipher(mysql))
+    if (tls_mode_of(link) == TLS_OFF || mysql_get_ssl_cipher(mysql))
         return RNL_OK;
     rnl_fail(err, RNL_E_CONFIG, "mysql.tls", "the server offers no TLS, and tls.mode asks for it");
     rnl_hint(err, "set up TLS in the server, or tls.mode = off if the network can be trusted");
     return err->status;
 }
 
-static int tls_set(const struct mysql_config *config, MYSQL *mysql, struct rnl_error *err)
+static int tls_set(const struct mysql_link *link, MYSQL *mysql, struct rnl_error *err)
 {
-    enum tls_mode mode = tls_mode_of(config);
-    const char *logins = logins_allowed(config, mode);
+    enum tls_mode mode = tls_mode_of(link);
+    const char *logins = logins_allowed(link, mode);
     my_bool enforce = mode != TLS_OFF;
-    my_bool verify = mode == TLS_VERIFY_FULL && !config->tls_fingerprint;
-    int status = tls_files_check(config, err);
+    my_bool verify = mode == TLS_VERIFY_FULL && !link->tls_fingerprint;
+    int status = tls_files_check(link, err);
 
     if (status)
         return status;
-    if (mode == TLS_VERIFY_CA && !config->tls_fingerprint) {
+    if (mode == TLS_VERIFY_CA && !link->tls_fingerprint) {
         rnl_fail(err, RNL_E_CONFIG, "mysql.tls",
                  "tls.mode = verify-ca: the client library checks a certificate's issuer only "
                  "together with its name");
@@ -126,30 +126,29 @@ static int tls_set(const struct mysql_config *config, MYSQL *mysql, struct rnl_e
     }
     if (logins)
         mysql_optionsv(mysql, MARIADB_OPT_RESTRICTED_AUTH, logins);
-    if (config->server_public_key)
-        mysql_optionsv(mysql, MYSQL_SERVER_PUBLIC_KEY, config->server_public_key);
+    if (link->server_public_key)
+        mysql_optionsv(mysql, MYSQL_SERVER_PUBLIC_KEY, link->server_public_key);
     mysql_optionsv(mysql, MYSQL_OPT_SSL_ENFORCE, &enforce);
     mysql_optionsv(mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify);
     if (!enforce)
         return RNL_OK;
-    if (config->tls_ca)
-        mysql_optionsv(mysql, MYSQL_OPT_SSL_CA, config->tls_ca);
-    if (config->tls_cert)
-        mysql_optionsv(mysql, MYSQL_OPT_SSL_CERT, config->tls_cert);
-    if (config->tls_key)
-        mysql_optionsv(mysql, MYSQL_OPT_SSL_KEY, config->tls_key);
+    if (link->tls_ca)
+        mysql_optionsv(mysql, MYSQL_OPT_SSL_CA, link->tls_ca);
+    if (link->tls_cert)
+        mysql_optionsv(mysql, MYSQL_OPT_SSL_CERT, link->tls_cert);
+    if (link->tls_key)
+        mysql_optionsv(mysql, MYSQL_OPT_SSL_KEY, link->tls_key);
     mysql_optionsv(mysql, MARIADB_OPT_TLS_VERSION, "TLSv1.2,TLSv1.3");
-    return config->tls_fingerprint ? fingerprint_set(mysql, config->tls_fingerprint, err) : RNL_OK;
+    return link->tls_fingerprint ? fingerprint_set(mysql, link->tls_fingerprint, err) : RNL_OK;
 }
 
-static void options_set(const struct mysql_config *config, MYSQL *mysql)
+static void options_set(const struct mysql_link *link, MYSQL *mysql, unsigned infile)
 {
-    unsigned connect_s = (unsigned)((config->connect_timeout_ms + 999) / 1000);
-    unsigned read_s = (unsigned)((config->read_timeout_ms + 999) / 1000);
-    unsigned infile = 0;
+    unsigned connect_s = (unsigned)((link->connect_timeout_ms + 999) / 1000);
+    unsigned read_s = (unsigned)((link->read_timeout_ms + 999) / 1000);
     my_bool reconnect = 0;
 
-    /* a hostile server could ask for any file of ours */
+    /* a hostile server could ask for any file of ours: 1 only with a handler that opens none */
     mysql_optionsv(mysql, MYSQL_OPT_LOCAL_INFILE, &infile);
     mysql_optionsv(mysql, MYSQL_OPT_RECONNECT, &reconnect);
     mysql_optionsv(mysql, MYSQL_OPT_CONNECT_TIMEOUT, &connect_s);
@@ -159,72 +158,48 @@ static void options_set(const struct mysql_config *config, MYSQL *mysql)
     mysql_optionsv(mysql, MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", "runnel");
 }
 
-/* A peer that vanished is noticed after about two minutes, though we only wait and read. */
+/* A peer that vanished is noticed after 20 seconds, whether we wait or send. */
 static void keepalive_set(const struct conn *conn)
 {
-    int fd = conn->fd, on = 1, idle_s = 60, every_s = 15, count = 4;
+    int fd = conn->fd, on = 1, idle_s = 10, every_s = 5, count = 2;
+    unsigned unanswered_ms = 20000;
 
     setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every_s, sizeof(every_s));
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unanswered_ms, sizeof(unanswered_ms));
 }
 
-static int flavour_check(struct source *source, MYSQL *mysql, struct rnl_error *err)
+static int flavour_check(struct my_server *server, MYSQL *mysql, struct rnl_error *err)
 {
     const char *words = mysql_get_server_info(mysql);
     unsigned version = (unsigned)mysql_get_server_version(mysql);
 
-    if (source->version)
+    if (server->version)
         return RNL_OK; /* known by the first connection; lanes read it side by side */
-    source->mariadb = strstr(words, "MariaDB") != NULL;
-    source->version = version;
-    if (source->mariadb ? version >= 100500 : version >= 80000)
+    server->mariadb = strstr(words, "MariaDB") != NULL;
+    server->version = version;
+    if (server->mariadb ? version >= 100500 : version >= 80000)
         return RNL_OK;
     rnl_fail(
         err, RNL_E_CONFIG, "mysql.old_server",
-        "the server is %s %.60s: this source reads MySQL 8.0 and later, MariaDB 10.5 and later",
-        source->mariadb ? "MariaDB" : "MySQL", words);
-    rnl_hint(err, "upgrade the server, or read from a replica that runs a newer version");
+        "the server is %s %.60s: Runnel works with MySQL 8.0 and later, MariaDB 10.5 and later",
+        server->mariadb ? "MariaDB" : "MySQL", words);
+    rnl_hint(err, "upgrade the server, or use a replica that runs a newer version");
     return err->status;
-}
-
-/*
- * One meaning for all that we read, whatever the server's defaults: times in UTC, no
- * limits of rows or time, values in the columns' own character sets (a conversion by
- * the server would put '?' for what it can't convert).
- */
-static int session_set(struct conn *conn, struct rnl_error *err)
-{
-    static const char common[] =
-        "SET SESSION sql_mode = '', time_zone = '+00:00', sql_select_limit = "
-        "18446744073709551615, net_write_timeout = 31536000, net_read_timeout = 31536000, "
-        "wait_timeout = 31536000, lock_wait_timeout = 60, sql_auto_is_null = 0, "
-        "character_set_results = NULL";
-    static const char maria[] = "SET SESSION max_statement_time = 0, idle_transaction_timeout = 0, "
-                                "idle_readonly_transaction_timeout = 0";
-    static const char mysql[] =
-        "SET SESSION max_execution_time = 0, information_schema_stats_expiry = 0";
-    int status = conn_run(conn, common, err);
-
-    if (!status)
-        status = conn_run(conn, conn->source->mariadb ? maria : mysql, err);
-    if (!status)
-        status = conn_run(
-            conn, "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY", err);
-    return status;
 }
 
 static int conn_link(struct conn *conn, struct rnl_error *err)
 {
-    struct source *source = conn->source;
+    struct my_server *server = conn->server;
     bool interrupted;
 
-    pthread_mutex_lock(&source->lock);
-    conn->next = source->conns;
-    source->conns = conn;
-    interrupted = source->interrupted;
-    pthread_mutex_unlock(&source->lock);
+    pthread_mutex_lock(&server->lock);
+    conn->next = server->conns;
+    server->conns = conn;
+    interrupted = server->interrupted;
+    pthread_mutex_unlock(&server->lock);
     if (interrupted)
         return rnl_fail(err, RNL_E_RETRY, "mysql.interrupted", "connecting: interrupted");
     return RNL_OK;
@@ -232,53 +207,54 @@ static int conn_link(struct conn *conn, struct rnl_error *err)
 
 static void conn_unlink(struct conn *conn)
 {
-    struct source *source = conn->source;
+    struct my_server *server = conn->server;
 
-    pthread_mutex_lock(&source->lock);
-    for (struct conn **at = &source->conns; *at; at = &(*at)->next)
+    pthread_mutex_lock(&server->lock);
+    for (struct conn **at = &server->conns; *at; at = &(*at)->next)
         if (*at == conn) {
             *at = conn->next;
             break;
         }
-    pthread_mutex_unlock(&source->lock);
+    pthread_mutex_unlock(&server->lock);
 }
 
 static int conn_connect(struct conn *conn, struct rnl_error *err)
 {
-    const struct mysql_config *config = conn->source->config;
-    const char *password = conn->source->ctx->host->secret_text(config->password);
-    const char *host = config->socket ? NULL : config->host;
+    const struct mysql_link *link = conn->server->link;
+    const char *password = conn->server->ctx->host->secret_text(link->password);
+    const char *host = link->socket ? NULL : link->host;
     /* or "localhost" would become a socket at a path of the library's choice */
-    unsigned protocol = config->socket ? MYSQL_PROTOCOL_SOCKET : MYSQL_PROTOCOL_TCP;
+    unsigned protocol = link->socket ? MYSQL_PROTOCOL_SOCKET : MYSQL_PROTOCOL_TCP;
 
     mysql_optionsv(conn->mysql, MYSQL_OPT_PROTOCOL, &protocol);
-    if (mysql_real_connect(conn->mysql, host, config->user, password, config->database,
-                           (unsigned)config->port, config->socket, 0))
+    if (mysql_real_connect(conn->mysql, host, link->user, password, link->database,
+                           (unsigned)link->port, link->socket, 0))
         return RNL_OK;
-    return error_connect(conn->source, conn->mysql, err);
+    return error_connect(conn->server, conn->mysql, err);
 }
 
-int conn_open(struct source *source, struct conn **out, struct rnl_error *err)
+static int open_with(struct my_server *server, unsigned infile, struct conn **out,
+                     struct rnl_error *err)
 {
     struct conn *conn = calloc(1, sizeof(*conn));
     int status;
 
     if (!conn)
         return error_memory(err);
-    conn->source = source;
+    conn->server = server;
     conn->mysql = mysql_init(NULL);
     if (!conn->mysql) {
         status = error_memory(err);
         goto free_conn;
     }
-    options_set(source->config, conn->mysql);
-    status = tls_set(source->config, conn->mysql, err);
+    options_set(server->link, conn->mysql, infile);
+    status = tls_set(server->link, conn->mysql, err);
     if (!status)
         status = conn_connect(conn, err);
     if (!status)
-        status = tls_check(source->config, conn->mysql, err);
+        status = tls_check(server->link, conn->mysql, err);
     if (!status)
-        status = flavour_check(source, conn->mysql, err);
+        status = flavour_check(server, conn->mysql, err);
     if (status)
         goto close_mysql;
     conn->fd = fcntl(mysql_get_socket(conn->mysql), F_DUPFD_CLOEXEC, 0);
@@ -289,7 +265,7 @@ int conn_open(struct source *source, struct conn **out, struct rnl_error *err)
     keepalive_set(conn);
     status = conn_link(conn, err);
     if (!status)
-        status = session_set(conn, err);
+        status = server->session_set(conn, err);
     if (status)
         goto unlink_conn;
     *out = conn;
@@ -305,6 +281,16 @@ free_conn:
     return status;
 }
 
+int conn_open(struct my_server *server, struct conn **out, struct rnl_error *err)
+{
+    return open_with(server, 0, out, err);
+}
+
+int conn_open_infile(struct my_server *server, struct conn **out, struct rnl_error *err)
+{
+    return open_with(server, 1, out, err);
+}
+
 void conn_close(struct conn *conn)
 {
     if (!conn)
@@ -315,13 +301,13 @@ void conn_close(struct conn *conn)
     free(conn);
 }
 
-void conns_interrupt(struct source *source)
+void conns_interrupt(struct my_server *server)
 {
-    pthread_mutex_lock(&source->lock);
-    source->interrupted = true;
-    for (struct conn *conn = source->conns; conn; conn = conn->next)
+    pthread_mutex_lock(&server->lock);
+    server->interrupted = true;
+    for (struct conn *conn = server->conns; conn; conn = conn->next)
         shutdown(conn->fd, SHUT_RDWR);
-    pthread_mutex_unlock(&source->lock);
+    pthread_mutex_unlock(&server->lock);
 }
 
 /* The start of a statement, for messages. */

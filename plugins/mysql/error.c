@@ -1,5 +1,5 @@
 /* Error numbers of the server and its client library, in the host's words. */
-#include "source.h"
+#include "server.h"
 
 #include <errmsg.h>
 
@@ -92,17 +92,27 @@ int error_memory(struct rnl_error *err)
     return rnl_fail(err, RNL_E_FATAL, "mysql.memory", "out of memory");
 }
 
-int error_set(struct conn *conn, struct rnl_error *err, const char *what)
+static int error_of(struct conn *conn, unsigned number, const char *words, struct rnl_error *err,
+                    const char *what)
 {
-    unsigned number = mysql_errno(conn->mysql);
     bool interrupted;
 
-    pthread_mutex_lock(&conn->source->lock);
-    interrupted = conn->source->interrupted;
-    pthread_mutex_unlock(&conn->source->lock);
+    pthread_mutex_lock(&conn->server->lock);
+    interrupted = conn->server->interrupted;
+    pthread_mutex_unlock(&conn->server->lock);
     if (interrupted)
         return rnl_fail(err, RNL_E_RETRY, "mysql.interrupted", "%s: interrupted", what);
-    return error_fill(err, number, what, number ? mysql_error(conn->mysql) : "no answer");
+    return error_fill(err, number, what, number ? words : "no answer");
+}
+
+int error_set(struct conn *conn, struct rnl_error *err, const char *what)
+{
+    return error_of(conn, mysql_errno(conn->mysql), mysql_error(conn->mysql), err, what);
+}
+
+int error_stmt(struct conn *conn, MYSQL_STMT *stmt, struct rnl_error *err, const char *what)
+{
+    return error_of(conn, mysql_stmt_errno(stmt), mysql_stmt_error(stmt), err, what);
 }
 
 /* Nothing listens, or nothing answers: the library has one number for all of it. */
@@ -111,23 +121,23 @@ static bool unreachable(unsigned number)
     return number == CR_CONN_HOST_ERROR || number == CR_CONNECTION_ERROR;
 }
 
-int error_connect(const struct source *source, MYSQL *mysql, struct rnl_error *err)
+int error_connect(const struct my_server *server, MYSQL *mysql, struct rnl_error *err)
 {
-    const struct mysql_config *config = source->config;
-    const char *user = config->user ? config->user : "(nobody)";
+    const struct mysql_link *link = server->link;
+    const char *user = link->user ? link->user : "(nobody)";
     unsigned number = mysql_errno(mysql);
     char what[300];
 
-    if (config->socket)
-        snprintf(what, sizeof(what), "can't connect to %.120s as %.60s", config->socket, user);
+    if (link->socket)
+        snprintf(what, sizeof(what), "can't connect to %.120s as %.60s", link->socket, user);
     else
-        snprintf(what, sizeof(what), "can't connect to %.120s:%d as %.60s", config->host,
-                 (int)config->port, user);
+        snprintf(what, sizeof(what), "can't connect to %.120s:%d as %.60s", link->host,
+                 (int)link->port, user);
     if (!unreachable(number))
         return error_fill(err, number, what, mysql_error(mysql));
     rnl_fail(err, RNL_E_RETRY, "mysql.refused", "%s: %s", what, mysql_error(mysql));
     rnl_hint(err, "%s",
-             config->socket ? "is the server running, and is this the path of its socket?"
+             link->socket ? "is the server running, and is this the path of its socket?"
                             : "is the server running there, and does it listen on this address "
                               "and port?");
     return err->status;

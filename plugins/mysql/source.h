@@ -3,33 +3,11 @@
 #ifndef MYSQL_SOURCE_H
 #define MYSQL_SOURCE_H
 
-#include <mysql.h>
-#include <pthread.h>
-#include <runnel/plugin.h>
-#include <stdlib.h>
-
-#include "text.h"
-
-enum tls_mode { TLS_AUTO, TLS_OFF, TLS_REQUIRE, TLS_VERIFY_CA, TLS_VERIFY_FULL };
-#define TLS_WORDS "auto|off|require|verify-ca|verify-full"
+#include "server.h"
 
 /* Filled by the host from the option table in plugin.c. */
 struct mysql_config {
-    const char *host, *socket, *database, *user;
-    int64_t port;
-    const struct rnl_secret *password;
-    int32_t tls_mode;
-    const char *tls_ca, *tls_cert, *tls_key, *tls_fingerprint;
-    const char *server_public_key;
-    int64_t connect_timeout_ms, read_timeout_ms;
-};
-
-/* One connection, used by one thread at a time. */
-struct conn {
-    MYSQL *mysql;
-    struct source *source;
-    struct conn *next; /* in source->conns, under source->lock */
-    int fd;            /* our own copy of the socket: after an error the library closes its one */
+    struct mysql_link link;
 };
 
 /* What plan and cursor must know of a table beside the catalog; sorted by name. */
@@ -42,41 +20,18 @@ struct table_info {
 
 struct source {
     const struct rnl_ctx *ctx;
-    const struct mysql_config *config;
+    struct my_server server;
     struct conn *control;
-    char *database; /* as the server spells it */
-    bool mariadb;
-    unsigned version; /* 80036, 101119 */
-    bool binlog;      /* the server writes one */
+    bool binlog; /* the server writes one */
     struct conn **lanes;
     uint32_t nlanes;
     struct table_info *tables;
     size_t ntables;
     char *position; /* JSON text, see snapshot.c */
-
-    pthread_mutex_t lock; /* of the two below: interrupt comes from any thread */
-    struct conn *conns;
-    bool interrupted;
 };
 
-/* conn.c: open and close from the thread that uses it */
-int conn_open(struct source *source, struct conn **conn, struct rnl_error *err);
-void conn_close(struct conn *conn);
-void conns_interrupt(struct source *source);
-/* Runs one statement without a result. */
-int conn_run(struct conn *conn, const char *sql, struct rnl_error *err);
-/* Runs one statement; its rows are read as they come: mysql_fetch_row(), mysql_free_result(). */
-int conn_query(struct conn *conn, const char *sql, MYSQL_RES **result, struct rnl_error *err);
-/* The column of the first row, malloc'd; *value is NULL when there is none. */
-int conn_value(struct conn *conn, const char *sql, unsigned column, char **value,
-               struct rnl_error *err);
-/* After mysql_fetch_row() gave NULL: whether that was the end, or an error. */
-int conn_finish(struct conn *conn, MYSQL_RES *result, const char *what, struct rnl_error *err);
-
-/* error.c: a server's or the library's error number in the host's words */
-int error_set(struct conn *conn, struct rnl_error *err, const char *what);
-int error_connect(const struct source *source, MYSQL *mysql, struct rnl_error *err);
-int error_memory(struct rnl_error *err);
+/* session.c */
+int source_session_set(struct conn *conn, struct rnl_error *err);
 
 /* describe.c, objects.c, checks.c */
 int source_describe(void *self, struct rnl_catalog *catalog, struct rnl_error *err);

@@ -109,7 +109,7 @@ static int statement_kill(struct conn *conn)
     struct rnl_error err = RNL_ERROR_INIT;
     struct conn *killer;
     char sql[60];
-    int status = conn_open(conn->source, &killer, &err);
+    int status = conn_open(conn->server, &killer, &err);
 
     if (status)
         return status;

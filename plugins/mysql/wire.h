@@ -2,7 +2,7 @@
 #ifndef MYSQL_WIRE_H
 #define MYSQL_WIRE_H
 
-#include "source.h"
+#include "server.h"
 
 struct wire {
     struct conn *conn;

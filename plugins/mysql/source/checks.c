@@ -8,7 +8,7 @@ static void note(struct source *source, uint32_t severity, const char *code, con
         .size = sizeof(finding),
         .severity = severity,
         .code = code,
-        .schema = source->database,
+        .schema = source->server.database,
         .table = table,
         .text = text,
         .count = -1,
@@ -22,7 +22,7 @@ static void version_note(struct source *source)
     char text[200];
 
     snprintf(text, sizeof(text), "The source is %s %.100s; its log of changes is %s.",
-             source->mariadb ? "MariaDB" : "MySQL", mysql_get_server_info(source->control->mysql),
+             source->server.mariadb ? "MariaDB" : "MySQL", mysql_get_server_info(source->control->mysql),
              source->binlog ? "on" : "off");
     note(source, RNL_NOTE, "mysql.server", NULL, text);
 }
@@ -90,9 +90,9 @@ static int lock_check(struct source *source, struct rnl_error *err)
         may = may || strstr(row[0], "RELOAD") || strstr(row[0], "BACKUP_ADMIN") ||
               strstr(row[0], "ALL PRIVILEGES ON *.*");
     status = conn_finish(source->control, result, sql, err);
-    if (!status && !may && !(source->mariadb && source->binlog))
+    if (!status && !may && !(source->server.mariadb && source->binlog))
         note(source, RNL_NOTE, "mysql.one_lane", NULL,
-             source->mariadb ? "Without the privilege RELOAD the data is read by one lane alone"
+             source->server.mariadb ? "Without the privilege RELOAD the data is read by one lane alone"
                              : "Without the privilege RELOAD, or BACKUP_ADMIN with SELECT on "
                                "performance_schema.log_status, the data is read by one lane alone");
     return status;

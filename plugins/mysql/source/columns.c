@@ -170,7 +170,7 @@ static int generated_set(struct drafts *drafts, struct rnl_column *column, MYSQL
     column->flags |= RNL_COLUMN_GENERATED;
     if (strcasestr(row[C_EXTRA], "VIRTUAL"))
         column->flags |= RNL_COLUMN_VIRTUAL;
-    column->generated = drafts->source->mariadb ? pool_text(&drafts->pool, expression)
+    column->generated = drafts->source->server.mariadb ? pool_text(&drafts->pool, expression)
                                                 : expression_plain(&drafts->pool, expression);
     return column->generated ? 0 : -1;
 }
@@ -178,7 +178,7 @@ static int generated_set(struct drafts *drafts, struct rnl_column *column, MYSQL
 static int default_set(struct drafts *drafts, struct rnl_column *column, MYSQL_ROW row)
 {
     struct default_input input = {
-        .mariadb = drafts->source->mariadb,
+        .mariadb = drafts->source->server.mariadb,
         .text = row[C_DEFAULT],
         .extra = row[C_EXTRA],
         .type = column->type,
@@ -233,7 +233,7 @@ int columns_describe(struct drafts *drafts, struct rnl_error *err)
                 "SELECT TABLE_NAME, %s, DATA_TYPE, CHARACTER_MAXIMUM_LENGTH, NUMERIC_PRECISION, "
                 "NUMERIC_SCALE, DATETIME_PRECISION, COLUMN_COMMENT, %s "
                 "FROM information_schema.COLUMNS",
-                definition_columns, drafts->source->mariadb ? "NULL" : "SRS_ID");
+                definition_columns, drafts->source->server.mariadb ? "NULL" : "SRS_ID");
     where_database(drafts, &sql, "TABLE_SCHEMA");
     text_add(&sql, " ORDER BY TABLE_NAME, ORDINAL_POSITION");
     return drafts_query(drafts, &sql, column_row, err);

@@ -34,7 +34,7 @@ static const char *check_name(struct drafts *drafts, MYSQL_ROW row)
 static int check_row(struct drafts *drafts, MYSQL_ROW row)
 {
     struct draft *draft = drafts_find(drafts, row[K_TABLE]);
-    bool mariadb = drafts->source->mariadb;
+    bool mariadb = drafts->source->server.mariadb;
     struct rnl_check *check;
 
     if (!draft || (mariadb && json_make(draft, row[K_CLAUSE])))
@@ -57,16 +57,16 @@ int checks_describe(struct drafts *drafts, struct rnl_error *err)
     const struct source *source = drafts->source;
     struct text sql = {0};
 
-    if (source->mariadb) {
+    if (source->server.mariadb) {
         text_add(&sql, "SELECT TABLE_NAME, CONSTRAINT_NAME, CHECK_CLAUSE, 'YES', ");
         /* LEVEL: since 10.5.10 */
-        text_add(&sql, source->version >= 100510 ? "LEVEL = 'Column'" : "0");
+        text_add(&sql, source->server.version >= 100510 ? "LEVEL = 'Column'" : "0");
         text_add(&sql, " FROM information_schema.CHECK_CONSTRAINTS");
         where_database(drafts, &sql, "CONSTRAINT_SCHEMA");
         text_add(&sql, " ORDER BY TABLE_NAME, CONSTRAINT_NAME");
         return drafts_query(drafts, &sql, check_row, err);
     }
-    if (source->version < 80016)
+    if (source->server.version < 80016)
         return RNL_OK; /* parsed and forgotten by the server itself */
     text_add(&sql, "SELECT t.TABLE_NAME, t.CONSTRAINT_NAME, c.CHECK_CLAUSE, t.ENFORCED, 0 "
                    "FROM information_schema.TABLE_CONSTRAINTS t "

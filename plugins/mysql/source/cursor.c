@@ -1,6 +1,7 @@
 /* Reads the rows of one unit, in the order of the table's key, and marks where to go on. */
 #include "key.h"
 #include "row.h"
+#include "source.h"
 #include "wire.h"
 
 #include <time.h>
@@ -113,7 +114,7 @@ static int select_write(struct cursor *cursor, const struct rnl_unit *unit, stru
     const struct table_info *info = table_info_find(cursor->source, table->name);
     const char *joint = " WHERE ";
 
-    text_add(sql, cursor->source->mariadb ? "SELECT SQL_NO_CACHE " : "SELECT ");
+    text_add(sql, cursor->source->server.mariadb ? "SELECT SQL_NO_CACHE " : "SELECT ");
     for (uint32_t i = 0; i < cursor->nfields; i++) {
         text_add(sql, i ? ", " : "");
         column_add(sql, &table->columns[cursor->selected[i]]);

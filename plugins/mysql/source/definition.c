@@ -48,7 +48,7 @@ static int definition_read(struct source *source, struct conn *conn, const char 
 
     text_printf(&sql, "SELECT %s FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ",
                 definition_columns);
-    text_quoted(&sql, source->database);
+    text_quoted(&sql, source->server.database);
     text_add(&sql, " AND TABLE_NAME = ");
     text_quoted(&sql, name);
     text_add(&sql, " ORDER BY ORDINAL_POSITION");
@@ -71,7 +71,7 @@ static int created_read(struct source *source, struct conn *conn, const char *na
     int status;
 
     text_add(&sql, "SELECT CREATE_TIME FROM information_schema.TABLES WHERE TABLE_SCHEMA = ");
-    text_quoted(&sql, source->database);
+    text_quoted(&sql, source->server.database);
     text_add(&sql, " AND TABLE_NAME = ");
     text_quoted(&sql, name);
     status = sql.failed ? error_memory(err) : conn_value(conn, sql.ptr, 0, created, err);
@@ -92,12 +92,12 @@ int definition_check(struct source *source, struct conn *conn, const struct rnl_
         return RNL_OK;
     status = definition_read(source, conn, table->name, &hash, err);
     /* MySQL refuses to read a table that was altered since the snapshot (1412) */
-    if (!status && source->mariadb)
+    if (!status && source->server.mariadb)
         status = created_read(source, conn, table->name, &created, err);
     if (status)
         return status;
     same = hash == info->definition &&
-           (!source->mariadb || strcmp(created ? created : "", info->created) == 0);
+           (!source->server.mariadb || strcmp(created ? created : "", info->created) == 0);
     free(created);
     if (same)
         return RNL_OK;

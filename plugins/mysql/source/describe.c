@@ -50,7 +50,7 @@ int column_find(const struct draft *draft, const char *name)
 void where_database(struct drafts *drafts, struct text *sql, const char *column)
 {
     text_printf(sql, " WHERE %s = ", column);
-    text_quoted(sql, drafts->source->database);
+    text_quoted(sql, drafts->source->server.database);
 }
 
 int drafts_query(struct drafts *drafts, struct text *sql, draft_row_fn *row_fn,
@@ -105,7 +105,7 @@ static int table_row(struct drafts *drafts, MYSQL_ROW row)
     draft->created = pool_text(pool, row[T_CREATED] ? row[T_CREATED] : "");
     draft->table = (struct rnl_table){
         .size = sizeof(draft->table),
-        .schema = drafts->source->database,
+        .schema = drafts->source->server.database,
         .name = pool_text(pool, row[T_NAME]),
         .comment = pool_text(pool, row[T_COMMENT]),
         .dialect = "mysql",
@@ -136,7 +136,7 @@ static void drafts_select(struct drafts *drafts, const struct rnl_catalog *catal
     size_t kept = 0;
 
     for (size_t i = 0; i < drafts->count; i++)
-        if (host->table_wanted(catalog, drafts->source->database, drafts->items[i].table.name))
+        if (host->table_wanted(catalog, drafts->source->server.database, drafts->items[i].table.name))
             drafts->items[kept++] = drafts->items[i];
     drafts->count = kept;
     if (kept)

@@ -64,7 +64,7 @@ static void unsupported_report(struct drafts *drafts, MYSQL_ROW row)
         .size = sizeof(finding),
         .severity = RNL_WARNING,
         .code = "object.index",
-        .schema = drafts->source->database,
+        .schema = drafts->source->server.database,
         .table = row[I_TABLE],
         .object = row[I_NAME],
         .text = "An index of this kind is not carried over",
@@ -116,13 +116,13 @@ static int indexes_describe(struct drafts *drafts, struct rnl_error *err)
 
     text_add(&sql, "SELECT TABLE_NAME, INDEX_NAME, NON_UNIQUE, COLUMN_NAME, COLLATION, SUB_PART, "
                    "INDEX_TYPE, INDEX_COMMENT, ");
-    if (!source->mariadb)
+    if (!source->server.mariadb)
         text_add(&sql, "IS_VISIBLE, ");
-    else if (source->version >= 100600)
+    else if (source->server.version >= 100600)
         text_add(&sql, "IF(IGNORED = 'YES', 'NO', 'YES'), ");
     else
         text_add(&sql, "'YES', ");
-    text_add(&sql, !source->mariadb && source->version >= 80013 ? "EXPRESSION" : "NULL");
+    text_add(&sql, !source->server.mariadb && source->server.version >= 80013 ? "EXPRESSION" : "NULL");
     text_add(&sql, " FROM information_schema.STATISTICS");
     where_database(drafts, &sql, "TABLE_SCHEMA");
     text_add(&sql, " ORDER BY TABLE_NAME, INDEX_NAME <> 'PRIMARY', INDEX_NAME, SEQ_IN_INDEX");

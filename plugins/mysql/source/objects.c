@@ -44,7 +44,7 @@ static void object_report(struct source *source, const struct object_kind *kind,
         .size = sizeof(finding),
         .severity = RNL_WARNING,
         .code = kind->code,
-        .schema = source->database,
+        .schema = source->server.database,
         .table = row[1],
         .object = row[0],
         .text = kind->text,
@@ -52,7 +52,7 @@ static void object_report(struct source *source, const struct object_kind *kind,
         .count = -1,
     };
 
-    if (kind->of_table && !host->table_wanted(catalog, source->database, row[1]))
+    if (kind->of_table && !host->table_wanted(catalog, source->server.database, row[1]))
         return;
     /* of a view or sequence the table's name is its own */
     if (row[0] && row[1] && strcmp(row[0], row[1]) == 0)
@@ -69,7 +69,7 @@ static int kind_report(struct source *source, const struct object_kind *kind,
     int status;
 
     text_add(&sql, kind->sql);
-    text_quoted(&sql, source->database);
+    text_quoted(&sql, source->server.database);
     text_add(&sql, " ORDER BY 1");
     status = sql.failed ? error_memory(err) : conn_query(source->control, sql.ptr, &result, err);
     text_free(&sql);
@@ -85,7 +85,7 @@ int objects_report(struct source *source, const struct rnl_catalog *catalog, str
     int status = RNL_OK;
 
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && !status; i++)
-        if (source->mariadb || !kinds[i].mariadb_only)
+        if (source->server.mariadb || !kinds[i].mariadb_only)
             status = kind_report(source, &kinds[i], catalog, err);
     return status;
 }

@@ -95,7 +95,7 @@ static int rows_estimate(struct cutter *cutter, uint64_t from, uint64_t to, int6
     *rows = 0;
     cutter->probes++;
     text_add(&sql,
-             cutter->source->mariadb ? "EXPLAIN SELECT 1" : "EXPLAIN FORMAT=TRADITIONAL SELECT 1");
+             cutter->source->server.mariadb ? "EXPLAIN SELECT 1" : "EXPLAIN FORMAT=TRADITIONAL SELECT 1");
     table_add(cutter, &sql);
     /* not FORCE: MySQL wouldn't look into the index then, and say 1 */
     text_add(&sql, " USE INDEX (");

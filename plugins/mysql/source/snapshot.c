@@ -43,7 +43,7 @@ static int lanes_open(struct source *source, uint32_t lanes, struct rnl_error *e
     if (!source->lanes)
         return error_memory(err);
     for (uint32_t i = 0; i < lanes; i++) {
-        status = conn_open(source, &source->lanes[i], err);
+        status = conn_open(&source->server, &source->lanes[i], err);
         if (status)
             return status;
         source->nlanes = i + 1;
@@ -192,7 +192,7 @@ static int mysql_unlocked(struct source *source, struct moment *moment, bool *sa
 static int mysql_moment(struct conn *conn, struct moment *moment, struct rnl_error *err)
 {
     const char *sql =
-        conn->source->version >= 80200 ? "SHOW BINARY LOG STATUS" : "SHOW MASTER STATUS";
+        conn->server->version >= 80200 ? "SHOW BINARY LOG STATUS" : "SHOW MASTER STATUS";
     struct rnl_error ignored = RNL_ERROR_INIT;
 
     moment_clear(moment);
@@ -223,7 +223,7 @@ static int long_statements(struct conn *conn, bool *found, struct rnl_error *err
 
 static const char *lock_reason(const struct source *source)
 {
-    if (source->mariadb)
+    if (source->server.mariadb)
         return "the user lacks the privilege RELOAD";
     return source->binlog ? "the user lacks the privilege RELOAD, or BACKUP_ADMIN together with "
                             "SELECT on performance_schema.log_status"
@@ -263,7 +263,7 @@ static int views_locked(struct source *source, struct moment *moment, bool *done
     }
     status = lanes_begin(source, err);
     if (!status && source->binlog)
-        status = source->mariadb ? maria_moment(source->lanes[0], moment, err)
+        status = source->server.mariadb ? maria_moment(source->lanes[0], moment, err)
                                  : mysql_moment(control, moment, err);
     if (conn_run(control, "UNLOCK TABLES", &unlock) && !status) {
         *err = unlock;
@@ -280,7 +280,7 @@ static void one_lane_report(struct source *source, uint32_t wanted, const char *
         .size = sizeof(finding),
         .severity = RNL_NOTE,
         .code = "mysql.one_lane",
-        .schema = source->database,
+        .schema = source->server.database,
         .text = text,
         .count = -1,
     };
@@ -300,7 +300,7 @@ static int views_begin(struct source *source, struct moment *moment, bool *same,
     *same = false;
     if (!source->binlog)
         return RNL_OK;
-    if (source->mariadb)
+    if (source->server.mariadb)
         return maria_unlocked(source, moment, same, err);
     status = mysql_unlocked(source, moment, same, err);
     return status && is_denied(err) ? RNL_OK : status;
@@ -319,7 +319,7 @@ static int view_alone(struct source *source, struct moment *moment, struct rnl_e
     }
     status = lanes_end(source, err);
     /* what is in there is in the view too; what comes later may be in both: see README.md */
-    if (!status && !source->mariadb && source->binlog) {
+    if (!status && !source->server.mariadb && source->binlog) {
         moment_clear(moment);
         status =
             conn_value(source->control, "SELECT @@global.gtid_executed", 0, &moment->gtid, err);
@@ -382,13 +382,13 @@ static int position_write(struct source *source, const struct moment *moment, st
     struct text json = {0};
     char *id = NULL;
     int status = conn_value(source->control,
-                            source->mariadb ? "SHOW GLOBAL VARIABLES LIKE 'server_uid'"
+                            source->server.mariadb ? "SHOW GLOBAL VARIABLES LIKE 'server_uid'"
                                             : "SHOW GLOBAL VARIABLES LIKE 'server_uuid'",
                             1, &id, err);
 
     if (status)
         return status;
-    text_printf(&json, "{\"flavour\": \"%s\"", source->mariadb ? "mariadb" : "mysql");
+    text_printf(&json, "{\"flavour\": \"%s\"", source->server.mariadb ? "mariadb" : "mysql");
     member_add(&json, "server_uuid", id);
     member_add(&json, "gtid", moment->gtid);
     member_add(&json, "file", moment->file);
@@ -426,7 +426,7 @@ int source_snapshot(void *self, uint32_t *lanes, struct rnl_slice *position, str
         *lanes = 1;
     if (!status)
         status = views_make(source, lanes, &moment, err);
-    if (!status && source->mariadb && source->binlog)
+    if (!status && source->server.mariadb && source->binlog)
         status = maria_gtid(source, &moment, err);
     if (!status && source->binlog) {
         spaces_drop(moment.gtid);
