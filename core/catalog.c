@@ -1,6 +1,7 @@
 /* The catalog: deep copies of the tables that a source described, and the choice among them. */
 #include "catalog.h"
 
+#include "fact.h"
 #include "util/arena.h"
 
 #include <fnmatch.h>
@@ -401,15 +402,33 @@ const struct rnl_table *catalog_at(const struct rnl_catalog *catalog, uint32_t i
     return index < catalog->count ? catalog->tables[index] : NULL;
 }
 
-void catalog_know(struct rnl_catalog *catalog, uint32_t table, uint32_t column, uint32_t known,
-                  uint32_t facts)
+/* The columns were made by catalog_add, in the arena: they are ours to change. */
+static struct rnl_column *column_of(const struct rnl_catalog *catalog, uint32_t table,
+                                    uint32_t column)
 {
-    /* The columns were made by catalog_add, in the arena: they are ours to change. */
     struct rnl_column *columns;
 
     memcpy(&columns, &catalog->tables[table]->columns, sizeof(columns));
-    columns[column].facts_known |= known;
-    columns[column].facts |= facts;
+    return &columns[column];
+}
+
+void catalog_know(struct rnl_catalog *catalog, uint32_t table, uint32_t column, uint32_t known,
+                  uint32_t facts)
+{
+    struct rnl_column *c = column_of(catalog, table, column);
+
+    c->facts_known |= known;
+    c->facts |= facts;
+}
+
+void catalog_measure(struct rnl_catalog *catalog, uint32_t table, uint32_t column,
+                     const struct measure *measure)
+{
+    struct rnl_column *c = column_of(catalog, table, column);
+
+    c->max_length = measure->length;
+    c->max_digits = measure->digits;
+    c->max_scale = measure->scale;
 }
 
 static void hash_text(XXH3_state_t *state, const char *text)

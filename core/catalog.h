@@ -34,6 +34,10 @@ const struct rnl_query *catalog_query_at(const struct rnl_catalog *catalog, uint
 /* Sets bits of facts_known, and of facts. */
 void catalog_know(struct rnl_catalog *catalog, uint32_t table, uint32_t column, uint32_t known,
                   uint32_t facts);
+/* What was measured of a column: see max_length, max_digits and max_scale. */
+struct measure;
+void catalog_measure(struct rnl_catalog *catalog, uint32_t table, uint32_t column,
+                     const struct measure *measure);
 
 /* Marks what other, an earlier run's, doesn't have: RNL_TABLE_NOT_OURS. */
 void catalog_mark_others(struct rnl_catalog *catalog, const struct rnl_catalog *other);

@@ -19,6 +19,7 @@ struct watch {
     atomic_uint found;
     int64_t counts[FACT_COUNT];
     char *examples[FACT_COUNT];
+    struct measure most;
 };
 
 struct check_table {
@@ -47,11 +48,17 @@ struct check {
     struct check_progress progress;
 };
 
-/* What one lane has counted in its unit: counts of each watch, and rows. */
+/* What one lane has counted in its unit, of one watch. */
+struct tally {
+    int64_t counts[FACT_COUNT];
+    struct measure most;
+};
+
+/* What one lane has counted in its unit: of each watch, and rows. */
 struct check_lane {
     int64_t rows;
     uint32_t room; /* watches */
-    int64_t counts[][FACT_COUNT];
+    struct tally tallies[];
 };
 
 static int no_memory(struct rnl_error *err)
@@ -64,9 +71,9 @@ static int no_memory(struct rnl_error *err)
 static uint32_t wanted_facts(const struct check *check, const struct rnl_table *table,
                              uint32_t column)
 {
-    if (check->options->scope == CHECK_ALL)
-        return column_facts(&table->columns[column]);
-    return column_decisions(table, column) & check->options->facts;
+    uint32_t decisions = column_decisions(table, column) & check->options->facts;
+
+    return check->options->scope == CHECK_ALL ? column_facts(table, column) | decisions : decisions;
 }
 
 static bool is_watched(const struct check_table *t, uint32_t column)
@@ -186,13 +193,13 @@ static int unit_begin(void *arg, struct scan_lane *lane, const struct scan_job *
 
     if (!state || state->room < t->nwatches) {
         free(state);
-        lane->state = state = malloc(sizeof(*state) + t->nwatches * sizeof(state->counts[0]));
+        lane->state = state = malloc(sizeof(*state) + t->nwatches * sizeof(state->tallies[0]));
         if (!state)
             return no_memory(err);
         state->room = t->nwatches;
     }
     state->rows = 0;
-    memset(state->counts, 0, t->nwatches * sizeof(state->counts[0]));
+    memset(state->tallies, 0, t->nwatches * sizeof(state->tallies[0]));
     return RNL_OK;
 }
 
@@ -234,6 +241,13 @@ static void keep_examples(struct check *check, struct check_table *t, const stru
     }
 }
 
+/* Something was found, and nothing is measured: what more rows hold decides nothing. */
+static bool is_settled(struct watch *watch)
+{
+    return !(watch->wanted & FACTS_MEASURED) &&
+           atomic_load_explicit(&watch->found, memory_order_relaxed);
+}
+
 static int unit_row(void *arg, struct scan_lane *lane, const struct scan_job *job,
                     const struct rnl_row *row, struct rnl_error *err)
 {
@@ -248,18 +262,20 @@ static int unit_row(void *arg, struct scan_lane *lane, const struct scan_job *jo
         struct watch *watch = &t->watches[i];
         uint32_t facts, before;
 
-        if (!all && atomic_load_explicit(&watch->found, memory_order_relaxed))
-            continue; /* settled */
+        if (!all && is_settled(watch))
+            continue;
+        if (watch->wanted & FACTS_MEASURED)
+            measure_value(&state->tallies[i].most, &row->after[i], watch->wanted);
         facts = value_facts(&t->table->columns[watch->column], &row->after[i], watch->wanted,
                             &lane->canon.json);
         if (facts == 0)
             continue;
         for (int bit = 0; bit < FACT_COUNT; bit++)
-            state->counts[i][bit] += facts >> bit & 1;
+            state->tallies[i].counts[bit] += facts >> bit & 1;
         before = atomic_fetch_or(&watch->found, facts);
         if (facts & ~before)
             keep_examples(check, t, row, i, facts & ~before);
-        if (!all && before == 0)
+        if (!all && before == 0 && !(watch->wanted & FACTS_MEASURED))
             atomic_fetch_sub(&t->unsettled, 1);
     }
     return !all && atomic_load_explicit(&t->unsettled, memory_order_relaxed) == 0 ? RNL_DONE
@@ -276,9 +292,11 @@ static int unit_end(void *arg, struct scan_lane *lane, const struct scan_job *jo
 
     (void)err;
     pthread_mutex_lock(&check->lock);
-    for (uint32_t i = 0; i < t->nwatches; i++)
+    for (uint32_t i = 0; i < t->nwatches; i++) {
         for (int bit = 0; bit < FACT_COUNT; bit++)
-            t->watches[i].counts[bit] += state->counts[i][bit];
+            t->watches[i].counts[bit] += state->tallies[i].counts[bit];
+        measure_add(&t->watches[i].most, &state->tallies[i].most);
+    }
     check->progress.rows += state->rows;
     check->progress.units_done++;
     if (--t->units_left == 0)
@@ -313,15 +331,18 @@ static void add_finding(const struct check *check, const struct check_table *t,
     findings_add(check->options->findings, &finding);
 }
 
-static void tell_table(struct check *check, const struct check_table *t)
+static void tell_table(struct check *check, struct check_table *t)
 {
     for (uint32_t i = 0; i < t->nwatches; i++) {
-        const struct watch *watch = &t->watches[i];
+        struct watch *watch = &t->watches[i];
         uint32_t found = atomic_load(&watch->found);
         /* A settled column was not read to its end: what else it may hold isn't known. */
-        uint32_t known = check->options->scope != CHECK_ALL && found ? found : watch->wanted;
+        bool cut_short = check->options->scope != CHECK_ALL && found && is_settled(watch);
 
-        catalog_know(check->catalog, t->index, watch->column, known, found);
+        catalog_know(check->catalog, t->index, watch->column, cut_short ? found : watch->wanted,
+                     found);
+        if (watch->wanted & FACTS_MEASURED)
+            catalog_measure(check->catalog, t->index, watch->column, &watch->most);
         for (int bit = 0; check->options->findings && bit < FACT_COUNT; bit++)
             if (found & 1u << bit)
                 add_finding(check, t, watch, bit);

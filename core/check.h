@@ -37,7 +37,8 @@ struct check_options {
     uint32_t lanes;
     int64_t chunk_bytes; /* 0: a preset */
     enum check_scope scope;
-    uint32_t facts; /* of CHECK_DECISIONS: those wanted, see sink_facts() */
+    uint32_t
+        facts; /* that the sink chooses by, see sink_facts(): nothing else for CHECK_DECISIONS */
     struct findings *findings;
     const atomic_bool *stopping; /* may be NULL */
     void (*progress)(void *arg, const struct check_progress *progress);

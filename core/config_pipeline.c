@@ -388,6 +388,25 @@ int config_pipeline_resolve(struct loader *loader, struct rnl_error *err)
     return RNL_OK;
 }
 
+/* Words that contradict each other: one of them was not meant. */
+static int check_policies(const struct pipeline_config *pipeline, struct rnl_error *err)
+{
+    bool drops = pipeline->schema_policy == RNL_DROP_AND_RECREATE;
+
+    if ((!drops && pipeline->schema_policy != RNL_FAIL_IF_EXISTS) ||
+        pipeline->write_mode == RNL_FAIL_IF_NOT_EMPTY ||
+        (drops && pipeline->write_mode == RNL_TRUNCATE_AND_LOAD))
+        return RNL_OK;
+    rnl_fail(err, RNL_E_CONFIG, "config.policies_contradict",
+             "pipeline %s has schema_policy %s, by which %s, and a write_mode for rows that stand "
+             "in the target",
+             pipeline->name, drops ? "drop_and_recreate" : "fail_if_exists",
+             drops ? "all tables are made anew" : "no table may stand there");
+    rnl_hint(err, "leave one of them out: append, truncate_and_load and upsert go with "
+                  "create_missing_only and validate_existing");
+    return err->status;
+}
+
 int config_runnable(const struct pipeline_config *pipeline, struct rnl_error *err)
 {
     static const char *const modes[] = {"", "convert", "cdc", "replicate"};
@@ -403,5 +422,5 @@ int config_runnable(const struct pipeline_config *pipeline, struct rnl_error *er
         return rnl_fail(err, RNL_E_CONFIG, "config.limits_unsupported",
                         "pipeline %s has limits: they are for modes \"cdc\" and \"replicate\"",
                         pipeline->name);
-    return RNL_OK;
+    return check_policies(pipeline, err);
 }

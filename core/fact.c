@@ -1,6 +1,7 @@
 /* Facts of single values: what a mapping to another database must know of them. */
 #include "fact.h"
 
+#include <math.h>
 #include <string.h>
 
 #define DAY_US INT64_C(86400000000)
@@ -32,6 +33,9 @@ static const struct {
     {"json_invalid", "holds text that is no JSON"},
     {"beyond_range", "holds dates outside of the years 1 to 9999"},
     {"json_surrogate", "holds half of a surrogate pair in JSON (\\ud800 alone)"},
+    {"not_finite", "holds NaN or infinities"},
+    {"digits", "has numbers of more digits than are declared"},
+    {"length", "has texts of more characters than are declared"},
 };
 
 static int fact_index(uint32_t bit)
@@ -63,17 +67,29 @@ static bool has_empty_label(const struct rnl_column *column)
     return false;
 }
 
-uint32_t column_facts(const struct rnl_column *column)
+/* MySQL's numbers and dates are finite; SQLite turns NaN into NULL, but keeps infinities. */
+static uint32_t infinite_facts(const struct rnl_table *table)
 {
+    return table->dialect && strcmp(table->dialect, "mysql") == 0 ? 0 : RNL_FACT_NOT_FINITE;
+}
+
+uint32_t column_facts(const struct rnl_table *table, uint32_t index)
+{
+    const struct rnl_column *column = &table->columns[index];
+
     switch (column->type) {
     case RNL_T_INT:
         return column->flags & RNL_COLUMN_BOOLISH ? RNL_FACT_NOT_BOOL : 0;
     case RNL_T_UINT:
         return column->width == 8 ? RNL_FACT_ABOVE_INT64 : 0;
+    case RNL_T_FLOAT:
+    case RNL_T_DOUBLE:
+    case RNL_T_DECIMAL:
+        return infinite_facts(table);
     case RNL_T_DATE:
     case RNL_T_TIMESTAMP:
     case RNL_T_TIMESTAMPTZ:
-        return FACTS_DATE;
+        return FACTS_DATE | infinite_facts(table);
     case RNL_T_TIME:
         return RNL_FACT_TIME_BEYOND_DAY;
     case RNL_T_JSON:
@@ -89,8 +105,16 @@ uint32_t column_facts(const struct rnl_column *column)
     }
 }
 
+static bool index_has(const struct rnl_index *index, uint32_t column)
+{
+    for (uint32_t j = 0; j < index->nparts; j++)
+        if (!index->parts[j].expression && index->parts[j].column == column)
+            return true;
+    return false;
+}
+
 /* Whether rows are found or bound by this column: then its type matters to others. */
-static bool is_key_like(const struct rnl_table *table, uint32_t column)
+static bool is_key_like(const struct rnl_table *table, uint32_t column, uint32_t index_flags)
 {
     if (table->columns[column].flags & (RNL_COLUMN_KEY | RNL_COLUMN_IDENTITY))
         return true;
@@ -98,25 +122,38 @@ static bool is_key_like(const struct rnl_table *table, uint32_t column)
         for (uint32_t j = 0; j < table->foreign_keys[i].ncolumns; j++)
             if (table->foreign_keys[i].columns[j] == column)
                 return true;
-    for (uint32_t i = 0; i < table->nindexes; i++) {
-        const struct rnl_index *index = &table->indexes[i];
-
-        if (!(index->flags & (RNL_INDEX_PRIMARY | RNL_INDEX_UNIQUE)))
-            continue;
-        for (uint32_t j = 0; j < index->nparts; j++)
-            if (!index->parts[j].expression && index->parts[j].column == column)
-                return true;
-    }
+    for (uint32_t i = 0; i < table->nindexes; i++)
+        if (table->indexes[i].flags & index_flags && index_has(&table->indexes[i], column))
+            return true;
     return false;
+}
+
+static uint32_t column_measures(const struct rnl_table *table, uint32_t index)
+{
+    const struct rnl_column *column = &table->columns[index];
+
+    switch (column->type) {
+    case RNL_T_DECIMAL:
+        return column->precision == 0 ? RNL_FACT_DIGITS : 0;
+    case RNL_T_TEXT:
+    case RNL_T_BYTES:
+    case RNL_T_NATIVE:
+        if (column->length || column->flags & (RNL_COLUMN_ENUM | RNL_COLUMN_SET))
+            return 0;
+        return is_key_like(table, index, UINT32_MAX) ? RNL_FACT_LENGTH : 0;
+    default:
+        return 0;
+    }
 }
 
 uint32_t column_decisions(const struct rnl_table *table, uint32_t column)
 {
-    uint32_t facts = column_facts(&table->columns[column]);
+    uint32_t facts = column_facts(table, column);
 
-    if (facts & RNL_FACT_ABOVE_INT64 && !is_key_like(table, column))
+    if (facts & RNL_FACT_ABOVE_INT64 &&
+        !is_key_like(table, column, RNL_INDEX_PRIMARY | RNL_INDEX_UNIQUE))
         facts = 0;
-    return facts;
+    return facts | column_measures(table, column);
 }
 
 /* The bytes of a character that starts with lead, and the least second byte and the most. */
@@ -177,6 +214,8 @@ static uint32_t date_facts(const struct rnl_value *value)
 
     if (value->flags & RNL_V_ZERO_DATE)
         return value->i == 0 ? RNL_FACT_ZERO_DATE : RNL_FACT_PARTIAL_DATE;
+    if (value->i == INT64_MIN || value->i == INT64_MAX)
+        return RNL_FACT_NOT_FINITE;
     if (value->i < FIRST_DAY * scale || value->i >= (LAST_DAY + 1) * scale)
         return RNL_FACT_BEYOND_RANGE;
     return 0;
@@ -195,6 +234,15 @@ static uint32_t text_facts(const struct rnl_value *value, uint32_t wanted)
     if (wanted & RNL_FACT_NOT_UTF8 && !utf8_is_valid(value->ptr, value->len))
         facts |= RNL_FACT_NOT_UTF8;
     return facts;
+}
+
+static uint32_t decimal_facts(const struct rnl_value *value)
+{
+    const char *text = value->ptr; /* NaN, Infinity, -Infinity: letters stand in no number */
+
+    return value->len >= 3 && (text[value->len - 1] == 'N' || text[value->len - 1] == 'y')
+               ? RNL_FACT_NOT_FINITE
+               : 0;
 }
 
 static uint32_t json_facts(const struct rnl_value *value, struct json_canon *json)
@@ -219,6 +267,13 @@ uint32_t value_facts(const struct rnl_column *column, const struct rnl_value *va
     case RNL_T_UINT:
         facts = value->u > INT64_MAX ? RNL_FACT_ABOVE_INT64 : 0;
         break;
+    case RNL_T_FLOAT:
+    case RNL_T_DOUBLE:
+        facts = isfinite(value->d) ? 0 : RNL_FACT_NOT_FINITE;
+        break;
+    case RNL_T_DECIMAL:
+        facts = decimal_facts(value);
+        break;
     case RNL_T_DATE:
     case RNL_T_TIMESTAMP:
     case RNL_T_TIMESTAMPTZ:
@@ -238,4 +293,64 @@ uint32_t value_facts(const struct rnl_column *column, const struct rnl_value *va
         break;
     }
     return facts & wanted;
+}
+
+static uint16_t narrow(size_t count)
+{
+    return count > UINT16_MAX ? UINT16_MAX : (uint16_t)count;
+}
+
+/* Digits before the point without zeros in front, and all that are behind it. */
+static void measure_digits(struct measure *measure, const struct rnl_value *value)
+{
+    const char *p = value->ptr, *end = p + value->len, *point;
+    size_t before, behind = 0;
+
+    if (decimal_facts(value))
+        return;
+    while (p < end && (*p == '-' || *p == '+' || *p == '0'))
+        p++;
+    point = memchr(p, '.', (size_t)(end - p));
+    before = (size_t)((point ? point : end) - p);
+    if (point)
+        behind = (size_t)(end - point - 1);
+    if (before > measure->digits)
+        measure->digits = narrow(before);
+    if (behind > measure->scale)
+        measure->scale = narrow(behind);
+}
+
+static uint32_t character_count(const struct rnl_value *value)
+{
+    const uint8_t *p = value->ptr;
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < value->len; i++)
+        count += (p[i] & 0xc0) != 0x80;
+    return count;
+}
+
+void measure_value(struct measure *measure, const struct rnl_value *value, uint32_t wanted)
+{
+    uint32_t length;
+
+    if (value->type == RNL_T_NULL || value->type == RNL_T_UNCHANGED || value->len == 0)
+        return;
+    if (wanted & RNL_FACT_DIGITS && value->type == RNL_T_DECIMAL)
+        measure_digits(measure, value);
+    if (!(wanted & RNL_FACT_LENGTH) || value->len <= measure->length)
+        return; /* no more bytes: no more characters */
+    length = value->type == RNL_T_TEXT ? character_count(value) : value->len;
+    if (length > measure->length)
+        measure->length = length;
+}
+
+void measure_add(struct measure *sum, const struct measure *part)
+{
+    if (part->length > sum->length)
+        sum->length = part->length;
+    if (part->digits > sum->digits)
+        sum->digits = part->digits;
+    if (part->scale > sum->scale)
+        sum->scale = part->scale;
 }

@@ -7,6 +7,7 @@
 #include <jansson.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <xxhash.h>
 
 struct findings {
     pthread_mutex_t lock; /* guards everything below */
@@ -14,6 +15,8 @@ struct findings {
     struct rnl_finding *items;
     size_t count, room;
     bool sorted;
+    uint32_t *slots; /* by hash: index of an item and 1, or 0; NULL: to be made */
+    size_t nslots;   /* a power of two */
 };
 
 struct findings *findings_new(void)
@@ -32,6 +35,7 @@ void findings_free(struct findings *findings)
     arena_free(&findings->arena);
     pthread_mutex_destroy(&findings->lock);
     free(findings->items);
+    free(findings->slots);
     free(findings);
 }
 
@@ -47,12 +51,39 @@ static bool is_same(const struct rnl_finding *a, const struct rnl_finding *b)
            compare_texts(a->object, b->object) == 0 && compare_texts(a->policy, b->policy) == 0;
 }
 
-static struct rnl_finding *find_same(struct findings *findings, const struct rnl_finding *finding)
+static uint64_t hash_of(const struct rnl_finding *f)
 {
-    for (size_t i = 0; i < findings->count; i++)
-        if (is_same(&findings->items[i], finding))
-            return &findings->items[i];
-    return NULL;
+    const char *const texts[] = {f->code, f->schema, f->table, f->object, f->policy};
+    uint64_t hash = f->severity;
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        hash = XXH3_64bits_withSeed(texts[i] ? texts[i] : "", texts[i] ? strlen(texts[i]) : 0,
+                                    hash + 1);
+    return hash;
+}
+
+/* The slot of the same finding, or the free one where it belongs. */
+static uint32_t *slot_of(const struct findings *findings, const struct rnl_finding *finding)
+{
+    size_t at = hash_of(finding) & (findings->nslots - 1);
+
+    while (findings->slots[at] && !is_same(&findings->items[findings->slots[at] - 1], finding))
+        at = (at + 1) & (findings->nslots - 1);
+    return &findings->slots[at];
+}
+
+/* Twice as many slots as items, made anew when items have grown or were sorted. */
+static bool make_slots(struct findings *findings)
+{
+    if (findings->slots && findings->nslots >= 2 * (findings->count + 1))
+        return true;
+    free(findings->slots);
+    for (findings->nslots = 64; findings->nslots < 4 * (findings->count + 1);)
+        findings->nslots *= 2;
+    findings->slots = calloc(findings->nslots, sizeof(*findings->slots));
+    for (size_t i = 0; findings->slots && i < findings->count; i++)
+        *slot_of(findings, &findings->items[i]) = (uint32_t)i + 1;
+    return findings->slots != NULL;
 }
 
 static bool make_room(struct findings *findings)
@@ -73,16 +104,18 @@ static bool make_room(struct findings *findings)
 void findings_add(struct findings *findings, const struct rnl_finding *finding)
 {
     struct rnl_finding copy = {0};
-    struct rnl_finding *same;
+    uint32_t *slot;
 
     memcpy(&copy, finding, finding->size < sizeof(copy) ? finding->size : sizeof(copy));
     copy.size = sizeof(copy);
     pthread_mutex_lock(&findings->lock);
-    same = find_same(findings, &copy);
-    if (same) {
+    slot = make_slots(findings) ? slot_of(findings, &copy) : NULL;
+    if (slot && *slot) {
+        struct rnl_finding *same = &findings->items[*slot - 1];
+
         if (copy.count > 0)
             same->count = (same->count > 0 ? same->count : 0) + copy.count;
-    } else if (make_room(findings)) {
+    } else if (slot && make_room(findings)) {
         copy.code = arena_strdup(&findings->arena, copy.code ? copy.code : "");
         copy.schema = arena_strdup(&findings->arena, copy.schema);
         copy.table = arena_strdup(&findings->arena, copy.table);
@@ -91,6 +124,7 @@ void findings_add(struct findings *findings, const struct rnl_finding *finding)
         copy.policy = arena_strdup(&findings->arena, copy.policy);
         copy.example = arena_strdup(&findings->arena, copy.example);
         findings->items[findings->count++] = copy;
+        *slot = (uint32_t)findings->count;
         findings->sorted = false;
     }
     pthread_mutex_unlock(&findings->lock);
@@ -128,8 +162,11 @@ const struct rnl_finding *findings_at(struct findings *findings, size_t index)
     const struct rnl_finding *finding = NULL;
 
     pthread_mutex_lock(&findings->lock);
-    if (!findings->sorted && findings->count)
+    if (!findings->sorted && findings->count) {
         qsort(findings->items, findings->count, sizeof(*findings->items), by_weight);
+        free(findings->slots);
+        findings->slots = NULL;
+    }
     findings->sorted = true;
     if (index < findings->count)
         finding = &findings->items[index];

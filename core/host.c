@@ -77,6 +77,7 @@ const struct rnl_host host_functions = {
     .query_count = catalog_query_count,
     .query_at = catalog_query_at,
     .letter_add = letters_add,
+    .type_add = steps_type_add,
 };
 
 void host_ctx_init(struct host_ctx *host, const char *name, const void *config,

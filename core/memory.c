@@ -62,6 +62,7 @@ int memory_unit(struct rnl_memory *memory, uint32_t unit, bool done, int64_t row
         memcpy(last->position, position.ptr, position.len);
     last->position_len = position.len;
     memory->nunits++;
+    memory->units_sorted = false;
     return RNL_OK;
 }
 
@@ -105,4 +106,23 @@ bool memory_has_step(struct rnl_memory *memory, const char *id)
         qsort(memory->steps, memory->nsteps, sizeof(char *), by_text);
     memory->steps_sorted = true;
     return bsearch(&id, memory->steps, memory->nsteps, sizeof(char *), by_text) != NULL;
+}
+
+static int by_unit(const void *a, const void *b)
+{
+    const struct memory_unit *left = a, *right = b;
+
+    return left->unit < right->unit ? -1 : left->unit > right->unit;
+}
+
+const struct memory_unit *memory_unit_of(struct rnl_memory *memory, uint32_t unit)
+{
+    struct memory_unit wanted = {.unit = unit};
+
+    if (!memory->nunits)
+        return NULL;
+    if (!memory->units_sorted)
+        qsort(memory->units, memory->nunits, sizeof(wanted), by_unit);
+    memory->units_sorted = true;
+    return bsearch(&wanted, memory->units, memory->nunits, sizeof(wanted), by_unit);
 }

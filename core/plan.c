@@ -11,6 +11,7 @@ struct rnl_plan {
     struct arena arena;
     struct rnl_unit *units;
     uint32_t count, room;
+    uint32_t *by_id; /* indexes of the units, in the order of their ids; NULL: not made */
 };
 
 struct rnl_plan *plan_new(void)
@@ -24,7 +25,14 @@ void plan_free(struct rnl_plan *plan)
         return;
     arena_free(&plan->arena);
     free(plan->units);
+    free(plan->by_id);
     free(plan);
+}
+
+static void forget_ids(struct rnl_plan *plan)
+{
+    free(plan->by_id);
+    plan->by_id = NULL;
 }
 
 static bool copy_slice(struct arena *arena, struct rnl_slice *slice)
@@ -59,6 +67,7 @@ int plan_add(struct rnl_plan *plan, const struct rnl_unit *unit, struct rnl_erro
             goto no_memory;
     }
     plan->units[plan->count++] = copy;
+    forget_ids(plan);
     return RNL_OK;
 no_memory:
     return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for the plan");
@@ -88,17 +97,54 @@ static int by_weight(const void *a, const void *b)
     return left->id < right->id ? -1 : left->id > right->id;
 }
 
+static int by_id(const void *a, const void *b, void *arg)
+{
+    const struct rnl_plan *plan = arg;
+    uint32_t left = plan->units[*(const uint32_t *)a].id;
+    uint32_t right = plan->units[*(const uint32_t *)b].id;
+
+    return left < right ? -1 : left > right;
+}
+
+static struct rnl_unit *unit_of(struct rnl_plan *plan, uint32_t id)
+{
+    uint32_t low = 0, high = plan->count;
+
+    if (!plan->by_id) {
+        plan->by_id = malloc((plan->count + 1ul) * sizeof(*plan->by_id));
+        if (!plan->by_id)
+            return NULL;
+        for (uint32_t i = 0; i < plan->count; i++)
+            plan->by_id[i] = i;
+        qsort_r(plan->by_id, plan->count, sizeof(*plan->by_id), by_id, plan);
+    }
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        struct rnl_unit *unit = &plan->units[plan->by_id[middle]];
+
+        if (unit->id == id)
+            return unit;
+        if (unit->id < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
 void plan_order(struct rnl_plan *plan)
 {
+    forget_ids(plan);
     if (plan->count)
         qsort(plan->units, plan->count, sizeof(*plan->units), by_weight);
 }
 
 void plan_set_position(struct rnl_plan *plan, uint32_t unit_id, struct rnl_slice position)
 {
-    for (uint32_t i = 0; i < plan->count; i++)
-        if (plan->units[i].id == unit_id && copy_slice(&plan->arena, &position))
-            plan->units[i].position = position;
+    struct rnl_unit *unit = unit_of(plan, unit_id);
+
+    if (unit && copy_slice(&plan->arena, &position))
+        unit->position = position;
 }
 
 static void put_slice(json_t *object, const char *key, struct rnl_slice slice)
@@ -192,10 +238,20 @@ int plan_from_json(const char *text, size_t len, struct rnl_plan **out, struct r
     return status;
 }
 
+struct mapped_type {
+    uint32_t table, column;
+    const char *type;
+};
+
 struct rnl_steps {
     struct arena arena;
     struct rnl_step *steps;
     uint32_t count, room;
+    bool sorted;
+    bool want_types;
+    struct mapped_type *types;
+    uint32_t ntypes, types_room;
+    bool types_sorted;
 };
 
 struct rnl_steps *steps_new(void)
@@ -209,14 +265,13 @@ void steps_free(struct rnl_steps *steps)
         return;
     arena_free(&steps->arena);
     free(steps->steps);
+    free(steps->types);
     free(steps);
 }
 
-/* Kept in order of phase; within one, as they came. */
 int steps_add(struct rnl_steps *steps, const struct rnl_step *step, struct rnl_error *err)
 {
     struct rnl_step copy = {0};
-    uint32_t at;
 
     if (steps->count == steps->room) {
         uint32_t room = steps->room ? steps->room * 2 : 64;
@@ -233,11 +288,82 @@ int steps_add(struct rnl_steps *steps, const struct rnl_step *step, struct rnl_e
     copy.text = arena_strdup(&steps->arena, copy.text ? copy.text : "");
     if (!copy.id || !copy.text)
         return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for a step");
-    for (at = steps->count; at > 0 && steps->steps[at - 1].phase > copy.phase; at--)
-        steps->steps[at] = steps->steps[at - 1];
-    steps->steps[at] = copy;
-    steps->count++;
+    steps->steps[steps->count++] = copy;
+    steps->sorted = false;
     return RNL_OK;
+}
+
+/*
+ * Into the order of phases, within one as they came. It waits until somebody looks: 10 000
+ * tables have many steps.
+ */
+static void sort_steps(struct rnl_steps *steps)
+{
+    struct rnl_step *sorted = malloc((steps->count + 1ul) * sizeof(*sorted));
+    uint32_t done = 0, phase = 0;
+
+    if (!sorted)
+        abort();
+    while (done < steps->count) {
+        uint32_t next = UINT32_MAX;
+
+        for (uint32_t i = 0; i < steps->count; i++) {
+            if (steps->steps[i].phase == phase)
+                sorted[done++] = steps->steps[i];
+            else if (steps->steps[i].phase > phase && steps->steps[i].phase < next)
+                next = steps->steps[i].phase;
+        }
+        phase = next;
+    }
+    memcpy(steps->steps, sorted, steps->count * sizeof(*sorted));
+    free(sorted);
+    steps->sorted = true;
+}
+
+void steps_want_types(struct rnl_steps *steps)
+{
+    steps->want_types = true;
+}
+
+int steps_type_add(struct rnl_steps *steps, uint32_t table, uint32_t column, const char *type,
+                   struct rnl_error *err)
+{
+    const char *copy;
+
+    if (!steps->want_types)
+        return RNL_OK;
+    if (steps->ntypes == steps->types_room) {
+        uint32_t room = steps->types_room ? steps->types_room * 2 : 256;
+        struct mapped_type *types = realloc(steps->types, room * sizeof(*types));
+
+        if (!types)
+            return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for a mapping");
+        steps->types = types;
+        steps->types_room = room;
+    }
+    copy = arena_strdup(&steps->arena, type ? type : "");
+    if (!copy)
+        return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for a mapping");
+    steps->types[steps->ntypes++] = (struct mapped_type){table, column, copy};
+    return RNL_OK;
+}
+
+const char *steps_type(const struct rnl_steps *steps, uint32_t table, uint32_t column)
+{
+    uint32_t low = 0, high = steps->ntypes;
+
+    while (low < high) { /* sinks tell them in order */
+        uint32_t middle = low + (high - low) / 2;
+        const struct mapped_type *at = &steps->types[middle];
+
+        if (at->table == table && at->column == column)
+            return at->type;
+        if (at->table < table || (at->table == table && at->column < column))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
 }
 
 uint32_t steps_count(const struct rnl_steps *steps)
@@ -245,7 +371,9 @@ uint32_t steps_count(const struct rnl_steps *steps)
     return steps->count;
 }
 
-const struct rnl_step *steps_at(const struct rnl_steps *steps, uint32_t index)
+const struct rnl_step *steps_at(struct rnl_steps *steps, uint32_t index)
 {
+    if (!steps->sorted)
+        sort_steps(steps);
     return index < steps->count ? &steps->steps[index] : NULL;
 }

@@ -22,7 +22,13 @@ void steps_free(struct rnl_steps *steps);
 int steps_add(struct rnl_steps *steps, const struct rnl_step *step,
               struct rnl_error *err); /* copies */
 uint32_t steps_count(const struct rnl_steps *steps);
-const struct rnl_step *steps_at(const struct rnl_steps *steps, uint32_t index); /* by phase */
+const struct rnl_step *steps_at(struct rnl_steps *steps, uint32_t index); /* by phase */
+/* The types that columns get, told by the sink; kept only where somebody wants to show them. */
+void steps_want_types(struct rnl_steps *steps);
+int steps_type_add(struct rnl_steps *steps, uint32_t table, uint32_t column, const char *type,
+                   struct rnl_error *err);
+const char *steps_type(const struct rnl_steps *steps, uint32_t table,
+                       uint32_t column); /* or NULL */
 
 /* What a target remembers of a pipeline. */
 struct memory_unit {
@@ -45,7 +51,7 @@ struct rnl_memory {
     size_t nlanes;
     char **steps; /* ids of those done */
     size_t nsteps;
-    bool steps_sorted;
+    bool steps_sorted, units_sorted;
 };
 void memory_clear(struct rnl_memory *memory);
 int memory_plan(struct rnl_memory *memory, struct rnl_slice plan, struct rnl_error *err);
@@ -54,6 +60,8 @@ int memory_unit(struct rnl_memory *memory, uint32_t unit, bool done, int64_t row
 int memory_lane(struct rnl_memory *memory, uint32_t lane, uint64_t number, uint64_t epoch,
                 struct rnl_error *err);
 int memory_step(struct rnl_memory *memory, const char *id, struct rnl_error *err);
+/* NULL: the target knows nothing of it. */
+const struct memory_unit *memory_unit_of(struct rnl_memory *memory, uint32_t unit);
 bool memory_has_step(struct rnl_memory *memory, const char *id);
 
 #endif

@@ -116,16 +116,6 @@ static int read_unit(struct reader_lane *lane, const struct rnl_unit *unit,
     return status;
 }
 
-static const struct memory_unit *remembered(const struct reader *reader, uint32_t unit)
-{
-    const struct rnl_memory *memory = &reader->recall.memory;
-
-    for (size_t i = 0; i < memory->nunits; i++)
-        if (memory->units[i].unit == unit)
-            return &memory->units[i];
-    return NULL;
-}
-
 /* The next unit that the target lacks; NULL: none is left. */
 static const struct rnl_unit *take_unit(struct reader *reader)
 {
@@ -136,7 +126,7 @@ static const struct rnl_unit *take_unit(struct reader *reader)
         const struct memory_unit *known;
 
         unit = plan_at(reader->record.plan, reader->next_unit++);
-        known = remembered(reader, unit->id);
+        known = memory_unit_of(&reader->recall.memory, unit->id);
         if (known && known->done)
             unit = NULL;
     }
@@ -359,7 +349,7 @@ static void show_tables(struct reader *reader)
     progress_tables(progress, reader->record.catalog);
     for (uint32_t i = 0; i < plan_count(reader->record.plan); i++) {
         const struct rnl_unit *unit = plan_at(reader->record.plan, i);
-        const struct memory_unit *known = remembered(reader, unit->id);
+        const struct memory_unit *known = memory_unit_of(&reader->recall.memory, unit->id);
 
         progress_unit(progress, unit->table, known && known->done, known ? known->rows : 0);
     }

@@ -14,6 +14,7 @@
 
 static const struct cli_option options[] = {
     JOB_OPTIONS,
+    POLICY_OPTIONS,
     {"no-data", 0, CLI_FLAG, 0, NULL, "look at structure and settings alone, read no rows"},
 };
 
@@ -34,13 +35,15 @@ static void show_progress(void *arg, const struct check_progress *progress)
 static int read_data(struct inspection *inspection, const struct cli_args *args,
                      struct rnl_error *err)
 {
-    struct check_options check = {.ops = &inspection->source.plugin->source,
-                                  .source = inspection->source.self,
-                                  .chunk_bytes = inspection->config->chunk_bytes,
-                                  .scope = CHECK_ALL,
-                                  .findings = inspection->findings,
-                                  .stopping = inspection->stopping,
-                                  .progress = show_progress};
+    struct check_options check = {
+        .ops = &inspection->source.plugin->source,
+        .source = inspection->source.self,
+        .chunk_bytes = inspection->config->chunk_bytes,
+        .scope = CHECK_ALL,
+        .facts = sink_facts(&inspection->sink.plugin->sink, inspection->sink.self),
+        .findings = inspection->findings,
+        .stopping = inspection->stopping,
+        .progress = show_progress};
     int status;
 
     if (inspect_snapshot(inspection, inspection->config->reader.lanes, err) != RNL_OK)

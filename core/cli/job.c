@@ -95,6 +95,48 @@ static void select_tables(struct pipeline_config *config, const struct cli_args 
         add_patterns(config, *at, true);
 }
 
+static const char *const policies[] = {"create_missing_only", "fail_if_exists", "validate_existing",
+                                       "drop_and_recreate"};
+static const char *const modes[] = {"fail_if_not_empty", "append", "truncate_and_load", "upsert"};
+
+/* The index of a word among four; -1 and an error: none of them. */
+static int word_index(const char *option, const char *word, const char *const *words,
+                      struct rnl_error *err)
+{
+    const char *near = nearest_word(word, words, 4);
+
+    for (int i = 0; i < 4; i++)
+        if (strcmp(word, words[i]) == 0)
+            return i;
+    rnl_fail(err, RNL_E_CONFIG, "usage.word", "--%s %s: %s, %s, %s or %s is wanted", option, word,
+             words[0], words[1], words[2], words[3]);
+    if (near)
+        rnl_hint(err, "did you mean %s?", near);
+    return -1;
+}
+
+static int apply_policies(struct pipeline_config *config, const struct cli_args *args,
+                          struct rnl_error *err)
+{
+    const char *policy = cli_text(args, "schema-policy", NULL);
+    const char *mode = cli_text(args, "write-mode", NULL);
+    int index;
+
+    if (policy) {
+        index = word_index("schema-policy", policy, policies, err);
+        if (index < 0)
+            return err->status;
+        config->schema_policy = (enum rnl_schema_policy)index;
+    }
+    if (mode) {
+        index = word_index("write-mode", mode, modes, err);
+        if (index < 0)
+            return err->status;
+        config->write_mode = (enum rnl_write_mode)index;
+    }
+    return RNL_OK;
+}
+
 static int apply_options(struct pipeline_config *config, const struct cli_args *args,
                          struct rnl_error *err)
 {
@@ -109,7 +151,7 @@ static int apply_options(struct pipeline_config *config, const struct cli_args *
         if (set_one(config, *set, err) != RNL_OK)
             return err->status;
     select_tables(config, args);
-    return RNL_OK;
+    return apply_policies(config, args, err);
 }
 
 static int open_urls(struct job *job, const struct cli_args *args, struct rnl_error *err)

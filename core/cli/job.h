@@ -35,6 +35,19 @@ struct job {
         "pipeline", 0, CLI_TEXT, 0, "NAME", "of a file with several pipelines: this one"           \
     }
 
+/* What becomes of tables and rows that stand in the target: of those that map tables. */
+#define POLICY_OPTIONS                                                                        \
+    {"schema-policy",                                                                         \
+     0,                                                                                       \
+     CLI_TEXT,                                                                                \
+     0,                                                                                       \
+     "WORD",                                                                                  \
+     "create_missing_only (preset), fail_if_exists, validate_existing or drop_and_recreate"}, \
+    {                                                                                         \
+        "write-mode", 0, CLI_TEXT, 0, "WORD",                                                 \
+            "fail_if_not_empty (preset), append, truncate_and_load or upsert"                 \
+    }
+
 /*
  * args->words: SOURCE TARGET as URLs, or one word: the name of a pipeline of the
  * configuration, or a file that holds one (with several in it, --pipeline says which).

@@ -6,53 +6,14 @@
 
 #include <stdlib.h>
 
-static const char *const policies[] = {"create_missing_only", "fail_if_exists", "validate_existing",
-                                       "drop_and_recreate"};
-static const char *const modes[] = {"fail_if_not_empty", "append", "truncate_and_load", "upsert"};
-
-/* The index of a word among four; -1 and an error: none of them. */
-static int word_index(const char *option, const char *word, const char *const *words,
-                      struct rnl_error *err)
+static void apply_structure(struct pipeline_config *config, const struct cli_args *args)
 {
-    const char *near = nearest_word(word, words, 4);
-
-    for (int i = 0; i < 4; i++)
-        if (strcmp(word, words[i]) == 0)
-            return i;
-    rnl_fail(err, RNL_E_CONFIG, "usage.word", "--%s %s: %s, %s, %s or %s is wanted", option, word,
-             words[0], words[1], words[2], words[3]);
-    if (near)
-        rnl_hint(err, "did you mean %s?", near);
-    return -1;
-}
-
-static int apply_structure(struct pipeline_config *config, const struct cli_args *args,
-                           struct rnl_error *err)
-{
-    const char *policy = cli_text(args, "schema-policy", NULL);
-    const char *mode = cli_text(args, "write-mode", NULL);
-
-    if (policy) {
-        int index = word_index("schema-policy", policy, policies, err);
-
-        if (index < 0)
-            return err->status;
-        config->schema_policy = (enum rnl_schema_policy)index;
-    }
-    if (mode) {
-        int index = word_index("write-mode", mode, modes, err);
-
-        if (index < 0)
-            return err->status;
-        config->write_mode = (enum rnl_write_mode)index;
-    }
     if (cli_flag(args, "no-indexes")) /* a foreign key needs the key that it points to */
         config->structure &= ~(uint32_t)(RNL_WITH_INDEXES | RNL_WITH_FOREIGN_KEYS);
     if (cli_flag(args, "no-foreign-keys"))
         config->structure &= ~(uint32_t)RNL_WITH_FOREIGN_KEYS;
     if (cli_flag(args, "no-checks"))
         config->structure &= ~(uint32_t)RNL_WITH_CHECKS;
-    return RNL_OK;
 }
 
 static int apply_sizes(struct pipeline_config *config, const struct cli_args *args,
@@ -86,7 +47,8 @@ static int run(const struct cli_args *args)
     if (job_open(&job, args, &err) != RNL_OK)
         return cli_fail(&err);
     memcpy(&config, &job.pipeline, sizeof(struct pipeline_config *)); /* the job's own */
-    if (apply_structure(config, args, &err) != RNL_OK || apply_sizes(config, args, &err) != RNL_OK)
+    apply_structure(config, args);
+    if (apply_sizes(config, args, &err) != RNL_OK)
         code = cli_fail(&err);
     else
         code = foreground_run(job.pipeline, job.resolver, args);
@@ -98,10 +60,7 @@ static const struct cli_option options[] = {
     JOB_OPTIONS,
     {"restart", 0, CLI_FLAG, 0, NULL,
      "forget the earlier run of this pipeline, drop its tables and load anew; asks first"},
-    {"schema-policy", 0, CLI_TEXT, 0, "WORD",
-     "create_missing_only (preset), fail_if_exists, validate_existing or drop_and_recreate"},
-    {"write-mode", 0, CLI_TEXT, 0, "WORD",
-     "fail_if_not_empty (preset), append or truncate_and_load"},
+    POLICY_OPTIONS,
     {"no-indexes", 0, CLI_FLAG, 0, NULL, "make no keys and indexes (and so no foreign keys)"},
     {"no-foreign-keys", 0, CLI_FLAG, 0, NULL, "make no foreign keys"},
     {"no-checks", 0, CLI_FLAG, 0, NULL, "make no check constraints"},

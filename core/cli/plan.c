@@ -4,6 +4,7 @@
 #include "../check.h"
 #include "../finding.h"
 #include "../inspect.h"
+#include "../util/columns.h"
 #include "attend.h"
 #include "job.h"
 
@@ -14,11 +15,14 @@
 
 static const struct cli_option options[] = {
     JOB_OPTIONS,
+    POLICY_OPTIONS,
 };
 
 static const char *phase_name(uint32_t phase)
 {
     switch (phase) {
+    case RNL_PHASE_TYPES:
+        return "types";
     case RNL_PHASE_TABLES:
         return "tables";
     case RNL_PHASE_KEYS:
@@ -97,10 +101,81 @@ static void print_findings(struct findings *findings)
     free(text);
 }
 
-static void print_text(const struct inspection *inspection, const struct rnl_steps *steps)
+/* A name or type of a database, in a comment: never the end of its line. */
+static void put_name(const char *text, int width)
+{
+    char *copy = strdup(text ? text : "");
+
+    if (!copy)
+        abort();
+    for (char *at = copy; *at; at++)
+        if ((unsigned char)*at < 0x20 || *at == 0x7f)
+            *at = '?';
+    fputs(copy, stdout);
+    for (int columns = columns_of(copy); columns < width; columns++)
+        putchar(' ');
+    free(copy);
+}
+
+static void print_mapping_of(const struct rnl_table *table, uint32_t index,
+                             const struct rnl_steps *steps)
+{
+    int names = 0, natives = 0;
+
+    for (uint32_t c = 0; c < table->ncolumns; c++) {
+        const struct rnl_column *column = &table->columns[c];
+        int name = columns_of(column->name);
+        int native = column->native ? columns_of(column->native) : 0;
+
+        names = name > names ? name : names;
+        natives = native > natives ? native : natives;
+    }
+    names = names > 40 ? 40 : names;
+    natives = natives > 40 ? 40 : natives;
+    fputs("-- ", stdout);
+    if (table->schema && *table->schema) {
+        put_name(table->schema, 0);
+        putchar('.');
+    }
+    put_name(table->name, 0);
+    putchar('\n');
+    for (uint32_t c = 0; c < table->ncolumns; c++) {
+        const char *type = steps_type(steps, index, c);
+
+        if (!type)
+            continue;
+        fputs("--   ", stdout);
+        put_name(table->columns[c].name, names + 2);
+        put_name(table->columns[c].native, natives + 2);
+        put_name(type, 0);
+        putchar('\n');
+    }
+}
+
+/* What each column becomes, where the sink tells it. */
+static void print_mapping(const struct inspection *inspection, const struct rnl_steps *steps)
+{
+    bool any = false;
+
+    for (uint32_t i = 0; i < catalog_count(inspection->catalog); i++) {
+        const struct rnl_table *table = catalog_at(inspection->catalog, i);
+
+        if (!steps_type(steps, i, 0))
+            continue;
+        if (!any)
+            puts("-- Columns: name, type in the source, type in the target");
+        any = true;
+        print_mapping_of(table, i, steps);
+    }
+    if (any)
+        putchar('\n');
+}
+
+static void print_text(const struct inspection *inspection, struct rnl_steps *steps)
 {
     uint32_t phase = 0;
 
+    print_mapping(inspection, steps);
     for (uint32_t i = 0; i < steps_count(steps); i++) {
         const struct rnl_step *step = steps_at(steps, i);
 
@@ -115,7 +190,29 @@ static void print_text(const struct inspection *inspection, const struct rnl_ste
         print_findings(inspection->findings);
 }
 
-static void print_json(const struct inspection *inspection, const struct rnl_steps *steps)
+static json_t *mapping_json(const struct inspection *inspection, const struct rnl_steps *steps)
+{
+    json_t *tables = json_array();
+
+    for (uint32_t i = 0; i < catalog_count(inspection->catalog); i++) {
+        const struct rnl_table *table = catalog_at(inspection->catalog, i);
+        json_t *columns = json_array();
+
+        for (uint32_t c = 0; c < table->ncolumns; c++) {
+            const char *type = steps_type(steps, i, c), *native = table->columns[c].native;
+
+            json_array_append_new(columns,
+                                  json_pack("{s:s,s:s,s:s*}", "name", table->columns[c].name,
+                                            "source", native ? native : "", "target", type));
+        }
+        json_array_append_new(tables, json_pack("{s:s,s:s,s:o}", "schema",
+                                                table->schema ? table->schema : "", "name",
+                                                table->name, "columns", columns));
+    }
+    return tables;
+}
+
+static void print_json(const struct inspection *inspection, struct rnl_steps *steps)
 {
     char *text = findings_to_json(inspection->findings);
     json_t *findings = text ? json_loads(text, 0, NULL) : NULL;
@@ -127,7 +224,8 @@ static void print_json(const struct inspection *inspection, const struct rnl_ste
         json_array_append_new(list, json_pack("{s:s,s:s,s:s}", "id", step->id, "phase",
                                               phase_name(step->phase), "text", step->text));
     }
-    o = json_pack("{s:s,s:o,s:o}", "pipeline", inspection->config->name, "steps", list, "findings",
+    o = json_pack("{s:s,s:o,s:o,s:o}", "pipeline", inspection->config->name, "tables",
+                  mapping_json(inspection, steps), "steps", list, "findings",
                   findings ? findings : json_array());
     json_dumpf(o, stdout, JSON_INDENT(2));
     putchar('\n');
@@ -148,6 +246,9 @@ static int run(const struct cli_args *args)
         steps_free(steps);
         return cli_fail(&err);
     }
+    if (!steps)
+        abort();
+    steps_want_types(steps);
     inspection.config = job.pipeline;
     inspection.resolver = job.resolver;
     inspection.findings = findings_new();

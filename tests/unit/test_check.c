@@ -6,6 +6,8 @@
 #include "finding.h"
 #include "row_text.h"
 
+#include <math.h>
+
 #include <setjmp.h>
 #include <stdarg.h>
 
@@ -133,7 +135,7 @@ static void test_nothing_odd(void **state)
     assert_int_equal(findings_count(f->findings, RNL_NOTE), 0);
     for (uint32_t i = 0; i < NCOLUMNS; i++) {
         assert_int_equal(column_at(f, i)->facts, 0);
-        assert_int_equal(column_at(f, i)->facts_known, column_facts(column_at(f, i)));
+        assert_int_equal(column_at(f, i)->facts_known, column_facts(&things, i));
     }
 }
 
@@ -302,19 +304,78 @@ static void test_date_bounds(void **state)
         {{.type = RNL_T_DATE, .i = -719162}, 0},
         {{.type = RNL_T_DATE, .i = 2932896}, 0},
         {{.type = RNL_T_DATE, .i = 2932897}, RNL_FACT_BEYOND_RANGE},
-        {{.type = RNL_T_DATE, .i = INT64_MAX}, RNL_FACT_BEYOND_RANGE},
+        {{.type = RNL_T_DATE, .i = INT64_MAX}, RNL_FACT_NOT_FINITE},
         {{.type = RNL_T_TIMESTAMP, .i = INT64_C(2932897) * 86400000000 - 1}, 0},
         {{.type = RNL_T_TIMESTAMP, .i = INT64_C(2932897) * 86400000000}, RNL_FACT_BEYOND_RANGE},
-        {{.type = RNL_T_TIMESTAMPTZ, .i = INT64_MIN}, RNL_FACT_BEYOND_RANGE},
+        {{.type = RNL_T_TIMESTAMPTZ, .i = INT64_MIN}, RNL_FACT_NOT_FINITE},
+        {{.type = RNL_T_DOUBLE, .d = 1.5}, 0},
+        {{.type = RNL_T_DOUBLE, .d = (double)INFINITY}, RNL_FACT_NOT_FINITE},
+        {{.type = RNL_T_DECIMAL, .len = 3, .ptr = "NaN"}, RNL_FACT_NOT_FINITE},
+        {{.type = RNL_T_DECIMAL, .len = 9, .ptr = "-Infinity"}, RNL_FACT_NOT_FINITE},
+        {{.type = RNL_T_DECIMAL, .len = 4, .ptr = "12.5"}, 0},
     };
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct rnl_column column = {.type = cases[i].value.type};
+        struct rnl_table table = {.dialect = "postgres", .columns = &column, .ncolumns = 1};
 
-        assert_int_equal(value_facts(&column, &cases[i].value, column_facts(&column), NULL),
+        assert_int_equal(value_facts(&column, &cases[i].value, column_facts(&table, 0), NULL),
                          cases[i].facts);
     }
+}
+
+/* MySQL has no infinities: nothing is read for them. */
+static void test_finite_dialect(void **state)
+{
+    struct rnl_column column = {.type = RNL_T_DOUBLE};
+    struct rnl_table table = {.dialect = "mysql", .columns = &column, .ncolumns = 1};
+
+    (void)state;
+    assert_int_equal(column_facts(&table, 0), 0);
+    table.dialect = "sqlite";
+    assert_int_equal(column_facts(&table, 0), RNL_FACT_NOT_FINITE);
+}
+
+/* Measures are read to the last row, and only where the sink asks and the table has no bound. */
+static void test_measures(void **state)
+{
+    struct fixture *f = *state;
+    struct rnl_error err = RNL_ERROR_INIT;
+    static const struct rnl_column measured[] = {
+        {.name = "k", .type = RNL_T_TEXT, .flags = RNL_COLUMN_KEY},
+        {.name = "n", .type = RNL_T_DECIMAL},
+        {.name = "t", .type = RNL_T_TEXT},
+        {.name = "p", .type = RNL_T_DECIMAL, .precision = 9, .scale = 2}};
+    static const char *const numbers[] = {"-00123.5", "NaN", "0.0625", "7"};
+    struct rnl_table table = plain;
+    const struct rnl_column *c;
+
+    table.name = "measured";
+    table.columns = measured;
+    table.ncolumns = 4;
+    assert_int_equal(catalog_add(f->catalog, &table, &err), RNL_OK);
+    for (int i = 0; i < 4; i++) {
+        struct rnl_value row[4] = {TEXT("h\xc3\xa9h\xc3\xa9"), TEXT(""), TEXT("long"), TEXT("")};
+
+        row[0].len = i == 2 ? 6 : 1;
+        row[1] = (struct rnl_value){
+            .type = RNL_T_DECIMAL, .ptr = numbers[i], .len = (uint32_t)strlen(numbers[i])};
+        row[3].type = RNL_T_DECIMAL;
+        fake_add(&f->db, 2, row);
+    }
+    assert_int_equal(check_decide(&fake_source_ops, &f->db, f->catalog, 2,
+                                  FACTS_MEASURED | RNL_FACT_NOT_FINITE, NULL, &err),
+                     RNL_OK);
+    c = catalog_at(f->catalog, 2)->columns;
+    assert_int_equal(c[0].facts_known, RNL_FACT_LENGTH);
+    assert_int_equal(c[0].max_length, 4);
+    assert_int_equal(c[1].facts_known, RNL_FACT_DIGITS | RNL_FACT_NOT_FINITE);
+    assert_int_equal(c[1].facts, RNL_FACT_NOT_FINITE);
+    assert_int_equal(c[1].max_digits, 3);
+    assert_int_equal(c[1].max_scale, 4);
+    assert_int_equal(c[2].facts_known, 0);
+    assert_int_equal(c[3].facts_known, RNL_FACT_NOT_FINITE);
 }
 
 static void test_utf8(void **state)
@@ -357,6 +418,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_decide_stops_early, setup, teardown),
         cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
         cmocka_unit_test_setup_teardown(test_heavy_units, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_measures, setup, teardown),
+        cmocka_unit_test(test_finite_dialect),
         cmocka_unit_test(test_date_bounds),
         cmocka_unit_test(test_utf8),
     };

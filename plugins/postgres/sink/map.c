@@ -90,6 +90,17 @@ static void tell_names(struct mapper *m, uint32_t t)
                      "the column is named \"%s\" in the target", map->columns[i].name);
 }
 
+/* For those who look at the plan alone. */
+static int tell_types(const struct mapper *m, uint32_t t)
+{
+    const struct rnl_host *host = m->sink->host;
+    int status = RNL_OK;
+
+    for (uint32_t i = 0; status == RNL_OK && i < mapper_table(m, t)->ncolumns; i++)
+        status = host->type_add(m->steps, t, i, m->tables[t].columns[i].type, m->err);
+    return status;
+}
+
 static int make_plan(struct mapper *m)
 {
     int status = idents_of_catalog(m->sink, m->catalog, &m->arena, &m->tables, m->err);
@@ -104,7 +115,9 @@ static int make_plan(struct mapper *m)
             status = error_memory(m->err);
     for (uint32_t t = 0; status == RNL_OK && t < m->ntables; t++) {
         tell_names(m, t);
-        status = map_table_steps(m, t);
+        status = tell_types(m, t);
+        if (status == RNL_OK)
+            status = map_table_steps(m, t);
     }
     return status;
 }

@@ -218,6 +218,10 @@ struct rnl_host {
 
     int (*letter_add)(struct rnl_letters *letters, const struct rnl_letter *letter,
                       struct rnl_error *err);
+
+    /* Of map(): the type that a column gets in the target, as `runnel plan` shows it. */
+    int (*type_add)(struct rnl_steps *steps, uint32_t table, uint32_t column, const char *type,
+                    struct rnl_error *err);
 };
 
 #define rnl_log(ctx, level, ...) ((ctx)->host->log((ctx), (level), __VA_ARGS__))

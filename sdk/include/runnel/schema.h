@@ -212,6 +212,9 @@ enum {
     /* Set by the host in a new start: the earlier run didn't load it, so that one of its name
      * in the target is somebody's, and no RNL_DROP_AND_RECREATE is meant for it. */
     RNL_TABLE_NOT_OURS = 1 << 1,
+    /* Set by the host: the operator chose the schema for this table, so that it counts as it
+     * is, whatever a sink does with schemas of the source; only its own option comes before. */
+    RNL_TABLE_PLACED = 1 << 2,
 };
 
 /*
