@@ -1,117 +1,33 @@
 /* Names in the target: short enough, unique, and the same in every run. */
 #include "idents.h"
 
-#include <stdlib.h>
+static const struct ident_rule server_rule = {.max = NAME_BYTES};
 
-static uint64_t hash_text(const char *text)
+void ident_fit(const char *name, bool lower, char *out)
 {
-    uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a */
+    const struct ident_rule rule = {.max = NAME_BYTES, .lower = lower};
+    char room[IDENT_ROOM];
 
-    for (; *text; text++)
-        hash = (hash ^ (unsigned char)*text) * 0x100000001b3u;
-    return hash;
-}
-
-/* Cuts to at most max bytes, never inside a character. */
-static size_t cut_length(const char *text, size_t len, size_t max)
-{
-    if (len <= max)
-        return len;
-    while (max > 0 && ((unsigned char)text[max] & 0xC0) == 0x80)
-        max--;
-    return max;
+    ident_cut(&rule, name, room);
+    memcpy(out, room, strlen(room) + 1);
 }
 
 void ident_fit_hashed(const char *text, const char *whole, char *out)
 {
-    size_t keep = cut_length(text, strlen(text), NAME_BYTES - 9);
+    char room[IDENT_ROOM];
 
-    memcpy(out, text, keep);
-    snprintf(out + keep, 10, "_%08x", (unsigned)(hash_text(whole) & 0xffffffffu));
-}
-
-void ident_fit(const char *name, bool lower, char *out)
-{
-    size_t len = strlen(name);
-
-    if (len <= NAME_BYTES)
-        memcpy(out, name, len + 1);
-    else
-        ident_fit_hashed(name, name, out);
-    for (char *c = out; lower && *c; c++)
-        if (*c >= 'A' && *c <= 'Z')
-            *c = (char)(*c - 'A' + 'a');
-}
-
-void idents_free(struct idents *names)
-{
-    arena_free(&names->arena);
-    free(names->slots);
-    memset(names, 0, sizeof(*names));
-}
-
-static size_t find_slot(const char *const *slots, size_t room, const char *name)
-{
-    size_t at = (size_t)hash_text(name) & (room - 1);
-
-    while (slots[at] && strcmp(slots[at], name) != 0)
-        at = (at + 1) & (room - 1);
-    return at;
-}
-
-bool idents_has(const struct idents *names, const char *name)
-{
-    return names->room && names->slots[find_slot(names->slots, names->room, name)];
-}
-
-static bool idents_grow(struct idents *names)
-{
-    size_t room = names->room ? names->room * 2 : 64;
-    const char **slots = calloc(room, sizeof(*slots));
-
-    if (!slots)
-        return false;
-    for (size_t i = 0; i < names->room; i++)
-        if (names->slots[i])
-            slots[find_slot(slots, room, names->slots[i])] = names->slots[i];
-    free(names->slots);
-    names->slots = slots;
-    names->room = room;
-    return true;
-}
-
-bool idents_take(struct idents *names, const char *name)
-{
-    size_t at;
-    char *copy;
-
-    if (names->count * 2 >= names->room && !idents_grow(names))
-        return false;
-    at = find_slot(names->slots, names->room, name);
-    if (names->slots[at])
-        return true;
-    copy = arena_strdup(&names->arena, name);
-    if (!copy)
-        return false;
-    names->slots[at] = copy;
-    names->count++;
-    return true;
+    ident_cut_hashed(&server_rule, text, whole, room);
+    memcpy(out, room, strlen(room) + 1);
 }
 
 bool idents_choose(struct idents *names, const char *name, const char *prefix, const char *whole,
                    char *out)
 {
-    char longer[512];
+    char room[IDENT_ROOM];
+    bool good = idents_pick(names, &server_rule, name, prefix, whole, room);
 
-    if (!idents_has(names, name)) {
-        snprintf(out, NAME_BYTES + 1, "%s", name);
-        return idents_take(names, out);
-    }
-    snprintf(longer, sizeof(longer), "%s%s%s", prefix, *prefix ? "_" : "", name);
-    ident_fit(longer, false, out);
-    if (idents_has(names, out))
-        ident_fit_hashed(longer, whole, out);
-    return idents_take(names, out);
+    memcpy(out, room, strlen(room) + 1);
+    return good;
 }
 
 /* One schema of the source becomes "public"; several keep their names. */

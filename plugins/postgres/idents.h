@@ -3,6 +3,7 @@
 #define POSTGRES_IDENTS_H
 
 #include "element.h"
+#include "ident.h"
 #include "postgres.h"
 
 /*
@@ -14,16 +15,6 @@ void ident_fit(const char *name, bool lower, char *out);
 /* text cut as above, with a hash of whole at its end in any case. */
 void ident_fit_hashed(const char *text, const char *whole, char *out);
 
-/* Names that are taken in one namespace. */
-struct idents {
-    struct arena arena;
-    const char **slots;
-    size_t room, count;
-};
-void idents_free(struct idents *names);
-bool idents_has(const struct idents *names, const char *name);
-/* false: out of memory */
-bool idents_take(struct idents *names, const char *name);
 /*
  * Takes name, or when that is taken prefix_name, or that with a hash of whole at its
  * end; out says which. whole tells the object from all others.
