@@ -30,6 +30,21 @@ bool encode_field(struct buf *out, const struct pg_config *config,
 bool encode_accepts(enum rnl_type type, enum pg_kind kind);
 
 /*
+ * text.c: the value's text, as its type's input function takes it; appends. The policies
+ * are applied before. text_field() writes it as COPY's text form has it; scratch is its own.
+ * text_add_piece() appends a part of a text, or of a bytea behind its "\\\\x", in that form.
+ */
+bool text_of_value(struct buf *out, const struct pg_config *config,
+                   const struct bound_column *column, const struct rnl_value *value,
+                   const char **why);
+bool text_field(struct buf *out, const struct pg_config *config, const struct bound_column *column,
+                const struct rnl_value *value, struct buf *scratch, const char **why);
+/* encode.c: a decimal in the unit that money counts; false: it can't be. */
+bool money_raw(const struct bound_column *column, const struct rnl_value *value, int64_t *raw,
+               const char **why);
+void text_add_piece(struct buf *out, enum pg_kind kind, const char *bytes, size_t len);
+
+/*
  * decode.c: a field as COPY gave it into a value of the source column's type. What it
  * has to make stands in scratch, which may move: values that point there have offsets
  * until decode_settle().

@@ -97,6 +97,20 @@ static void decode_numeric(struct field *f, enum rnl_type type, struct buf *scra
         give_made(out, RNL_T_DECIMAL, scratch, start);
 }
 
+static void decode_money(struct field *f, unsigned digits, struct buf *scratch, struct decoded *out)
+{
+    int64_t raw = (int64_t)take(f, 8);
+    uint64_t size = raw < 0 ? 0 - (uint64_t)raw : (uint64_t)raw, unit = 1;
+    size_t start = scratch->len;
+
+    for (unsigned i = 0; i < digits; i++)
+        unit *= 10;
+    buf_printf(scratch, "%s%llu", raw < 0 ? "-" : "", (unsigned long long)(size / unit));
+    if (digits)
+        buf_printf(scratch, ".%0*llu", (int)digits, (unsigned long long)(size % unit));
+    give_made(out, RNL_T_DECIMAL, scratch, start);
+}
+
 static void decode_float(struct field *f, enum pg_kind kind, enum rnl_type type,
                          struct decoded *out)
 {
@@ -324,6 +338,9 @@ static void decode_made(const struct pg_config *config, const struct bound_colum
     enum rnl_type type = column->source->type;
 
     switch (column->kind) {
+    case PG_MONEY:
+        decode_money(f, column->digits, scratch, out);
+        break;
     case PG_NUMERIC:
         decode_numeric(f, type, scratch, out);
         break;
@@ -374,6 +391,9 @@ static void decode_kind(const struct pg_config *config, const struct bound_colum
     case PG_INT8:
         give_integer(out, type, (int64_t)take(f, 8));
         break;
+    case PG_OID:
+        give_integer(out, type, (int64_t)take(f, 4));
+        break;
     case PG_FLOAT4:
     case PG_FLOAT8:
         decode_float(f, column->kind, type, out);
@@ -390,6 +410,7 @@ static void decode_kind(const struct pg_config *config, const struct bound_colum
     case PG_BPCHAR:
     case PG_JSON:
     case PG_JSONB:
+    case PG_NATIVE: /* read as text */
         decode_plain(f, column->kind, type, out);
         break;
     case PG_DATE:

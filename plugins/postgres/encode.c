@@ -36,6 +36,9 @@ static const uint32_t accepted[PG_KINDS] = {
     [PG_FLOAT4_ARRAY] = BIT(RNL_T_VECTOR),
     [PG_GEOMETRY] = BIT(RNL_T_GEOMETRY),
     [PG_VECTOR] = BIT(RNL_T_VECTOR),
+    [PG_OID] = BIT(RNL_T_INT) | BIT(RNL_T_UINT),
+    [PG_MONEY] = BIT(RNL_T_DECIMAL),
+    [PG_NATIVE] = BIT(RNL_T_NATIVE),
 };
 
 _Static_assert(RNL_T_COUNT <= 32, "one bit for each type");
@@ -77,6 +80,62 @@ static bool encode_integer(struct buf *out, enum pg_kind kind, const struct rnl_
         buf_be32(out, 8);
         buf_be64(out, (uint64_t)number);
     }
+    return true;
+}
+
+static bool encode_oid(struct buf *out, const struct rnl_value *value, const char **why)
+{
+    if (value->u > UINT32_MAX) {
+        *why = "is outside the range of the target's column";
+        return false;
+    }
+    buf_be32(out, 4);
+    buf_be32(out, (uint32_t)value->u);
+    return true;
+}
+
+bool money_raw(const struct bound_column *column, const struct rnl_value *value, int64_t *raw,
+               const char **why)
+{
+    const char *at = value->ptr, *end = at + value->len;
+    bool negative = at < end && *at == '-', point = false;
+    unsigned places = 0;
+    int64_t number = 0;
+
+    for (at += negative; at < end || places < column->digits; at++) {
+        int digit = at < end ? *at - '0' : 0; /* zeros go on behind the end */
+
+        if (at < end && *at == '.' && !point) {
+            point = true;
+            continue;
+        }
+        if (point && places == column->digits && digit == 0)
+            continue;
+        if (digit < 0 || digit > 9 || (point && places == column->digits) ||
+            __builtin_mul_overflow(number, 10, &number) ||
+            __builtin_sub_overflow(number, digit, &number)) {
+            *why = "is no sum that the target's money can hold";
+            return false;
+        }
+        places += point || at >= end;
+    }
+    if (!negative && number == INT64_MIN) {
+        *why = "is no sum that the target's money can hold";
+        return false;
+    }
+    *raw = negative ? number : -number; /* counted downwards, for the lowest of all */
+    return true;
+}
+
+static bool encode_money(struct buf *out, const struct bound_column *column,
+                         const struct rnl_value *value, const char **why)
+{
+    int64_t raw;
+
+    if (!money_raw(column, value, &raw, why))
+        return false;
+    buf_be32(out, 8);
+    buf_be64(out, (uint64_t)raw);
     return true;
 }
 
@@ -400,6 +459,10 @@ bool encode_field(struct buf *out, const struct pg_config *config,
     case PG_INT4:
     case PG_INT8:
         return encode_integer(out, column->kind, value, why);
+    case PG_MONEY:
+        return encode_money(out, column, value, why);
+    case PG_OID:
+        return encode_oid(out, value, why);
     case PG_NUMERIC:
         return encode_numeric(out, value, why);
     case PG_FLOAT4:

@@ -12,6 +12,17 @@ void ident_fit(const char *name, bool lower, char *out)
     memcpy(out, room, strlen(room) + 1);
 }
 
+void buf_array_text(struct buf *out, const char *text)
+{
+    buf_puts(out, out->len ? ",\"" : "{\"");
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\')
+            buf_byte(out, '\\');
+        buf_byte(out, *text);
+    }
+    buf_byte(out, '"');
+}
+
 void ident_fit_hashed(const char *text, const char *whole, char *out)
 {
     char room[IDENT_ROOM];

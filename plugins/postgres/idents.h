@@ -15,6 +15,9 @@ void ident_fit(const char *name, bool lower, char *out);
 /* text cut as above, with a hash of whole at its end in any case. */
 void ident_fit_hashed(const char *text, const char *whole, char *out);
 
+/* An element of an array's text: "{" before the first, a comma before all others. */
+void buf_array_text(struct buf *out, const char *text);
+
 /*
  * Takes name, or when that is taken prefix_name, or that with a hash of whole at its
  * end; out says which. whole tells the object from all others.

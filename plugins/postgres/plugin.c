@@ -77,11 +77,17 @@ static int look_at_server(struct pg_sink *sink, struct rnl_error *err)
     PGresult *result;
     int status = conn_query(sink->control,
                             "SELECT e.extname, n.nspname FROM pg_extension e"
-                            " JOIN pg_namespace n ON n.oid = e.extnamespace",
+                            " JOIN pg_namespace n ON n.oid = e.extnamespace"
+                            " UNION ALL SELECT '', encode(money_send(1::numeric::money), 'hex')",
                             0, NULL, "look at extensions", &result, err);
 
     if (status != RNL_OK)
         return status;
+    for (int i = 0; i < PQntuples(result); i++)
+        if (!*PQgetvalue(result, i, 0))
+            for (unsigned long long unit = strtoull(PQgetvalue(result, i, 1), NULL, 16); unit >= 10;
+                 unit /= 10)
+                sink->money_digits++;
     sink->server.version = PQserverVersion(sink->control->pg);
     sink->postgis_schema = extension_schema(result, "postgis");
     sink->vector_schema = extension_schema(result, "vector");

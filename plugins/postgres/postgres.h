@@ -59,6 +59,9 @@ enum pg_kind {
     PG_FLOAT4_ARRAY,
     PG_GEOMETRY,
     PG_VECTOR,
+    PG_OID,
+    PG_MONEY,
+    PG_NATIVE, /* any other: written and read as the text that the source gave */
     PG_KINDS
 };
 
@@ -94,6 +97,9 @@ struct bound_column {
     enum pg_kind kind;
     bool written; /* false: the target computes it */
     bool nullable;
+    unsigned digits;     /* of money: behind the point, by the target's lc_monetary */
+    bool always;         /* GENERATED ALWAYS AS IDENTITY: no UPDATE may set it */
+    const char *read_as; /* a cast for reading: "::pg_catalog.text"; "" for none */
 };
 
 struct bound_table {
@@ -103,7 +109,10 @@ struct bound_table {
     uint32_t nwritten;
     uint32_t *key; /* columns that tell rows apart; NULL: none */
     uint32_t nkey;
-    const char *copy_in; /* COPY … FROM STDIN (FORMAT binary) */
+    const char *copy_in; /* COPY … FROM STDIN */
+    bool text;           /* that COPY takes text: binary has no form for one of the columns */
+    const char *staging; /* of an upsert: makes the table that the COPY goes to; or NULL */
+    const char *merge;   /* of an upsert: from there into the table */
     bool pages;          /* a plain table: may be read by ranges of its pages */
 };
 
@@ -124,7 +133,10 @@ struct pg_sink {
     uint64_t viewer_number; /* view_number when the snapshot was made */
     uint64_t view_number;   /* raised when rows are committed: the snapshot is out of date */
 
-    struct arena bound_arena; /* of tables; control thread, read only once bound */
+    unsigned money_digits; /* behind the point of money, by the server's lc_monetary */
+
+    const struct rnl_catalog *bound_catalog; /* the host's, while tables are bound to it */
+    struct arena bound_arena;                /* of tables; control thread, read only once bound */
     struct bound_table *tables;
     uint32_t ntables;
 };
@@ -139,6 +151,7 @@ struct pg_writer {
     const struct bound_table *copying; /* the COPY that is open; NULL: none */
     struct buf out;                    /* what is encoded and not yet handed to libpq */
     struct buf scratch;                /* of one value that a policy changed */
+    struct buf field;                  /* of one value as text */
     uint64_t copied;                   /* rows of the open COPY */
     uint64_t view_number;              /* of the snapshot that it reads */
     bool prepared;                     /* the statements of commit.c */

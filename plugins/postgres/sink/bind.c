@@ -56,6 +56,12 @@ static enum pg_kind kind_of_oid(Oid type)
         return PG_TEXT_ARRAY;
     case 1021:
         return PG_FLOAT4_ARRAY;
+    case 26:
+        return PG_OID;
+    case 790:
+        return PG_MONEY;
+    case 19: /* name */
+        return PG_TEXT;
     default:
         return PG_OTHER;
     }
@@ -69,54 +75,75 @@ static enum pg_kind kind_of_type(Oid type, char typtype, const char *name)
         return PG_TEXT;
     if (strcmp(name, "geometry") == 0)
         return PG_GEOMETRY;
-    return strcmp(name, "vector") == 0 ? PG_VECTOR : PG_OTHER;
+    return strcmp(name, "vector") == 0 ? PG_VECTOR : PG_NATIVE;
 }
 
-/* One row per column; a domain is looked through to its base type. */
+/* One row per column of the tables asked for; a domain is looked through to its base type. */
 static const char columns_sql[] =
     "WITH RECURSIVE base AS ("
-    " SELECT a.attnum, a.attname, a.atttypid AS type, a.attnotnull,"
-    "  pg_catalog.format_type(a.atttypid, a.atttypmod) AS spelled, %s AS generated, c.relkind"
-    " FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"
-    " JOIN pg_namespace n ON n.oid = c.relnamespace"
-    " WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped"
-    "  AND c.relkind IN ('r', 'p')),"
-    " walk AS (SELECT attnum, type FROM base UNION ALL"
-    "  SELECT w.attnum, t.typbasetype FROM walk w JOIN pg_type t ON t.oid = w.type"
+    " SELECT u.i, a.attnum, a.attname, a.atttypid AS type, a.attnotnull,"
+    "  pg_catalog.format_type(a.atttypid, a.atttypmod) AS spelled, %s AS generated, c.relkind,"
+    "  a.attidentity"
+    " FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS u(s, r, i)"
+    " JOIN pg_namespace n ON n.nspname = u.s"
+    " JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = u.r"
+    " JOIN pg_attribute a ON a.attrelid = c.oid"
+    " WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p')),"
+    " walk AS (SELECT i, attnum, type FROM base UNION ALL"
+    "  SELECT w.i, w.attnum, t.typbasetype FROM walk w JOIN pg_type t ON t.oid = w.type"
     "  WHERE t.typtype = 'd')"
-    " SELECT b.attname, t.oid, t.typtype, t.typname, t.typelem, b.attnotnull, b.spelled,"
-    "  b.generated, b.relkind"
-    " FROM base b JOIN walk w USING (attnum) JOIN pg_type t ON t.oid = w.type"
-    " WHERE t.typtype <> 'd' ORDER BY b.attnum";
+    " SELECT b.i, b.attname, t.oid, t.typtype, t.typname, t.typelem, b.attnotnull, b.spelled,"
+    "  b.generated, b.relkind, b.attidentity"
+    " FROM base b JOIN walk w USING (i, attnum) JOIN pg_type t ON t.oid = w.type"
+    " WHERE t.typtype <> 'd' ORDER BY b.i, b.attnum";
 
-enum { C_NAME, C_TYPE, C_TYPTYPE, C_TYPNAME, C_ELEMENT, C_NOTNULL, C_SPELLED, C_GENERATED, C_KIND };
+enum {
+    C_TABLE,
+    C_NAME,
+    C_TYPE,
+    C_TYPTYPE,
+    C_TYPNAME,
+    C_ELEMENT,
+    C_NOTNULL,
+    C_SPELLED,
+    C_GENERATED,
+    C_KIND,
+    C_IDENTITY
+};
 
-static int load_columns(struct pg_sink *sink, const struct map_table *map, PGresult **result,
-                        struct rnl_error *err)
+/* The columns of one table among those of a batch. */
+struct found {
+    const PGresult *result;
+    int from, to;
+};
+
+static int find_column(const struct found *found, uint32_t hint, const char *name)
 {
-    const char *params[] = {map->schema, map->name};
-    char sql[2048], doing[256];
+    int likely = found->from + (int)hint;
 
-    snprintf(sql, sizeof(sql), columns_sql,
-             sink->server.version >= 120000 ? "a.attgenerated <> ''" : "false");
-    snprintf(doing, sizeof(doing), "look at the table %.200s", map->qualified);
-    return conn_query(sink->control, sql, 2, params, doing, result, err);
-}
-
-static int find_column(const PGresult *result, const char *name)
-{
-    for (int i = 0; i < PQntuples(result); i++)
-        if (strcmp(PQgetvalue(result, i, C_NAME), name) == 0)
+    if (likely < found->to && strcmp(PQgetvalue(found->result, likely, C_NAME), name) == 0)
+        return likely;
+    for (int i = found->from; i < found->to; i++)
+        if (strcmp(PQgetvalue(found->result, i, C_NAME), name) == 0)
             return i;
     return -1;
 }
 
+/* What the server's binary format is not known of, or what came as text, goes as text. */
+static enum pg_kind kind_to_write(const struct rnl_column *source, enum pg_kind kind)
+{
+    if (source->type == RNL_T_NATIVE && kind != PG_TEXT && kind != PG_BPCHAR)
+        return PG_NATIVE;
+    return kind;
+}
+
 static int bind_column(struct pg_sink *sink, struct bound_table *bound, uint32_t index,
-                       const char *name, const PGresult *result, struct rnl_error *err)
+                       const char *name, const struct found *found, struct rnl_error *err)
 {
     struct bound_column *column = &bound->columns[index];
     const struct rnl_column *source = COLUMN(bound->source, index);
-    int at = find_column(result, name);
+    const PGresult *result = found->result;
+    int at = find_column(found, index, name);
 
     if (at < 0) {
         rnl_fail(err, RNL_E_CONFIG, "sink.missing_column", "the table %s has no column \"%s\"",
@@ -129,10 +156,14 @@ static int bind_column(struct pg_sink *sink, struct bound_table *bound, uint32_t
     column->name = arena_strdup(&sink->bound_arena, name);
     column->type = (Oid)strtoul(PQgetvalue(result, at, C_TYPE), NULL, 10);
     column->element = (Oid)strtoul(PQgetvalue(result, at, C_ELEMENT), NULL, 10);
-    column->kind = kind_of_type(column->type, PQgetvalue(result, at, C_TYPTYPE)[0],
-                                PQgetvalue(result, at, C_TYPNAME));
+    column->kind =
+        kind_to_write(source, kind_of_type(column->type, PQgetvalue(result, at, C_TYPTYPE)[0],
+                                           PQgetvalue(result, at, C_TYPNAME)));
+    column->digits = sink->money_digits;
     column->nullable = PQgetvalue(result, at, C_NOTNULL)[0] != 't';
     column->written = PQgetvalue(result, at, C_GENERATED)[0] != 't';
+    column->always = PQgetvalue(result, at, C_IDENTITY)[0] == 'a';
+    column->read_as = column->kind == PG_NATIVE ? "::pg_catalog.text" : "";
     if (!column->name)
         return error_memory(err);
     if (!encode_accepts(source->type, column->kind)) {
@@ -183,73 +214,206 @@ static int bind_key(struct pg_sink *sink, struct bound_table *bound, struct rnl_
     return RNL_OK;
 }
 
-static int make_copy(struct pg_sink *sink, struct bound_table *bound, struct rnl_error *err)
+/* The columns that are written, by commas. */
+static void add_written(struct bound_table *bound, struct buf *sql)
 {
-    struct buf sql = {0};
+    bool first = true;
 
-    buf_printf(&sql, "COPY %s (", bound->qualified);
     for (uint32_t i = 0; i < bound->source->ncolumns; i++) {
         if (!bound->columns[i].written)
             continue;
-        if (bound->nwritten++)
-            buf_puts(&sql, ", ");
-        buf_name(&sql, bound->columns[i].name);
+        buf_puts(sql, first ? "" : ", ");
+        buf_name(sql, bound->columns[i].name);
+        first = false;
     }
-    buf_puts(&sql, ") FROM STDIN (FORMAT binary)");
-    bound->copy_in = buf_text(&sql) ? arena_strdup(&sink->bound_arena, sql.ptr) : NULL;
+}
+
+static const char *keep_text(struct pg_sink *sink, struct buf *sql)
+{
+    const char *text = buf_text(sql) ? arena_strdup(&sink->bound_arena, sql->ptr) : NULL;
+
+    buf_clear(sql);
+    return text;
+}
+
+static bool is_key_column(const struct bound_table *bound, uint32_t column)
+{
+    for (uint32_t i = 0; i < bound->nkey; i++)
+        if (bound->key[i] == column)
+            return true;
+    return false;
+}
+
+/* INSERT … ON CONFLICT: from the table that the COPY fills into the real one. */
+static void add_merge(struct bound_table *bound, uint32_t index, struct buf *sql)
+{
+    bool always = false, any = false;
+
+    for (uint32_t i = 0; i < bound->source->ncolumns; i++)
+        always = always || (bound->columns[i].written && bound->columns[i].always);
+    buf_printf(sql, "INSERT INTO %s (", bound->qualified);
+    add_written(bound, sql);
+    buf_printf(sql, ")%s SELECT ", always ? " OVERRIDING SYSTEM VALUE" : "");
+    add_written(bound, sql);
+    buf_printf(sql, " FROM pg_temp.runnel_%u ON CONFLICT (", index);
+    for (uint32_t i = 0; i < bound->nkey; i++) {
+        buf_puts(sql, i ? ", " : "");
+        buf_name(sql, bound->columns[bound->key[i]].name);
+    }
+    buf_puts(sql, ") DO ");
+    for (uint32_t i = 0; i < bound->source->ncolumns; i++) {
+        if (!bound->columns[i].written || is_key_column(bound, i))
+            continue;
+        buf_puts(sql, any ? ", " : "UPDATE SET ");
+        buf_name(sql, bound->columns[i].name);
+        buf_puts(sql, " = excluded.");
+        buf_name(sql, bound->columns[i].name);
+        any = true;
+    }
+    buf_printf(sql, "%s; TRUNCATE pg_temp.runnel_%u", any ? "" : "NOTHING", index);
+}
+
+static int make_upsert(struct pg_sink *sink, struct bound_table *bound, uint32_t index,
+                       struct rnl_error *err)
+{
+    struct buf sql = {0};
+
+    for (uint32_t i = 0; i < bound->source->ncolumns; i++)
+        if (bound->columns[i].always && bound->columns[i].written && !is_key_column(bound, i))
+            return rnl_fail(err, RNL_E_CONFIG, "sink.upsert_identity",
+                            "the column %s.\"%s\" is GENERATED ALWAYS AS IDENTITY and no key: "
+                            "an upsert can't set it",
+                            bound->qualified, bound->columns[i].name);
+    if (bound->nkey == 0)
+        return rnl_fail(err, RNL_E_CONFIG, "sink.upsert_key",
+                        "the table %s has no key that tells its rows apart, and write_mode is "
+                        "upsert",
+                        bound->qualified);
+    buf_printf(&sql, "CREATE TEMPORARY TABLE IF NOT EXISTS runnel_%u ON COMMIT DROP AS SELECT ",
+               index);
+    add_written(bound, &sql);
+    buf_printf(&sql, " FROM %s WITH NO DATA", bound->qualified);
+    bound->staging = keep_text(sink, &sql);
+    add_merge(bound, index, &sql);
+    bound->merge = keep_text(sink, &sql);
+    buf_free(&sql);
+    return bound->staging && bound->merge ? RNL_OK : error_memory(err);
+}
+
+static int make_copy(struct pg_sink *sink, struct bound_table *bound, uint32_t index,
+                     struct rnl_error *err)
+{
+    struct buf sql = {0};
+
+    for (uint32_t i = 0; i < bound->source->ncolumns; i++) {
+        bound->nwritten += bound->columns[i].written;
+        bound->text =
+            bound->text || (bound->columns[i].written && bound->columns[i].kind == PG_NATIVE);
+    }
+    buf_puts(&sql, "COPY ");
+    if (bound->staging)
+        buf_printf(&sql, "pg_temp.runnel_%u", index);
+    else
+        buf_puts(&sql, bound->qualified);
+    buf_puts(&sql, " (");
+    add_written(bound, &sql);
+    buf_puts(&sql, bound->text ? ") FROM STDIN" : ") FROM STDIN (FORMAT binary)");
+    bound->copy_in = keep_text(sink, &sql);
     buf_free(&sql);
     return bound->copy_in ? RNL_OK : error_memory(err);
 }
 
-static int bind_table(struct pg_sink *sink, const struct map_table *map, struct bound_table *bound,
-                      struct rnl_error *err)
+static int bind_table(struct pg_sink *sink, const struct rnl_job *job, const struct map_table *map,
+                      uint32_t index, const struct found *found, struct rnl_error *err)
 {
-    PGresult *result;
-    int status = load_columns(sink, map, &result, err);
+    struct bound_table *bound = &sink->tables[index];
+    int status = RNL_OK;
 
-    if (status != RNL_OK)
-        return status;
+    bound->source = sink->server.host->table_at(sink->bound_catalog, index);
     bound->schema = map->schema;
     bound->name = map->name;
     bound->qualified = map->qualified;
     bound->columns =
         arena_alloc(&sink->bound_arena, sizeof(*bound->columns) * bound->source->ncolumns);
-    if (!bound->columns) {
-        status = error_memory(err);
-    } else if (PQntuples(result) == 0) {
-        status = rnl_fail(err, RNL_E_CONFIG, "sink.missing_table",
-                          "the table %s is not in the target", map->qualified);
+    if (!bound->columns)
+        return error_memory(err);
+    if (found->from == found->to) {
+        rnl_fail(err, RNL_E_CONFIG, "sink.missing_table", "the table %s is not in the target",
+                 map->qualified);
         rnl_hint(err, "let Runnel make it (structure.tables), or create it first");
-    } else {
-        bound->pages = PQgetvalue(result, 0, C_KIND)[0] == 'r';
+        return RNL_E_CONFIG;
     }
+    bound->pages = PQgetvalue(found->result, found->from, C_KIND)[0] == 'r';
     for (uint32_t i = 0; status == RNL_OK && i < bound->source->ncolumns; i++)
-        status = bind_column(sink, bound, i, map->columns[i].name, result, err);
-    PQclear(result);
+        status = bind_column(sink, bound, i, map->columns[i].name, found, err);
     if (status == RNL_OK)
         status = bind_key(sink, bound, err);
-    return status == RNL_OK ? make_copy(sink, bound, err) : status;
+    if (status == RNL_OK && job && job->write_mode == RNL_UPSERT)
+        status = make_upsert(sink, bound, index, err);
+    return status == RNL_OK ? make_copy(sink, bound, index, err) : status;
+}
+
+#define BATCH_TABLES 256 /* asked for at once: what the answer takes is bounded */
+
+static int bind_batch(struct pg_sink *sink, const struct rnl_job *job,
+                      const struct map_table *names, uint32_t from, uint32_t to,
+                      struct rnl_error *err)
+{
+    struct buf schemas = {0}, tables = {0}, sql = {0};
+    struct found found = {NULL, 0, 0};
+    PGresult *result = NULL;
+    int status = RNL_OK;
+
+    for (uint32_t i = from; i < to; i++) {
+        buf_array_text(&schemas, names[i].schema);
+        buf_array_text(&tables, names[i].name);
+    }
+    buf_byte(&schemas, '}');
+    buf_byte(&tables, '}');
+    buf_printf(&sql, columns_sql,
+               sink->server.version >= 120000 ? "a.attgenerated <> ''" : "false");
+    if (!buf_text(&schemas) || !buf_text(&tables) || !buf_text(&sql)) {
+        status = error_memory(err);
+    } else {
+        const char *params[] = {schemas.ptr, tables.ptr};
+
+        status = conn_query(sink->control, sql.ptr, 2, params, "look at the tables", &result, err);
+    }
+    found.result = result;
+    for (uint32_t i = from; status == RNL_OK && i < to; i++) {
+        int rows = PQntuples(result);
+
+        found.from = found.to;
+        while (found.to < rows && strtoul(PQgetvalue(result, found.to, C_TABLE), NULL, 10) ==
+                                      (unsigned long)(i - from + 1))
+            found.to++;
+        status = bind_table(sink, job, &names[i], i, &found, err);
+    }
+    PQclear(result);
+    buf_free(&schemas);
+    buf_free(&tables);
+    buf_free(&sql);
+    return status;
 }
 
 int sink_bind(void *self, const struct rnl_job *job, const struct rnl_catalog *catalog,
               struct rnl_error *err)
 {
     struct pg_sink *sink = self;
-    uint32_t count = sink->host->table_count(catalog);
+    uint32_t count = sink->server.host->table_count(catalog);
     struct map_table *names;
     int status;
 
-    (void)job;
     arena_free(&sink->bound_arena);
     sink->ntables = 0;
+    sink->bound_catalog = catalog;
     sink->tables = arena_alloc(&sink->bound_arena, sizeof(*sink->tables) * (count ? count : 1));
     if (!sink->tables)
         return error_memory(err);
     status = idents_of_catalog(sink, catalog, &sink->bound_arena, &names, err);
-    for (uint32_t i = 0; status == RNL_OK && i < count; i++) {
-        sink->tables[i].source = sink->host->table_at(catalog, i);
-        status = bind_table(sink, &names[i], &sink->tables[i], err);
-    }
+    for (uint32_t from = 0; status == RNL_OK && from < count; from += BATCH_TABLES)
+        status = bind_batch(sink, job, names, from,
+                            count - from < BATCH_TABLES ? count : from + BATCH_TABLES, err);
     if (status == RNL_OK)
         sink->ntables = count;
     return status;

@@ -115,6 +115,8 @@ int writer_commit(void *writer, const struct rnl_checkpoint *checkpoint, struct 
         status = copy_end(w, err);
     if (status == RNL_OK && checkpoint)
         status = write_checkpoint(w, checkpoint, err);
+    if (status == RNL_OK && !checkpoint) /* no run will do it again */
+        status = conn_exec(w->conn, "SET LOCAL synchronous_commit TO on", "commit", err);
     if (status != RNL_OK) {
         writer_rollback(w, &ignored);
         return status;

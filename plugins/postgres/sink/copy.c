@@ -1,4 +1,5 @@
-/* Rows into PostgreSQL by COPY in binary form: one COPY at a time on a writer's connection. */
+/* Rows into PostgreSQL by COPY, binary where all types have a known form, else as text: one COPY at
+ * a time on a writer's connection. */
 #include "convert.h"
 
 #define PIECE_BYTES 65536 /* handed to libpq at once: its own buffer stays as small */
@@ -35,6 +36,10 @@ static int copy_begin(struct pg_writer *w, const struct bound_table *table, stru
     PGresult *result;
     int status = RNL_OK;
 
+    if (table->staging)
+        status = conn_exec(w->conn, table->staging, "make a table for an upsert", err);
+    if (status != RNL_OK)
+        return status;
     result = PQexec(w->conn->pg, table->copy_in);
     if (PQresultStatus(result) != PGRES_COPY_IN) {
         char doing[256];
@@ -48,7 +53,8 @@ static int copy_begin(struct pg_writer *w, const struct bound_table *table, stru
     w->copying = table;
     w->copied = 0;
     buf_clear(&w->out);
-    buf_add(&w->out, copy_head, 19);
+    if (!table->text)
+        buf_add(&w->out, copy_head, 19);
     return RNL_OK;
 }
 
@@ -74,6 +80,21 @@ static int copy_results(struct pg_writer *w, const char *table, struct rnl_error
     return status;
 }
 
+/* Rows of an upsert go on from where the COPY put them. */
+static int copy_merge(struct pg_writer *w, const struct bound_table *table, struct rnl_error *err)
+{
+    char doing[256];
+    int status;
+
+    snprintf(doing, sizeof(doing), "write to %.200s", table->qualified);
+    status = conn_exec(w->conn, table->merge, doing, err);
+    if (status < 0 && strcmp(err->code, "postgres.21000") == 0) {
+        err->status = status = RNL_E_DATA;
+        rnl_hint(err, "the target takes two keys for equal that the source tells apart");
+    }
+    return status;
+}
+
 int copy_end(struct pg_writer *w, struct rnl_error *err)
 {
     const struct bound_table *table = w->copying;
@@ -82,7 +103,8 @@ int copy_end(struct pg_writer *w, struct rnl_error *err)
 
     if (!table)
         return RNL_OK;
-    buf_be16(&w->out, UINT16_MAX);
+    if (!table->text)
+        buf_be16(&w->out, UINT16_MAX);
     status = copy_flush(w, err);
     w->copying = NULL;
     if (status != RNL_OK) {
@@ -94,7 +116,8 @@ int copy_end(struct pg_writer *w, struct rnl_error *err)
     }
     if (PQputCopyEnd(w->conn->pg, NULL) != 1)
         return error_result(w->conn, NULL, "end the COPY", err);
-    return copy_results(w, table->qualified, err);
+    status = copy_results(w, table->qualified, err);
+    return status == RNL_OK && table->merge ? copy_merge(w, table, err) : status;
 }
 
 void copy_drop(struct pg_writer *w)
@@ -113,6 +136,7 @@ static bool is_large(const struct bound_column *column, const struct rnl_value *
     case RNL_T_TEXT:
     case RNL_T_BYTES:
     case RNL_T_JSON:
+    case RNL_T_NATIVE:
         break;
     default:
         return false;
@@ -120,7 +144,26 @@ static bool is_large(const struct bound_column *column, const struct rnl_value *
     if (value->len < LARGE_BYTES)
         return false;
     return column->kind == PG_TEXT || column->kind == PG_BYTEA || column->kind == PG_JSON ||
-           column->kind == PG_JSONB;
+           column->kind == PG_JSONB || column->kind == PG_NATIVE;
+}
+
+/* As text it grows on the way: a piece at a time. */
+static int copy_large_text(struct pg_writer *w, const struct bound_column *column,
+                           const struct rnl_value *value, struct rnl_error *err)
+{
+    const char *at = value->ptr, *end = at + value->len;
+    int status = RNL_OK;
+
+    if (column->kind == PG_BYTEA)
+        buf_puts(&w->out, "\\\\x");
+    while (status == RNL_OK && at < end) {
+        size_t piece = (size_t)(end - at) < LARGE_BYTES ? (size_t)(end - at) : LARGE_BYTES;
+
+        text_add_piece(&w->out, column->kind, at, piece);
+        at += piece;
+        status = copy_flush(w, err);
+    }
+    return status;
 }
 
 static int copy_large(struct pg_writer *w, const struct bound_column *column,
@@ -196,8 +239,10 @@ static int copy_value(struct pg_writer *w, const struct bound_table *table,
         break;
     }
     if (is_large(bound, value))
-        return copy_large(w, bound, value, err);
-    if (!encode_field(&w->out, config, bound, value, &why))
+        return table->text ? copy_large_text(w, bound, value, err)
+                           : copy_large(w, bound, value, err);
+    if (table->text ? !text_field(&w->out, config, bound, value, &w->field, &why)
+                    : !encode_field(&w->out, config, bound, value, &why))
         return refuse_value(table, row, column, why, err);
     return RNL_OK;
 }
@@ -205,6 +250,7 @@ static int copy_value(struct pg_writer *w, const struct bound_table *table,
 int copy_row(struct pg_writer *w, const struct bound_table *table, const struct rnl_row *row,
              struct rnl_error *err)
 {
+    bool first = true;
     int status = RNL_OK;
 
     if (w->copying != table) {
@@ -214,14 +260,20 @@ int copy_row(struct pg_writer *w, const struct bound_table *table, const struct 
         if (status != RNL_OK)
             return status;
     }
-    buf_be16(&w->out, (uint16_t)table->nwritten);
+    if (!table->text)
+        buf_be16(&w->out, (uint16_t)table->nwritten);
     for (uint32_t i = 0; i < table->source->ncolumns; i++) {
         if (!table->columns[i].written)
             continue;
+        if (table->text && !first)
+            buf_byte(&w->out, '\t');
+        first = false;
         status = copy_value(w, table, row, i, err);
         if (status != RNL_OK)
             return status;
     }
+    if (table->text)
+        buf_byte(&w->out, '\n');
     w->copied++;
     return w->out.len >= PIECE_BYTES ? copy_flush(w, err) : RNL_OK;
 }

@@ -183,6 +183,7 @@ static bool make_query(const struct reader *r, const struct rnl_unit *unit, stru
     for (uint32_t i = 0; i < r->ncolumns; i++) {
         buf_puts(sql, i ? ", " : "");
         buf_name(sql, r->columns[i]->name);
+        buf_puts(sql, r->columns[i]->read_as);
     }
     buf_printf(sql, " FROM %s%s", r->table->pages ? "ONLY " : "", r->table->qualified);
     if (from >= 0)

@@ -3,12 +3,15 @@
 
 #include <stdlib.h>
 
+#define TEXT_OID 25
+
 /* A statement with binary parameters, which are fields as encode.c makes them. */
 struct statement {
     struct buf sql;
     struct buf fields;
     size_t *offsets; /* of each parameter's length in fields */
     Oid *types;
+    int *formats; /* 1: binary; a NATIVE goes as text */
     uint32_t count;
 };
 
@@ -17,7 +20,8 @@ static int statement_init(struct statement *s, uint32_t room, struct rnl_error *
     memset(s, 0, sizeof(*s));
     s->offsets = calloc(room + 1, sizeof(*s->offsets));
     s->types = calloc(room + 1, sizeof(*s->types));
-    return s->offsets && s->types ? RNL_OK : error_memory(err);
+    s->formats = calloc(room + 1, sizeof(*s->formats));
+    return s->offsets && s->types && s->formats ? RNL_OK : error_memory(err);
 }
 
 static void statement_free(struct statement *s)
@@ -26,11 +30,26 @@ static void statement_free(struct statement *s)
     buf_free(&s->fields);
     free(s->offsets);
     free(s->types);
+    free(s->formats);
 }
 
-/* name = $n */
+/* The length and the text, terminated. */
+static bool encode_native(struct buf *fields, const struct rnl_value *value)
+{
+    if (value->type == RNL_T_NULL) {
+        buf_be32(fields, UINT32_MAX);
+        return true;
+    }
+    buf_be32(fields, value->len);
+    buf_add(fields, value->ptr, value->len);
+    buf_byte(fields, '\0');
+    return value->type == RNL_T_NATIVE && !memchr(value->ptr, '\0', value->len);
+}
+
+/* name = $n; in a condition (key) values of types without a known "=" are compared as text. */
 static int statement_add(struct pg_writer *w, struct statement *s, const struct bound_table *table,
-                         uint32_t index, const struct rnl_value *value, struct rnl_error *err)
+                         uint32_t index, const struct rnl_value *value, bool key,
+                         struct rnl_error *err)
 {
     const struct bound_column *column = &table->columns[index];
     const char *why = "can't be written";
@@ -39,12 +58,16 @@ static int statement_add(struct pg_writer *w, struct statement *s, const struct 
         policy_apply(w->sink->config, column->kind, value, &changed, &w->scratch, &why);
 
     s->offsets[s->count] = s->fields.len;
-    s->types[s->count++] = column->type;
+    s->formats[s->count] = column->kind != PG_NATIVE;
+    s->types[s->count++] = key && column->kind == PG_NATIVE ? TEXT_OID : column->type;
     buf_name(&s->sql, column->name);
-    buf_printf(&s->sql, " = $%u", s->count);
+    buf_printf(&s->sql, "%s = $%u", key ? column->read_as : "", s->count);
+    if (result == POLICY_CHANGED)
+        value = &changed;
     if (result == POLICY_REFUSED ||
-        !encode_field(&s->fields, w->sink->config, column,
-                      result == POLICY_CHANGED ? &changed : value, &why))
+        !(column->kind == PG_NATIVE
+              ? encode_native(&s->fields, value)
+              : encode_field(&s->fields, w->sink->config, column, value, &why)))
         return rnl_fail(err, RNL_E_DATA, "sink.value", "a value of column \"%s\" of %s.%s %s",
                         column->source->name, table->source->schema, table->source->name, why);
     return RNL_OK;
@@ -66,7 +89,7 @@ static int statement_add_key(struct pg_writer *w, struct statement *s,
     buf_puts(&s->sql, " WHERE ");
     for (uint32_t i = 0; status == RNL_OK && i < table->nkey; i++) {
         buf_puts(&s->sql, i ? " AND " : "");
-        status = statement_add(w, s, table, table->key[i], &values[table->key[i]], err);
+        status = statement_add(w, s, table, table->key[i], &values[table->key[i]], true, err);
     }
     return status;
 }
@@ -76,12 +99,11 @@ static int statement_run(struct pg_writer *w, struct statement *s, const struct 
 {
     const char **values = calloc(s->count + 1, sizeof(*values));
     int *lengths = calloc(s->count + 1, sizeof(*lengths));
-    int *formats = calloc(s->count + 1, sizeof(*formats));
     PGresult *result = NULL;
     char doing[256];
     int status = RNL_OK;
 
-    if (!values || !lengths || !formats || s->fields.failed || !buf_text(&s->sql)) {
+    if (!values || !lengths || s->fields.failed || !buf_text(&s->sql)) {
         status = error_memory(err);
         goto free_all;
     }
@@ -90,12 +112,11 @@ static int statement_run(struct pg_writer *w, struct statement *s, const struct 
 
         memcpy(&len, s->fields.ptr + s->offsets[i], 4);
         lengths[i] = (int)__builtin_bswap32(len);
-        formats[i] = 1;
         values[i] = lengths[i] < 0 ? NULL : s->fields.ptr + s->offsets[i] + 4;
     }
     snprintf(doing, sizeof(doing), "mend a row of %.200s", table->qualified);
-    result =
-        PQexecParams(w->conn->pg, s->sql.ptr, (int)s->count, s->types, values, lengths, formats, 0);
+    result = PQexecParams(w->conn->pg, s->sql.ptr, (int)s->count, s->types, values, lengths,
+                          s->formats, 0);
     if (PQresultStatus(result) != PGRES_COMMAND_OK)
         status = error_result(w->conn, result, doing, err);
     else
@@ -105,7 +126,6 @@ static int statement_run(struct pg_writer *w, struct statement *s, const struct 
 free_all:
     free(values);
     free(lengths);
-    free(formats);
     return status;
 }
 
@@ -136,10 +156,10 @@ static int add_columns(struct pg_writer *w, struct statement *s, const struct bo
 
     buf_printf(&s->sql, "UPDATE %s SET ", table->qualified);
     for (uint32_t i = 0; status == RNL_OK && i < table->source->ncolumns; i++) {
-        if (!table->columns[i].written || is_key(table, i))
+        if (!table->columns[i].written || table->columns[i].always || is_key(table, i))
             continue;
         buf_puts(&s->sql, s->count ? ", " : "");
-        status = statement_add(w, s, table, i, &row->after[i], err);
+        status = statement_add(w, s, table, i, &row->after[i], false, err);
     }
     return status;
 }
@@ -158,7 +178,7 @@ int repair_update(struct pg_writer *w, const struct bound_table *table, const st
     if (status == RNL_OK && s.count == 0) { /* nothing but a key: there is nothing to set */
         buf_clear(&s.sql);
         buf_printf(&s.sql, "UPDATE %s SET ", table->qualified);
-        status = statement_add(w, &s, table, 0, &row->after[0], err);
+        status = statement_add(w, &s, table, 0, &row->after[0], false, err);
     }
     if (status == RNL_OK)
         status = statement_add_key(w, &s, table, row->after, err);

@@ -3,6 +3,13 @@
 
 #include <stdlib.h>
 
+/*
+ * Commits of rows and steps don't wait for the disk: what a crash of the server takes
+ * away goes together with the checkpoint that says it was there, and the run does it
+ * again. The last word of a run, sink_record(), waits, and with it all before it.
+ */
+static const char writer_session[] = "SET synchronous_commit = off; SET lc_monetary = 'C'";
+
 int writer_open(void *self, uint32_t lane, void **out, struct rnl_error *err)
 {
     struct pg_sink *sink = self;
@@ -14,7 +21,10 @@ int writer_open(void *self, uint32_t lane, void **out, struct rnl_error *err)
         return error_memory(err);
     w->sink = sink;
     status = conn_open(&sink->server, &w->conn, err);
+    if (status == RNL_OK)
+        status = conn_exec(w->conn, writer_session, "set up the session", err);
     if (status != RNL_OK) {
+        conn_close(w->conn);
         free(w);
         return status;
     }
@@ -31,6 +41,7 @@ void writer_close(void *writer)
     conn_close(w->conn); /* the server rolls back what is open */
     buf_free(&w->out);
     buf_free(&w->scratch);
+    buf_free(&w->field);
     free(w->changes);
     buf_free(&w->expect_text);
     free(w->expect_decoded);
