@@ -78,7 +78,7 @@ static int look_at_server(struct pg_sink *sink, struct rnl_error *err)
     int status = conn_query(sink->control,
                             "SELECT e.extname, n.nspname FROM pg_extension e"
                             " JOIN pg_namespace n ON n.oid = e.extnamespace"
-                            " UNION ALL SELECT '', encode(money_send(1::numeric::money), 'hex')",
+                            " UNION ALL SELECT '', encode(cash_send(1::numeric::money), 'hex')",
                             0, NULL, "look at extensions", &result, err);
 
     if (status != RNL_OK)
