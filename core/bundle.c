@@ -1,6 +1,8 @@
 /* Bundles: rows written to bytes, and read from bytes that nobody trusts. */
 #include "bundle.h"
 
+#include "catalog.h"
+#include "row_text.h"
 #include "util/crc32c.h"
 
 #include <endian.h>
@@ -57,6 +59,8 @@ struct rnl_bundle {
     unsigned char *bytes; /* owned while writing, borrowed while reading */
     size_t len, room;
     size_t max_bytes;
+    size_t row_bytes;                  /* of the largest row that is taken */
+    const struct rnl_catalog *catalog; /* for messages; borrowed, may be NULL */
     uint32_t max_rows;
     uint32_t rows;
     uint32_t table; /* of the first row */
@@ -84,6 +88,7 @@ struct rnl_bundle *bundle_new(uint32_t max_rows, size_t max_bytes)
         return NULL;
     bundle->max_rows = max_rows;
     bundle->max_bytes = max_bytes;
+    bundle->row_bytes = INT32_MAX;
     bundle->len = sizeof(struct wire_head);
     return bundle;
 }
@@ -208,6 +213,29 @@ static unsigned char *put_values(unsigned char *p, const struct rnl_value *value
     return p;
 }
 
+static int too_large(const struct rnl_bundle *bundle, const struct rnl_row *row, size_t size,
+                     struct rnl_error *err)
+{
+    const struct rnl_table *table =
+        bundle->catalog ? catalog_at(bundle->catalog, row->table) : NULL;
+    uint32_t *columns = table ? calloc(table->ncolumns + 1, sizeof(*columns)) : NULL;
+    uint32_t count = columns ? table_key(table, columns) : 0;
+    char key[200] = "";
+
+    if (count && row->after && row->nvalues == table->ncolumns)
+        key_text(table, row->after, columns, count, key, sizeof(key));
+    free(columns);
+    rnl_fail(err, RNL_E_CONFIG, "row.too_large",
+             "%s%s%s%s%s%s%sa row of %zu bytes is larger than max_row = %zu allows",
+             table ? "table " : "", table ? table->schema : "", table ? "." : "",
+             table ? table->name : "", *key ? ", " : "", key, table ? ": " : "", size,
+             bundle->row_bytes);
+    rnl_hint(err,
+             "allow it with --max-row (about five times as much memory is used), or leave such "
+             "rows out with the table's where");
+    return err->status;
+}
+
 int bundle_add(struct rnl_bundle *bundle, const struct rnl_row *row, struct rnl_error *err)
 {
     struct wire_row head = {.nvalues = row->nvalues, .op = (uint8_t)row->op};
@@ -220,9 +248,8 @@ int bundle_add(struct rnl_bundle *bundle, const struct rnl_row *row, struct rnl_
         size += values_size(row->after, row->nvalues);
     if (row->before)
         size += values_size(row->before, row->nvalues);
-    if (size > INT32_MAX)
-        return rnl_fail(err, RNL_E_DATA, "bundle.row_too_large", "a row of %zu bytes is too large",
-                        size);
+    if (size > bundle->row_bytes)
+        return too_large(bundle, row, size, err);
     if (make_room(bundle, size, err) != RNL_OK)
         return err->status;
     start = bundle->bytes + bundle->len;
@@ -265,6 +292,23 @@ int bundle_mark(struct rnl_bundle *bundle, struct rnl_slice position, struct rnl
 bool bundle_full(const struct rnl_bundle *bundle)
 {
     return bundle->rows >= bundle->max_rows || bundle->len >= bundle->max_bytes;
+}
+
+void bundle_set_rows(struct rnl_bundle *bundle, uint32_t max_rows)
+{
+    bundle->max_rows = max_rows;
+}
+
+void bundle_limit_row(struct rnl_bundle *bundle, size_t row_bytes,
+                      const struct rnl_catalog *catalog)
+{
+    bundle->catalog = catalog;
+    bundle->row_bytes = row_bytes < INT32_MAX ? row_bytes : INT32_MAX;
+}
+
+bool bundle_marked(const struct rnl_bundle *bundle)
+{
+    return bundle->position && bundle->marked_rows == bundle->rows;
 }
 
 uint32_t bundle_rows(const struct rnl_bundle *bundle)

@@ -20,6 +20,16 @@ uint64_t bundle_pipeline(const char *name);
 
 /* For writing: grows as rows come; full at max_rows or max_bytes. NULL: out of memory. */
 struct rnl_bundle *bundle_new(uint32_t max_rows, size_t max_bytes);
+/* How many rows it takes from now on, at least one. */
+void bundle_set_rows(struct rnl_bundle *bundle, uint32_t max_rows);
+/*
+ * A row of more bytes is refused: RNL_E_CONFIG "row.too_large", with its table and key as catalog
+ * (borrowed) knows them. Preset: what the format can hold.
+ */
+void bundle_limit_row(struct rnl_bundle *bundle, size_t row_bytes,
+                      const struct rnl_catalog *catalog);
+/* Whether a position stands behind the last row. */
+bool bundle_marked(const struct rnl_bundle *bundle);
 void bundle_reset(struct rnl_bundle *bundle); /* forgets rows and mark; NULL is fine */
 int bundle_add(struct rnl_bundle *bundle, const struct rnl_row *row, struct rnl_error *err);
 int bundle_mark(struct rnl_bundle *bundle, struct rnl_slice position, struct rnl_error *err);

@@ -15,6 +15,15 @@ struct connection_config {
 
 enum pipeline_mode { MODE_CONVERT = 1, MODE_CDC, MODE_REPLICATE };
 
+/* What becomes of a row that the target can't take. */
+enum on_error { ON_ERROR_STOP = 0, ON_ERROR_SET_ASIDE };
+
+/* How a run that failed by what may pass is gone on with. Zeroed: it isn't. */
+struct retry_config {
+    int64_t seconds;          /* so long without progress */
+    int64_t first_ms, max_ms; /* the first wait, at most, and the longest */
+};
+
 struct role_config {
     char *plugin; /* of the source or sink */
     const struct connection_config *connection;
@@ -37,7 +46,13 @@ struct pipeline_config {
     enum rnl_write_mode write_mode;
     uint32_t structure;                  /* RNL_WITH_* */
     int64_t limit_events, limit_seconds; /* 0: none */
-    struct settings written;             /* its own words as they stand in the file */
+    enum on_error on_error;
+    int64_t error_limit; /* rows that may stand aside; 0: any number */
+    bool keep_rows;      /* with what is set aside */
+    struct retry_config retry;
+    int64_t memory_bytes;    /* of the process, for rows up to a MiB; 0: the preset */
+    int64_t row_bytes;       /* the largest row that is taken; 0: the preset */
+    struct settings written; /* its own words as they stand in the file */
     struct origin origin;
 };
 

@@ -1,6 +1,7 @@
 /* Pipeline blocks of configuration: who reads, who writes, what, and how. */
 #include "config_loader.h"
 #include "config_plugin.h"
+#include "config_run.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -11,8 +12,7 @@
 #define WRITE_MODES "fail_if_not_empty|append|truncate_and_load|upsert"
 #define OPERATIONS "insert|update|delete"
 
-enum { LANES_MAX = 64, ROWS_PRESET = 500 };
-enum { CHUNK_PRESET = 64 << 20, COMMIT_PRESET = 32 << 20 };
+enum { LANES_MAX = 64 };
 
 /* More lanes than processors only take turns: measured, two on two are faster than four. */
 uint32_t config_lanes(void)
@@ -23,9 +23,15 @@ uint32_t config_lanes(void)
 }
 
 static const struct word pipeline_words[] = {
-    {"name", WORD_TEXT, NULL, 0, 0},    {"mode", WORD_CHOICE, MODES, 0, 0},
-    {"reader", WORD_GROUP, NULL, 0, 0}, {"transport", WORD_GROUP, NULL, 0, 0},
-    {"writer", WORD_GROUP, NULL, 0, 0}, {"limits", WORD_GROUP, NULL, 0, 0},
+    {"name", WORD_TEXT, NULL, 0, 0},
+    {"mode", WORD_CHOICE, MODES, 0, 0},
+    {"reader", WORD_GROUP, NULL, 0, 0},
+    {"transport", WORD_GROUP, NULL, 0, 0},
+    {"writer", WORD_GROUP, NULL, 0, 0},
+    {"limits", WORD_GROUP, NULL, 0, 0},
+    {"retry", WORD_GROUP, NULL, 0, 0},
+    {"memory", WORD_SIZE, NULL, MEMORY_LEAST, INT64_C(1) << 40},
+    {"max_row", WORD_SIZE, NULL, 1 << 20, INT32_MAX},
 };
 static const struct word reader_words[] = {
     {"source", WORD_GROUP, NULL, 0, 0},
@@ -41,6 +47,9 @@ static const struct word writer_words[] = {
     {"write_mode", WORD_CHOICE, WRITE_MODES, 0, 0},
     {"lanes", WORD_INT, NULL, 1, LANES_MAX},
     {"commit_bytes", WORD_SIZE, NULL, 64 << 10, INT64_C(1) << 30},
+    {"on_error", WORD_CHOICE, "stop|set_aside", 0, 0},
+    {"error_limit", WORD_INT, NULL, 0, INT64_MAX},
+    {"keep_rows", WORD_BOOL, NULL, 0, 0},
 };
 static const struct word role_words[] = {
     {"plugin", WORD_TEXT, NULL, 0, 0},
@@ -57,10 +66,6 @@ static const struct word structure_words[] = {
     {"tables", WORD_BOOL, NULL, 0, 0},       {"indexes", WORD_BOOL, NULL, 0, 0},
     {"foreign_keys", WORD_BOOL, NULL, 0, 0}, {"checks", WORD_BOOL, NULL, 0, 0},
     {"comments", WORD_BOOL, NULL, 0, 0},
-};
-static const struct word limits_words[] = {
-    {"events", WORD_INT, NULL, 0, INT64_MAX},
-    {"seconds", WORD_INT, NULL, 0, INT64_MAX},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -177,8 +182,8 @@ static int read_reader(struct loader *loader, const config_setting_t *group,
         if (read_table(config_setting_get_elem(tables, (unsigned)i), pipeline, err) != RNL_OK)
             return err->status;
     pipeline->reader.lanes = (uint32_t)block_int(group, "lanes", config_lanes());
-    pipeline->bundle_rows = (uint32_t)block_int(group, "bundle_rows", ROWS_PRESET);
-    pipeline->chunk_bytes = block_int(group, "chunk_bytes", CHUNK_PRESET);
+    pipeline->bundle_rows = (uint32_t)block_int(group, "bundle_rows", pipeline->bundle_rows);
+    pipeline->chunk_bytes = block_int(group, "chunk_bytes", pipeline->chunk_bytes);
     return RNL_OK;
 }
 
@@ -217,7 +222,8 @@ static int read_writer(struct loader *loader, const config_setting_t *group,
         (enum rnl_schema_policy)block_choice(group, "schema_policy", POLICIES, 0);
     pipeline->write_mode = (enum rnl_write_mode)block_choice(group, "write_mode", WRITE_MODES, 0);
     pipeline->writer.lanes = (uint32_t)block_int(group, "lanes", config_lanes());
-    pipeline->commit_bytes = block_int(group, "commit_bytes", COMMIT_PRESET);
+    pipeline->commit_bytes = block_int(group, "commit_bytes", pipeline->commit_bytes);
+    config_errors_read(group, pipeline);
     return RNL_OK;
 }
 
@@ -246,19 +252,6 @@ static int read_transport(const config_setting_t *group, struct pipeline_config 
         return err->status;
     }
     return plugin_tables_check(&tables, "transport", &pipeline->transport_settings, PLACE_ANY, err);
-}
-
-static int read_limits(const config_setting_t *group, struct pipeline_config *pipeline,
-                       struct rnl_error *err)
-{
-    if (!group)
-        return RNL_OK;
-    if (block_check(group, "limits", limits_words, COUNT(limits_words), false, err) != RNL_OK ||
-        block_flatten(group, "limits", NULL, &pipeline->written, err) != RNL_OK)
-        return err->status;
-    pipeline->limit_events = block_int(group, "events", 0);
-    pipeline->limit_seconds = block_int(group, "seconds", 0);
-    return RNL_OK;
 }
 
 static int check_name(const struct loader *loader, const config_setting_t *group, const char *name,
@@ -295,13 +288,14 @@ static int read_parts(struct loader *loader, const config_setting_t *group,
         read_writer(loader, writer, pipeline, err) != RNL_OK ||
         read_transport(config_setting_get_member(group, "transport"), pipeline, err) != RNL_OK)
         return err->status;
-    return read_limits(config_setting_get_member(group, "limits"), pipeline, err);
+    return config_run_read(group, pipeline, err);
 }
 
 int config_pipeline_read(struct loader *loader, const config_setting_t *group,
                          struct rnl_error *err)
 {
-    static const char *const skip[] = {"name", "reader", "writer", "transport", "limits", NULL};
+    static const char *const skip[] = {"name",   "reader", "writer", "transport",
+                                       "limits", "retry",  NULL};
     struct config *config = loader->config;
     struct pipeline_config *pipeline;
     const char *name;
@@ -317,6 +311,7 @@ int config_pipeline_read(struct loader *loader, const config_setting_t *group,
         .mode = (enum pipeline_mode)(MODE_CONVERT + block_choice(group, "mode", MODES, 0)),
         .origin = block_origin(group),
     };
+    config_presets(pipeline);
     pipeline->origin.file = must_copy(pipeline->origin.file);
     config->pipelines =
         must_grow(config->pipelines, config->npipelines, sizeof(*config->pipelines));
@@ -418,9 +413,5 @@ int config_runnable(const struct pipeline_config *pipeline, struct rnl_error *er
         rnl_hint(err, "mode = \"convert\" copies all rows once");
         return err->status;
     }
-    if (pipeline->limit_events || pipeline->limit_seconds)
-        return rnl_fail(err, RNL_E_CONFIG, "config.limits_unsupported",
-                        "pipeline %s has limits: they are for modes \"cdc\" and \"replicate\"",
-                        pipeline->name);
     return check_policies(pipeline, err);
 }

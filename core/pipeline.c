@@ -1,25 +1,38 @@
-/* A pipeline at work: starts both roles, and says how it ended. */
+/*
+ * A pipeline at work: lets both roles run, goes on with them after a failure that may
+ * pass, and says how it ended.
+ */
 #include "pipeline.h"
 
 #include "reader.h"
+#include "util/clock.h"
+#include "util/log.h"
 #include "writer.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
 
 struct pipeline {
     struct run run;
-    pthread_t reader, writer;
-    bool reader_started, writer_started;
+    pthread_t conductor;
+    bool started;
     bool complete; /* set by the writer's thread */
-    atomic_int roles;
     void (*ended)(void *arg);
     void *arg;
+
+    pthread_mutex_t lock; /* guards everything below */
+    pthread_cond_t changed;
+    bool stop; /* asked from outside: holds for all attempts */
+    bool over; /* both roles have ended for good */
 };
 
 struct pipeline *pipeline_new(const struct pipeline_config *config,
                               struct secret_resolver *resolver)
 {
     struct pipeline *pipeline = calloc(1, sizeof(*pipeline));
+    pthread_condattr_t attr;
 
     if (!pipeline)
         return NULL;
@@ -28,6 +41,11 @@ struct pipeline *pipeline_new(const struct pipeline_config *config,
     pipeline->run.findings = findings_new();
     pipeline->run.progress = progress_new();
     run_init(&pipeline->run);
+    pthread_mutex_init(&pipeline->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&pipeline->changed, &attr);
+    pthread_condattr_destroy(&attr);
     if (!pipeline->run.findings || !pipeline->run.progress) {
         pipeline_free(pipeline);
         return NULL;
@@ -42,6 +60,8 @@ void pipeline_free(struct pipeline *pipeline)
     findings_free(pipeline->run.findings);
     progress_free(pipeline->run.progress);
     run_destroy(&pipeline->run);
+    pthread_cond_destroy(&pipeline->changed);
+    pthread_mutex_destroy(&pipeline->lock);
     free(pipeline);
 }
 
@@ -50,18 +70,13 @@ void pipeline_restart(struct pipeline *pipeline)
     pipeline->run.restart = true;
 }
 
-static void role_ended(struct pipeline *pipeline)
-{
-    if (atomic_fetch_sub(&pipeline->roles, 1) == 1)
-        pipeline->ended(pipeline->arg);
-}
+/* --- one attempt ------------------------------------------------------------------ */
 
 static void *reader_main(void *arg)
 {
     struct pipeline *pipeline = arg;
 
     reader_run(&pipeline->run);
-    role_ended(pipeline);
     return NULL;
 }
 
@@ -70,7 +85,193 @@ static void *writer_main(void *arg)
     struct pipeline *pipeline = arg;
 
     writer_run(&pipeline->run, &pipeline->complete);
-    role_ended(pipeline);
+    return NULL;
+}
+
+static void fail_thread(struct pipeline *pipeline, const char *role)
+{
+    struct rnl_error err = RNL_ERROR_INIT;
+
+    rnl_fail(&err, RNL_E_FATAL, "thread", "the %s's thread can't be started", role);
+    run_fail(&pipeline->run, &err);
+}
+
+/* Both roles, until both have ended. */
+static void attempt(struct pipeline *pipeline)
+{
+    pthread_t reader, writer;
+
+    if (pthread_create(&writer, NULL, writer_main, pipeline) != 0) {
+        fail_thread(pipeline, "writer");
+        return;
+    }
+    if (pthread_create(&reader, NULL, reader_main, pipeline) != 0)
+        fail_thread(pipeline, "reader"); /* the writer ends by itself */
+    else
+        pthread_join(reader, NULL);
+    pthread_join(writer, NULL);
+}
+
+/* --- the next attempt ---------------------------------------------------------------- */
+
+/* How often it failed without getting further, and since when. */
+struct patience {
+    uint64_t mark; /* of the progress */
+    int64_t since_ms;
+    uint32_t failures;
+};
+
+static uint64_t random_number(void)
+{
+    uint64_t number;
+
+    if (getrandom(&number, sizeof(number), GRND_NONBLOCK) != sizeof(number))
+        number = (uint64_t)clock_ms() * UINT64_C(0x9E3779B97F4A7C15);
+    return number;
+}
+
+/* Anything up to twice as long as the last time, so that many don't come back at once. */
+static int64_t pause_ms(const struct retry_config *retry, uint32_t failures)
+{
+    int64_t most_ms = retry->first_ms > 0 ? retry->first_ms : 1;
+
+    for (uint32_t i = 1; i < failures && most_ms < retry->max_ms; i++)
+        most_ms *= 2;
+    if (most_ms > retry->max_ms && retry->max_ms > 0)
+        most_ms = retry->max_ms;
+    return 1 + (int64_t)(random_number() % (uint64_t)most_ms);
+}
+
+/* Whether what failed may pass by itself. */
+static bool may_pass(const struct pipeline *pipeline, bool retried)
+{
+    const struct rnl_error *err = &pipeline->run.error;
+
+    if (err->status == RNL_E_RETRY)
+        return true;
+    /* The server hasn't noticed yet that the connection of our last attempt is gone. */
+    return retried && err->status == RNL_E_CONFIG && strcmp(err->code, "sink.pipeline_busy") == 0;
+}
+
+static bool told_to_stop(struct pipeline *pipeline)
+{
+    bool stop;
+
+    pthread_mutex_lock(&pipeline->lock);
+    stop = pipeline->stop;
+    pthread_mutex_unlock(&pipeline->lock);
+    return stop;
+}
+
+/* Whether to go on after a failure; *wait_ms: when. */
+static bool goes_on(struct pipeline *pipeline, struct patience *patience, int64_t *wait_ms)
+{
+    struct run *run = &pipeline->run;
+    const struct retry_config *retry = &run->config->retry;
+    uint64_t mark = progress_mark(run->progress);
+    int64_t now_ms = clock_ms();
+
+    if (!atomic_load(&run->failed) || !retry->seconds || !may_pass(pipeline, patience->failures) ||
+        told_to_stop(pipeline))
+        return false;
+    /* A wrong host name must not be waited for. */
+    if (!atomic_load(&run->source_opened) || !atomic_load(&run->sink_opened))
+        return false;
+    if (!patience->failures || mark != patience->mark)
+        *patience = (struct patience){.mark = mark, .since_ms = now_ms};
+    patience->failures++;
+    *wait_ms = pause_ms(retry, patience->failures);
+    return now_ms - patience->since_ms + *wait_ms <= retry->seconds * 1000;
+}
+
+static struct timespec moment(int64_t ms)
+{
+    return (struct timespec){.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+}
+
+/* false: told to stop meanwhile, which is then how the run ends. */
+static bool wait_and_renew(struct pipeline *pipeline, int64_t wait_ms, uint32_t failures)
+{
+    struct run *run = &pipeline->run;
+    int64_t until_ms = clock_ms() + wait_ms;
+    struct timespec until = moment(until_ms);
+    bool renewed;
+
+    log_write(RNL_LOG_WARN, "pipeline", "%s [%s]; trying again in %.1f s (attempt %u)",
+              run->error.text, run->error.code, (double)wait_ms / 1000, failures + 1);
+    progress_wait(run->progress, wait_ms, run->error.text);
+    pthread_mutex_lock(&pipeline->lock);
+    while (!pipeline->stop && clock_ms() < until_ms)
+        pthread_cond_timedwait(&pipeline->changed, &pipeline->lock, &until);
+    renewed = !pipeline->stop;
+    if (renewed || !atomic_load(&run->limited))
+        run_again(run);
+    pthread_mutex_unlock(&pipeline->lock);
+    progress_wait(run->progress, 0, "");
+    return renewed;
+}
+
+static void *work(void *arg)
+{
+    struct pipeline *pipeline = arg;
+    struct patience patience = {0};
+    int64_t wait_ms;
+
+    do
+        attempt(pipeline);
+    while (goes_on(pipeline, &patience, &wait_ms) &&
+           wait_and_renew(pipeline, wait_ms, patience.failures));
+    return NULL;
+}
+
+/* --- the whole ------------------------------------------------------------------------ */
+
+/* Stops the run in order when its time is up. */
+static void watch_time(struct pipeline *pipeline, int64_t until_ms)
+{
+    struct timespec until = moment(until_ms);
+
+    pthread_mutex_lock(&pipeline->lock);
+    while (!pipeline->over && !pipeline->stop && clock_ms() < until_ms)
+        pthread_cond_timedwait(&pipeline->changed, &pipeline->lock, &until);
+    if (!pipeline->over && !pipeline->stop) {
+        atomic_store(&pipeline->run.limited, true);
+        pipeline->stop = true;
+        run_stop(&pipeline->run, false);
+    }
+    pthread_mutex_unlock(&pipeline->lock);
+}
+
+static void *timer_main(void *arg)
+{
+    struct pipeline *pipeline = arg;
+
+    watch_time(pipeline, pipeline->run.until_ms);
+    return NULL;
+}
+
+static void *conductor_main(void *arg)
+{
+    struct pipeline *pipeline = arg;
+    int64_t seconds = pipeline->run.config->limit_seconds;
+    pthread_t timer;
+    bool timed = false;
+
+    if (seconds) {
+        pipeline->run.until_ms = clock_ms() + seconds * 1000;
+        timed = pthread_create(&timer, NULL, timer_main, pipeline) == 0;
+        if (!timed)
+            fail_thread(pipeline, "timer");
+    }
+    if (!atomic_load(&pipeline->run.failed))
+        work(pipeline);
+    pthread_mutex_lock(&pipeline->lock);
+    pipeline->over = true;
+    pthread_cond_broadcast(&pipeline->changed);
+    pthread_mutex_unlock(&pipeline->lock);
+    if (timed)
+        pthread_join(timer, NULL);
+    pipeline->ended(pipeline->arg);
     return NULL;
 }
 
@@ -79,41 +280,50 @@ int pipeline_start(struct pipeline *pipeline, void (*ended)(void *arg), void *ar
 {
     pipeline->ended = ended;
     pipeline->arg = arg;
-    atomic_store(&pipeline->roles, 2);
-    pipeline->writer_started = pthread_create(&pipeline->writer, NULL, writer_main, pipeline) == 0;
-    if (!pipeline->writer_started)
-        return rnl_fail(err, RNL_E_FATAL, "thread", "the writer's thread can't be started");
-    pipeline->reader_started = pthread_create(&pipeline->reader, NULL, reader_main, pipeline) == 0;
-    if (!pipeline->reader_started) {
-        rnl_fail(err, RNL_E_FATAL, "thread", "the reader's thread can't be started");
-        run_fail(&pipeline->run, err);
-        role_ended(pipeline); /* the writer ends by itself, and then the pipeline has */
-    }
+    pipeline->started = pthread_create(&pipeline->conductor, NULL, conductor_main, pipeline) == 0;
+    if (!pipeline->started)
+        return rnl_fail(err, RNL_E_FATAL, "thread", "the pipeline's thread can't be started");
     return RNL_OK;
 }
 
 void pipeline_stop(struct pipeline *pipeline, bool hard)
 {
+    pthread_mutex_lock(&pipeline->lock);
+    pipeline->stop = true;
     run_stop(&pipeline->run, hard);
+    pthread_cond_broadcast(&pipeline->changed);
+    pthread_mutex_unlock(&pipeline->lock);
 }
 
 enum pipeline_state pipeline_wait(struct pipeline *pipeline, struct rnl_error *err)
 {
-    if (pipeline->writer_started)
-        pthread_join(pipeline->writer, NULL);
-    if (pipeline->reader_started)
-        pthread_join(pipeline->reader, NULL);
-    pipeline->writer_started = pipeline->reader_started = false;
-    if (atomic_load(&pipeline->run.failed)) {
-        *err = pipeline->run.error;
+    struct run *run = &pipeline->run;
+
+    if (pipeline->started)
+        pthread_join(pipeline->conductor, NULL);
+    pipeline->started = false;
+    if (atomic_load(&run->failed)) {
+        *err = run->error;
         return PIPELINE_FAILED;
     }
-    return pipeline->complete || pipeline_was_done(pipeline) ? PIPELINE_FINISHED : PIPELINE_STOPPED;
+    if (!pipeline->complete && !pipeline_was_done(pipeline))
+        return PIPELINE_STOPPED;
+    return atomic_load(&run->standing) ? PIPELINE_DEGRADED : PIPELINE_FINISHED;
 }
 
 bool pipeline_was_done(struct pipeline *pipeline)
 {
     return atomic_load(&pipeline->run.done_before);
+}
+
+bool pipeline_was_limited(struct pipeline *pipeline)
+{
+    return atomic_load(&pipeline->run.limited);
+}
+
+uint64_t pipeline_standing(struct pipeline *pipeline)
+{
+    return atomic_load(&pipeline->run.standing);
 }
 
 struct progress *pipeline_progress(struct pipeline *pipeline)

@@ -10,6 +10,7 @@ enum pipeline_state {
     PIPELINE_FINISHED, /* all is in the target */
     PIPELINE_STOPPED,  /* ended early, in order: the same run goes on where it stood */
     PIPELINE_FAILED,
+    PIPELINE_DEGRADED, /* all is done, but rows stand aside */
 };
 
 struct pipeline;
@@ -21,7 +22,10 @@ void pipeline_free(struct pipeline *pipeline);
 /* Forgets the earlier run of this name, tables and all. Before pipeline_start. */
 void pipeline_restart(struct pipeline *pipeline);
 
-/* ended(arg) is called once, from one of its threads, when both roles have ended. */
+/*
+ * ended(arg) is called once, from one of its threads, when both roles have ended for good: a
+ * failure that may pass is gone on with before, as the configuration's retry says.
+ */
 int pipeline_start(struct pipeline *pipeline, void (*ended)(void *arg), void *arg,
                    struct rnl_error *err);
 /* Asks it to end early: drains and commits. hard: breaks off what blocks. Any thread. */
@@ -30,6 +34,10 @@ void pipeline_stop(struct pipeline *pipeline, bool hard);
 enum pipeline_state pipeline_wait(struct pipeline *pipeline, struct rnl_error *err);
 /* The target said that this run had ended well before: nothing was done. */
 bool pipeline_was_done(struct pipeline *pipeline);
+/* Stopped because it had read what it may (limits). */
+bool pipeline_was_limited(struct pipeline *pipeline);
+/* How many rows stand aside in the target; known when it has ended in order. */
+uint64_t pipeline_standing(struct pipeline *pipeline);
 
 struct progress *pipeline_progress(struct pipeline *pipeline);
 struct findings *pipeline_findings(struct pipeline *pipeline);

@@ -23,8 +23,15 @@ struct progress {
     int64_t loading_ms; /* when rows began to come; 0: not yet */
 
     int64_t rows, bytes; /* written by this run */
+    int64_t rows_aside;
     int64_t looked_ms, looked_rows, looked_bytes;
     double rows_per_s, bytes_per_s;
+
+    bool again; /* not the first attempt of this run */
+    uint64_t mark;
+    int64_t waiting_until_ms; /* 0: not waiting */
+    uint32_t attempts;
+    char reason[240];
 };
 
 struct progress *progress_new(void)
@@ -59,11 +66,35 @@ void progress_phase(struct progress *progress, enum progress_phase phase)
     pthread_mutex_unlock(&progress->lock);
 }
 
+/* Another attempt of the same run: what this run did counts on, units are told again. */
+static bool tell_again(struct progress *progress, const struct rnl_catalog *catalog)
+{
+    if (!progress->count || progress->count != catalog_count(catalog))
+        return false;
+    for (uint32_t i = 0; i < progress->count; i++)
+        if (strcmp(progress->tables[i].schema, catalog_at(catalog, i)->schema) != 0 ||
+            strcmp(progress->tables[i].name, catalog_at(catalog, i)->name) != 0)
+            return false;
+    for (uint32_t i = 0; i < progress->count; i++) {
+        struct progress_table *t = &progress->tables[i];
+
+        t->units = t->units_done = 0;
+        t->rows_written = 0;
+        t->ended_ms = 0;
+    }
+    progress->again = true;
+    return true;
+}
+
 void progress_tables(struct progress *progress, const struct rnl_catalog *catalog)
 {
     uint32_t count = catalog_count(catalog);
 
     pthread_mutex_lock(&progress->lock);
+    if (tell_again(progress, catalog)) {
+        pthread_mutex_unlock(&progress->lock);
+        return;
+    }
     progress->tables = arena_alloc(&progress->arena, count * sizeof(*progress->tables) + 1);
     progress->count = progress->tables ? count : 0;
     for (uint32_t i = 0; i < progress->count; i++) {
@@ -86,8 +117,10 @@ void progress_unit(struct progress *progress, uint32_t table, bool done, int64_t
 
         t->units++;
         t->units_done += done;
-        t->rows_before += rows;
+        t->rows_before += progress->again ? 0 : rows;
         t->rows_written += rows;
+        if (progress->again && t->units == t->units_done)
+            t->ended_ms = clock_ms();
     }
     pthread_mutex_unlock(&progress->lock);
 }
@@ -112,7 +145,48 @@ void progress_written(struct progress *progress, uint32_t table, int64_t rows, i
     }
     progress->rows += rows;
     progress->bytes += bytes;
+    progress->mark++;
     pthread_mutex_unlock(&progress->lock);
+}
+
+void progress_aside(struct progress *progress, uint32_t table, int64_t rows)
+{
+    pthread_mutex_lock(&progress->lock);
+    if (table < progress->count)
+        progress->tables[table].rows_aside += rows;
+    progress->rows_aside += rows;
+    pthread_mutex_unlock(&progress->lock);
+}
+
+void progress_wait(struct progress *progress, int64_t ms, const char *reason)
+{
+    pthread_mutex_lock(&progress->lock);
+    if (ms) {
+        progress->attempts++;
+        snprintf(progress->reason, sizeof(progress->reason), "%s", reason);
+    }
+    progress->waiting_until_ms = ms ? clock_ms() + ms : 0;
+    pthread_mutex_unlock(&progress->lock);
+}
+
+int64_t progress_settled(struct progress *progress)
+{
+    int64_t rows;
+
+    pthread_mutex_lock(&progress->lock);
+    rows = progress->rows + progress->rows_aside;
+    pthread_mutex_unlock(&progress->lock);
+    return rows;
+}
+
+uint64_t progress_mark(struct progress *progress)
+{
+    uint64_t mark;
+
+    pthread_mutex_lock(&progress->lock);
+    mark = progress->mark;
+    pthread_mutex_unlock(&progress->lock);
+    return mark;
 }
 
 void progress_unit_done(struct progress *progress, uint32_t table)
@@ -139,9 +213,10 @@ void progress_steps(struct progress *progress, uint32_t steps)
 void progress_step(struct progress *progress, const char *id, bool done)
 {
     pthread_mutex_lock(&progress->lock);
-    if (done)
+    if (done) {
         progress->steps_done++;
-    else
+        progress->mark++;
+    } else
         snprintf(progress->step, sizeof(progress->step), "%s", id);
     pthread_mutex_unlock(&progress->lock);
 }
@@ -163,6 +238,7 @@ static void add_up(const struct progress *progress, struct progress_view *view)
         total->rows_read += t->rows_read;
         total->rows_written += t->rows_written;
         total->rows_before += t->rows_before;
+        total->rows_aside += t->rows_aside;
         total->bytes_written += t->bytes_written;
         total->units += t->units;
         total->units_done += t->units_done;
@@ -200,6 +276,10 @@ void progress_look(struct progress *progress, struct progress_view *view)
         .left_ms = -1,
     };
     memcpy(view->step, progress->step, sizeof(view->step));
+    memcpy(view->reason, progress->reason, sizeof(view->reason));
+    view->attempts = progress->attempts;
+    if (progress->waiting_until_ms)
+        view->waiting_ms = progress->waiting_until_ms > now ? progress->waiting_until_ms - now : 1;
     add_up(progress, view);
     if (progress->phase == PHASE_LOADING && now > progress->looked_ms + 200)
         smooth(progress, now);

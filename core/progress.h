@@ -24,6 +24,7 @@ struct progress_table {
     int64_t rows_read;
     int64_t rows_written, bytes_written; /* committed in the target, earlier runs included */
     int64_t rows_before;                 /* of rows_written: by earlier runs */
+    int64_t rows_aside;                  /* set aside by this run: not in rows_written */
     int64_t started_ms, ended_ms;        /* clock_ms(); 0: not yet */
     uint32_t units, units_done;
 };
@@ -38,6 +39,10 @@ struct progress_view {
     int64_t left_ms;                /* -1: can't be said */
     int64_t started_ms, now_ms;
     uint32_t tables, tables_done;
+    /* A run that failed by what may pass, and waits to be gone on with; 0: none waits */
+    int64_t waiting_ms;
+    uint32_t attempts; /* that failed so */
+    char reason[240];  /* why the last of them did */
 };
 
 struct progress *progress_new(void);
@@ -50,8 +55,15 @@ void progress_unit(struct progress *progress, uint32_t table, bool done, int64_t
 void progress_read(struct progress *progress, uint32_t table, int64_t rows);
 void progress_written(struct progress *progress, uint32_t table, int64_t rows, int64_t bytes);
 void progress_unit_done(struct progress *progress, uint32_t table);
+void progress_aside(struct progress *progress, uint32_t table, int64_t rows);
 void progress_steps(struct progress *progress, uint32_t steps);
 void progress_step(struct progress *progress, const char *id, bool done);
+/* An attempt has failed, and for so long (ms) nothing is done; 0: the next one begins. */
+void progress_wait(struct progress *progress, int64_t ms, const char *reason);
+/* Grows with all that comes to stand in the target: rows, and steps of the structure. */
+uint64_t progress_mark(struct progress *progress);
+/* Rows that this run, with all its attempts, has written or set aside. */
+int64_t progress_settled(struct progress *progress);
 
 /* One thread only: it also keeps the rate. */
 void progress_look(struct progress *progress, struct progress_view *view);

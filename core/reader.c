@@ -7,6 +7,7 @@
 #include "bundle.h"
 #include "catalog.h"
 #include "check.h"
+#include "config_run.h"
 #include "control.h"
 #include "record.h"
 #include "run.h"
@@ -16,7 +17,6 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define BUNDLE_BYTES (256u * 1024)
 #define READ_MS 500
 
 struct reader {
@@ -25,10 +25,12 @@ struct reader {
     void *feedback;       /* subscription: what the writer answers */
     struct record record; /* holds catalog and plan */
     struct control recall;
+    struct run_sizes sizes;
     uint32_t lanes;
 
-    pthread_mutex_t lock; /* guards next_unit */
+    pthread_mutex_t lock; /* guards everything up to the next lock */
     uint32_t next_unit;
+    int64_t events;        /* rows that may still be read; INT64_MAX: any number */
     pthread_mutex_t heavy; /* held while a heavy unit is read: one at a time */
 };
 
@@ -36,6 +38,7 @@ struct reader_lane {
     struct reader *reader;
     uint32_t lane;
     uint64_t number; /* of the last bundle published */
+    uint32_t taken;  /* of limits.events, for the bundle that is read */
     char subject[32];
     pthread_t thread;
     bool started;
@@ -71,21 +74,66 @@ static int publish(struct reader_lane *lane, struct rnl_bundle *bundle,
     return RNL_OK;
 }
 
+/* So many of the rows that limits.events leaves: 0, there are none left. */
+static uint32_t take_events(struct reader *reader, uint32_t wanted)
+{
+    uint32_t taken;
+
+    pthread_mutex_lock(&reader->lock);
+    taken = reader->events < wanted ? (uint32_t)reader->events : wanted;
+    if (reader->events != INT64_MAX)
+        reader->events -= taken;
+    pthread_mutex_unlock(&reader->lock);
+    if (!taken)
+        atomic_store(&reader->run->limited, true);
+    return taken;
+}
+
+/* rows: read beyond what was taken, below 0 when fewer. */
+static void settle_events(struct reader *reader, int64_t rows)
+{
+    pthread_mutex_lock(&reader->lock);
+    if (reader->events != INT64_MAX)
+        reader->events = rows < reader->events ? reader->events - rows : 0;
+    pthread_mutex_unlock(&reader->lock);
+}
+
+/*
+ * How many rows the next bundle may hold; 0: the limit is reached, and the unit can be gone on
+ * with from here. One that can't (a table without a key) is read to its end.
+ */
+static uint32_t allowance(struct reader_lane *lane, bool can_stop)
+{
+    uint32_t most = lane->reader->run->config->bundle_rows;
+    uint32_t taken = take_events(lane->reader, most);
+
+    lane->taken = taken;
+    return taken || can_stop ? taken : most;
+}
+
 /* Reads until the unit's end, or until the run must end: then the rest is for the next run. */
 static int pump(struct reader_lane *lane, const struct rnl_unit *unit, void *cursor,
                 struct rnl_bundle *bundle, struct rnl_error *err)
 {
     const struct rnl_source_ops *source = &lane->reader->source.plugin->source;
     struct bundle_head head = {.unit = unit->id, .table = unit->table};
+    bool marked = true; /* nothing is read yet */
+    uint32_t most, rows;
 
-    while (run_goes_on(lane->reader->run)) {
-        int status = source->cursor_read(cursor, bundle, READ_MS, err);
+    while (run_goes_on(lane->reader->run) && (most = allowance(lane, marked))) {
+        int status;
 
+        bundle_set_rows(bundle, most);
+        status = source->cursor_read(cursor, bundle, READ_MS, err);
         if (status < 0)
             return status;
         if (status == RNL_DONE)
             head.flags |= RNL_BUNDLE_UNIT_END;
-        if (bundle_rows(bundle) || status == RNL_DONE)
+        rows = bundle_rows(bundle);
+        settle_events(lane->reader, (int64_t)rows - lane->taken);
+        if (rows)
+            marked = bundle_marked(bundle);
+        if (rows || status == RNL_DONE)
             if (publish(lane, bundle, &head, err) != RNL_OK)
                 return err->status;
         if (status == RNL_DONE)
@@ -134,19 +182,35 @@ static const struct rnl_unit *take_unit(struct reader *reader)
     return unit;
 }
 
+/* Whether a unit may be begun. */
+static bool may_read(struct reader *reader)
+{
+    bool left;
+
+    pthread_mutex_lock(&reader->lock);
+    left = reader->events > 0;
+    if (!left && reader->next_unit < plan_count(reader->record.plan))
+        atomic_store(&reader->run->limited, true);
+    pthread_mutex_unlock(&reader->lock);
+    return left && run_goes_on(reader->run);
+}
+
 static void *lane_main(void *arg)
 {
     struct reader_lane *lane = arg;
     struct run *run = lane->reader->run;
     struct rnl_error err = RNL_ERROR_INIT;
     struct bundle_head end = {.flags = RNL_BUNDLE_LANE_END};
-    struct rnl_bundle *bundle = bundle_new(run->config->bundle_rows, BUNDLE_BYTES);
+    struct rnl_bundle *bundle =
+        bundle_new(run->config->bundle_rows, lane->reader->sizes.bundle_bytes);
     const struct rnl_unit *unit;
     int status = RNL_OK;
 
     if (!bundle)
         status = rnl_fail(&err, RNL_E_FATAL, "memory", "out of memory for a lane");
-    while (status == RNL_OK && run_goes_on(run) && (unit = take_unit(lane->reader)))
+    else
+        bundle_limit_row(bundle, lane->reader->sizes.row_bytes, lane->reader->record.catalog);
+    while (status == RNL_OK && may_read(lane->reader) && (unit = take_unit(lane->reader)))
         status = read_unit(lane, unit, bundle, &err);
     if (status != RNL_OK && !atomic_load(&run->hard))
         run_fail_in_order(run, &err);
@@ -375,6 +439,16 @@ static int work(struct reader *reader, struct rnl_error *err)
     return status >= 0 ? read_all(reader, err) : status;
 }
 
+/* Rows of limits.events that no earlier attempt has brought to the target. */
+static int64_t events_left(struct run *run)
+{
+    int64_t limit = run->config->limit_events, settled = progress_settled(run->progress);
+
+    if (!limit)
+        return INT64_MAX;
+    return settled < limit ? limit - settled : 0;
+}
+
 void reader_run(struct run *run)
 {
     const struct pipeline_config *config = run->config;
@@ -382,6 +456,8 @@ void reader_run(struct run *run)
     struct rnl_error err = RNL_ERROR_INIT;
     int status;
 
+    config_sizes(config, &reader.sizes);
+    reader.events = events_left(run);
     pthread_mutex_init(&reader.lock, NULL);
     pthread_mutex_init(&reader.heavy, NULL);
     status = session_open_transport(&reader.transport, config, "reader", run->resolver,
@@ -397,6 +473,7 @@ void reader_run(struct run *run)
                           run->findings, &run->stopping, &err);
     if (status != RNL_OK)
         goto unsubscribe;
+    atomic_store(&run->source_opened, true);
     run_on_interrupt(run, reader.source.plugin->source.interrupt, reader.source.self);
     status = work(&reader, &err);
     if (status < 0 && !atomic_load(&run->hard))

@@ -7,6 +7,15 @@ void run_init(struct run *run)
     run->error = (struct rnl_error)RNL_ERROR_INIT;
 }
 
+void run_again(struct run *run)
+{
+    atomic_store(&run->stopping, false);
+    atomic_store(&run->failed, false);
+    atomic_store(&run->hard, false);
+    atomic_store(&run->done_before, false);
+    run->error = (struct rnl_error)RNL_ERROR_INIT;
+}
+
 void run_destroy(struct run *run)
 {
     pthread_mutex_destroy(&run->lock);

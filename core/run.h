@@ -23,14 +23,18 @@ struct run {
     struct secret_resolver *resolver;
     struct findings *findings;
     struct progress *progress;
-    bool restart; /* forget what the target remembers, and load anew */
+    int64_t until_ms;    /* by clock_ms(): then it stops in order; 0: never */
+    atomic_bool restart; /* forget what the target remembers, and load anew; once */
     /* ------------------------------------------------------------------------ */
-    atomic_bool stopping;    /* end early, but in order: commit what is read */
-    atomic_bool failed;      /* end at once */
-    atomic_bool hard;        /* stopping, and calls that block are interrupted too */
-    atomic_bool done_before; /* the target says that this run ended well already */
-    pthread_mutex_t lock;    /* guards everything below */
-    struct rnl_error error;  /* the first that came */
+    atomic_bool stopping;                   /* end early, but in order: commit what is read */
+    atomic_bool failed;                     /* end at once */
+    atomic_bool hard;                       /* stopping, and calls that block are interrupted too */
+    atomic_bool done_before;                /* the target says that this run ended well already */
+    atomic_bool limited;                    /* it has read what it may: the next run goes on */
+    atomic_bool source_opened, sink_opened; /* once, by any attempt */
+    atomic_uint_least64_t standing;         /* letters of the pipeline, once all is done */
+    pthread_mutex_t lock;                   /* guards everything below */
+    struct rnl_error error;                 /* the first that came */
     struct {
         void (*call)(void *self);
         void *self;
@@ -38,6 +42,8 @@ struct run {
 };
 
 void run_init(struct run *run);
+/* For another attempt of the same run: nothing has failed yet. No thread is in it. */
+void run_again(struct run *run);
 void run_destroy(struct run *run);
 
 /* Keeps err if it is the first, and breaks everything off. Any thread. */

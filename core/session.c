@@ -1,6 +1,7 @@
 /* Opens the plugins that a pipeline names, with the options that its configuration gives. */
 #include "session.h"
 
+#include "config_run.h"
 #include "options.h"
 #include "password.h"
 
@@ -83,6 +84,41 @@ int session_open(struct session *session, enum rnl_kind kind, const char *pipeli
     return status;
 }
 
+static bool has_option(const struct rnl_options *table, const char *name)
+{
+    for (uint32_t i = 0; i < table->count; i++) {
+        struct rnl_option option;
+
+        options_at(table, i, &option);
+        if (strcmp(option.name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A transport that holds what waits in this process's memory is told how much that may be. */
+static int build_transport(struct session *session, const struct pipeline_config *config,
+                           const char *plugin, struct secret_resolver *resolver,
+                           struct rnl_error *err)
+{
+    static const struct origin origin = {.kind = ORIGIN_PRESET};
+    const struct rnl_options *options = &session->plugin->options;
+    struct settings settings = {0};
+    struct run_sizes sizes;
+    char bytes[24];
+    int status;
+
+    settings_merge(&settings, &config->transport_settings);
+    if (has_option(options, "queue_bytes") && !settings_find(&settings, "queue_bytes")) {
+        config_sizes(config, &sizes);
+        snprintf(bytes, sizeof(bytes), "%zu", sizes.queue_bytes);
+        settings_set(&settings, "queue_bytes", SETTING_TEXT, bytes, &origin);
+    }
+    status = options_build(options, plugin, &settings, resolver, &session->config, err);
+    settings_clear(&settings);
+    return status;
+}
+
 int session_open_transport(struct session *session, const struct pipeline_config *config,
                            const char *end, struct secret_resolver *resolver,
                            const atomic_bool *stopping, struct rnl_error *err)
@@ -94,8 +130,7 @@ int session_open_transport(struct session *session, const struct pipeline_config
     *session = (struct session){0};
     if (plugin_find(RNL_TRANSPORT, plugin, &session->plugin, err) != RNL_OK)
         return err->status;
-    if (options_build(&session->plugin->options, plugin, &config->transport_settings, resolver,
-                      &session->config, err) != RNL_OK) {
+    if (build_transport(session, config, plugin, resolver, err) != RNL_OK) {
         session_close(session);
         return err->status;
     }
@@ -204,12 +239,10 @@ struct pipeline_config *pipeline_config_of(struct connection_config *source,
         .mode = MODE_CONVERT,
         .reader = {.plugin = strdup(source->plugin), .connection = source, .lanes = config_lanes()},
         .writer = {.plugin = strdup(target->plugin), .connection = target, .lanes = config_lanes()},
-        .bundle_rows = 500,
-        .chunk_bytes = 64 << 20,
-        .commit_bytes = 32 << 20,
         .structure = RNL_WITH_TABLES | RNL_WITH_INDEXES | RNL_WITH_FOREIGN_KEYS | RNL_WITH_CHECKS |
                      RNL_WITH_COMMENTS,
     };
+    config_presets(config);
     return config;
 }
 

@@ -6,6 +6,7 @@
 
 #include "catalog.h"
 #include "check.h"
+#include "dead_letters.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -107,11 +108,11 @@ static int recall(struct writer *writer, struct rnl_error *err)
         status = sink->recall(writer->sink.self, run->config->name, &writer->memory, err);
     if (status < 0)
         return status;
-    if (status == RNL_OK && (run->restart || (is_done(writer) && loads_again(run)))) {
+    if (status == RNL_OK && (atomic_load(&run->restart) || (is_done(writer) && loads_again(run)))) {
         writer->anew = true;
-        if (run->restart && run->config->schema_policy != RNL_DROP_AND_RECREATE)
+        if (atomic_load(&run->restart) && run->config->schema_policy != RNL_DROP_AND_RECREATE)
             take_earlier(writer);
-        writer->dropping = run->restart;
+        writer->dropping = atomic_load(&run->restart);
         memory_clear(&writer->memory);
     } else if (is_done(writer)) {
         return end_as_done(writer, err);
@@ -147,7 +148,10 @@ static int begin_anew(struct writer *writer, struct rnl_error *err)
     if (writer->anew && sink_of(writer)->forget(writer->sink.self, config->name, err) != RNL_OK)
         return err->status;
     session_policies(writer->sink.plugin, &config->writer, &writer->record.settings);
-    return store_record(writer, err);
+    if (store_record(writer, err) != RNL_OK)
+        return err->status;
+    atomic_store(&writer->run->restart, false); /* what another attempt finds is this run */
+    return RNL_OK;
 }
 
 /*
@@ -241,31 +245,76 @@ static int complete_structure(struct writer *writer, struct rnl_error *err)
     return writer_structure(writer, RNL_PHASE_VALUES, UINT32_MAX, err);
 }
 
+/* How many rows stand aside; told with the findings when nothing more is done. */
+static int count_letters(struct writer *writer, bool tell, struct rnl_error *err)
+{
+    struct run *run = writer->run;
+    uint64_t count;
+    int status = dead_letters_count(writer->sink.plugin, writer->sink.self, run->config->name,
+                                    tell ? run->findings : NULL, &count, err);
+
+    atomic_store(&writer->aside, count);
+    if (tell)
+        atomic_store(&run->standing, count);
+    return status;
+}
+
+/* Rows can be set aside only where the sink can; those that stand aside count for the limit. */
+static int prepare_errors(struct writer *writer, struct rnl_error *err)
+{
+    config_sizes(writer->run->config, &writer->sizes);
+    if (writer->run->config->on_error == ON_ERROR_STOP)
+        return RNL_OK;
+    if (dead_letters_able(writer->sink.plugin, err) != RNL_OK)
+        return err->status;
+    return writer->anew ? RNL_OK : count_letters(writer, false, err);
+}
+
+/* The rows that the reader sends, up to its last. RNL_AGAIN: it has stopped before. */
+static int load(struct writer *writer, struct rnl_error *err)
+{
+    struct run *run = writer->run;
+
+    count_done(writer);
+    progress_phase(run->progress, PHASE_LOADING);
+    writer_load(writer);
+    if (!run_goes_on(run))
+        return RNL_AGAIN;
+    if (atomic_load(&writer->units_done) == plan_count(writer->record.plan))
+        return RNL_OK;
+    if (atomic_load(&run->limited))
+        return RNL_AGAIN;
+    return rnl_fail(err, RNL_E_FATAL, "run.incomplete",
+                    "%u of %u units arrived, and the reader says there are no more",
+                    atomic_load(&writer->units_done), plan_count(writer->record.plan));
+}
+
 /* The role, once both ends are open. */
 static int work(struct writer *writer, bool *complete, struct rnl_error *err)
 {
     struct run *run = writer->run;
     int status = recall(writer, err);
 
+    if (status == RNL_DONE)
+        return count_letters(writer, true, err);
+    if (status == RNL_OK)
+        status = prepare_errors(writer, err);
     if (status == RNL_OK)
         status = prepare(writer, err);
+    if (status == RNL_OK)
+        status = load(writer, err);
+    if (status == RNL_AGAIN && !atomic_load(&run->hard))
+        return count_letters(writer, true, err);
     if (status != RNL_OK)
-        return status;
-    count_done(writer);
-    progress_phase(run->progress, PHASE_LOADING);
-    writer_load(writer);
-    if (!run_goes_on(run))
-        return RNL_OK;
-    if (atomic_load(&writer->units_done) != plan_count(writer->record.plan))
-        return rnl_fail(err, RNL_E_FATAL, "run.incomplete",
-                        "%u of %u units arrived, and the reader says there are no more",
-                        atomic_load(&writer->units_done), plan_count(writer->record.plan));
+        return status < 0 ? status : RNL_OK;
     status = complete_structure(writer, err);
     if (status != RNL_OK || !run_goes_on(run))
         return status;
     writer->record.state = RECORD_DONE;
     writer->record.ended_s = (int64_t)time(NULL);
     status = store_record(writer, err);
+    if (status == RNL_OK)
+        status = count_letters(writer, true, err);
     *complete = status == RNL_OK;
     if (*complete)
         progress_phase(run->progress, PHASE_DONE);
@@ -293,6 +342,7 @@ void writer_run(struct run *run, bool *complete)
                           run->findings, &run->stopping, &err);
     if (status != RNL_OK)
         goto unsubscribe;
+    atomic_store(&run->sink_opened, true);
     run_on_interrupt(run, sink_of(&writer)->interrupt, writer.sink.self);
     status = work(&writer, complete, &err);
     if (status < 0 && atomic_load(&run->hard))

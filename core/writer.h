@@ -2,6 +2,7 @@
 #ifndef WRITER_H
 #define WRITER_H
 
+#include "config_run.h"
 #include "control.h"
 #include "record.h"
 #include "run.h"
@@ -19,6 +20,8 @@ struct writer {
     bool dropping;               /* starting over: the tables of the earlier run go */
     uint64_t epoch;              /* of this run's writers: higher than any before */
     atomic_uint units_done;
+    struct run_sizes sizes;
+    atomic_uint_least64_t aside; /* letters of the pipeline: those that stood, and this run's */
 };
 
 /*

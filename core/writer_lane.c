@@ -2,9 +2,8 @@
  * A lane of the writer: takes bundles in order, applies them, and commits many of
  * them at once together with the checkpoint that says so.
  */
-#include "writer.h"
+#include "writer_lane.h"
 
-#include "bundle.h"
 #include "util/clock.h"
 
 #include <inttypes.h>
@@ -12,31 +11,6 @@
 
 #define FETCH_MS 200
 #define COMMIT_MS 5000
-
-/* What one unit gains by the transaction that is open. */
-struct pending_unit {
-    uint32_t unit, table;
-    bool done;
-    int64_t rows, bytes;
-    void *position; /* owned; NULL: none */
-    size_t position_len;
-};
-
-struct lane {
-    struct writer *writer;
-    uint32_t lane;
-    pthread_t thread;
-    bool started;
-    void *subscription;
-    void *sink_writer;
-    uint64_t committed; /* number of the last bundle in the target */
-    uint64_t applied;   /* number of the last bundle in the open transaction */
-    struct pending_unit *units;
-    size_t nunits, room;
-    uint64_t bytes; /* of the open transaction */
-    int64_t since_ms;
-    bool committable; /* the last bundle applied ends at a position that a run can go on from */
-};
 
 static void forget_pending(struct lane *lane)
 {
@@ -52,6 +26,8 @@ static void tell_committed(struct lane *lane)
         const struct pending_unit *unit = &lane->units[i];
 
         progress_written(lane->writer->run->progress, unit->table, unit->rows, unit->bytes);
+        if (unit->aside)
+            progress_aside(lane->writer->run->progress, unit->table, unit->aside);
         if (unit->done) {
             progress_unit_done(lane->writer->run->progress, unit->table);
             atomic_fetch_add(&lane->writer->units_done, 1);
@@ -73,8 +49,12 @@ static int commit(struct lane *lane, struct rnl_error *err)
         .nunits = (uint32_t)lane->nunits,
         .unit_size = sizeof(*units),
     };
-    int status;
+    int status = part_end(lane, err); /* may yet set rows aside */
 
+    if (status != RNL_OK) {
+        free(units);
+        return status;
+    }
     if (!units)
         return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for a checkpoint");
     for (size_t i = 0; i < lane->nunits; i++)
@@ -140,44 +120,75 @@ static int note_applied(struct lane *lane, const struct rnl_bundle_info *info,
     return RNL_OK;
 }
 
-/* RNL_DONE at the lane's end. */
-static int apply(struct lane *lane, struct rnl_bundle *bundle, struct rnl_error *err)
+/* Whether the bundle is the lane's next. RNL_DONE: its end; RNL_AGAIN: delivered once more. */
+static int check(struct lane *lane, struct rnl_bundle *bundle, const struct rnl_bundle_info *info,
+                 struct rnl_error *err)
 {
     struct writer *writer = lane->writer;
-    struct rnl_bundle_info info;
 
-    bundle_info(bundle, &info);
     if (bundle_owner(bundle) != bundle_pipeline(writer->run->config->name) ||
-        info.lane != lane->lane)
+        info->lane != lane->lane)
         return rnl_fail(err, RNL_E_FATAL, "bundle.foreign",
                         "lane %u was given a bundle of another pipeline or lane", lane->lane);
-    if (info.flags & RNL_BUNDLE_LANE_END)
+    if (info->flags & RNL_BUNDLE_LANE_END)
         return RNL_DONE;
-    if (info.number <= lane->applied)
-        return RNL_OK; /* delivered once more */
-    if (info.number != lane->applied + 1)
+    if (info->number <= lane->applied)
+        return RNL_AGAIN;
+    if (info->number != lane->applied + 1)
         return rnl_fail(err, RNL_E_FATAL, "bundle.gap",
                         "lane %u was given bundle %" PRIu64 " where %" PRIu64 " was due",
-                        lane->lane, info.number, lane->applied + 1);
-    if (info.table >= catalog_count(writer->record.catalog))
+                        lane->lane, info->number, lane->applied + 1);
+    if (info->table >= catalog_count(writer->record.catalog))
         return rnl_fail(err, RNL_E_FATAL, "bundle.foreign", "a bundle names a table of no catalog");
-    if (!lane->nunits)
-        lane->since_ms = clock_ms();
-    if (info.rows &&
-        writer->sink.plugin->sink.writer_apply(lane->sink_writer, bundle, err) != RNL_OK)
-        return err->status;
-    return note_applied(lane, &info, err);
+    return RNL_OK;
 }
 
+/* What can be done about a row that doesn't fit, where nothing better was said. */
+static void hint_set_aside(const struct lane *lane, struct rnl_error *err)
+{
+    if (err->status == RNL_E_DATA && !err->hint[0] &&
+        lane->writer->sink.plugin->sink.writer_savepoint)
+        rnl_hint(err, "to load all other rows: --on-error set_aside");
+}
+
+static int apply(struct lane *lane, struct rnl_message *message, struct rnl_bundle *bundle,
+                 struct rnl_error *err)
+{
+    struct rnl_bundle_info info;
+    int status;
+
+    bundle_info(bundle, &info);
+    status = check(lane, bundle, &info, err);
+    if (status != RNL_OK)
+        return status == RNL_AGAIN ? RNL_OK : status;
+    if (!lane->nunits)
+        lane->since_ms = clock_ms();
+    if (lane->careful) { /* noted first: rows that are set aside are taken off again */
+        status = note_applied(lane, &info, err);
+        return status == RNL_OK && info.rows ? part_apply(lane, message, bundle, err) : status;
+    }
+    if (info.rows)
+        status = lane->writer->sink.plugin->sink.writer_apply(lane->sink_writer, bundle, err);
+    if (status == RNL_OK)
+        return note_applied(lane, &info, err);
+    hint_set_aside(lane, err);
+    return status;
+}
+
+/* The message is acknowledged, but for one that a part keeps. */
 static int take_message(struct lane *lane, struct rnl_message *message, struct rnl_error *err)
 {
+    const struct rnl_transport_ops *transport = &lane->writer->transport.plugin->transport;
+    struct rnl_error unheard = RNL_ERROR_INIT;
     struct rnl_bundle *bundle;
     int status = bundle_open(message->body.ptr, message->body.len, &bundle, err);
 
-    if (status != RNL_OK)
-        return status;
-    status = apply(lane, bundle, err);
-    bundle_free(bundle);
+    if (status == RNL_OK) {
+        status = apply(lane, message, bundle, err);
+        bundle_free(bundle);
+    }
+    if (message->token)
+        transport->ack(lane->subscription, message, &unheard);
     return status;
 }
 
@@ -201,14 +212,14 @@ static int work(struct lane *lane, struct rnl_error *err)
         status = transport->fetch(lane->subscription, &message, FETCH_MS, err);
         if (status == RNL_OK) {
             status = take_message(lane, &message, err);
-            transport->ack(lane->subscription, &message, err);
-        } else if (status == RNL_AGAIN)
-            status = RNL_OK;
+        } else if (status == RNL_AGAIN) /* what is kept may be all that the transport may hold */
+            status = part_end(lane, err);
         if (status == RNL_OK && commit_is_due(lane))
             status = commit(lane, err);
     }
     if (status == RNL_DONE)
         status = lane->nunits && lane->committable ? commit(lane, err) : RNL_OK;
+    part_drop(lane);
     return status;
 }
 
@@ -264,8 +275,11 @@ void writer_load(struct writer *writer)
     for (uint32_t i = 0; i < count; i++) {
         uint64_t number = last_number(writer, i);
 
-        lanes[i] =
-            (struct lane){.writer = writer, .lane = i, .committed = number, .applied = number};
+        lanes[i] = (struct lane){.writer = writer,
+                                 .lane = i,
+                                 .committed = number,
+                                 .applied = number,
+                                 .careful = writer->run->config->on_error == ON_ERROR_SET_ASIDE};
         if (pthread_create(&lanes[i].thread, NULL, lane_main, &lanes[i]) != 0) {
             rnl_fail(&err, RNL_E_FATAL, "thread", "a lane's thread can't be started");
             run_fail(writer->run, &err);

@@ -182,12 +182,21 @@ static void steps_line(const struct progress_view *view, char *line, size_t size
         snprintf(line, size, "%s, %s", phase_text(view->phase), passed);
 }
 
+/* Nothing is done: why, and until when. */
+static void waiting_line(const struct progress_view *view, char *line, size_t size)
+{
+    snprintf(line, size, "waiting: %s; trying again in %lld s (attempt %u)", view->reason,
+             (long long)(view->waiting_ms + 999) / 1000, view->attempts + 1);
+}
+
 static void draw_bars(struct display *display, const struct progress_view *view)
 {
     char line[320], head[200], bar[32];
 
     erase(display);
-    if (view->phase == PHASE_LOADING) {
+    if (view->waiting_ms)
+        waiting_line(view, line, sizeof(line));
+    else if (view->phase == PHASE_LOADING) {
         draw_tables(display);
         total_line(view, head, sizeof(head));
         put_bar(bar, sizeof(bar), view->total.rows_written, view->total.rows_expected, 20);
@@ -204,7 +213,9 @@ static void tell_line(struct display *display, const struct progress_view *view)
 
     if (view->phase == display->told && view->now_ms - display->told_ms < LINE_MS)
         return;
-    if (view->phase == PHASE_LOADING)
+    if (view->waiting_ms)
+        waiting_line(view, line, sizeof(line));
+    else if (view->phase == PHASE_LOADING)
         total_line(view, line, sizeof(line));
     else
         steps_line(view, line, sizeof(line));
@@ -227,6 +238,12 @@ static void tell_json(struct display *display, const struct progress_view *view)
         view->bytes_per_s, "tables", (int)view->tables, "tables_done", (int)view->tables_done,
         "steps", (int)view->steps, "steps_done", (int)view->steps_done, "elapsed_ms",
         (json_int_t)(view->now_ms - view->started_ms), "left_ms", (json_int_t)view->left_ms);
+    json_object_set_new(o, "rows_set_aside", json_integer(view->total.rows_aside));
+    json_object_set_new(o, "retries", json_integer(view->attempts));
+    if (view->waiting_ms) {
+        json_object_set_new(o, "waiting_ms", json_integer(view->waiting_ms));
+        json_object_set_new(o, "reason", json_string(view->reason));
+    }
     json_dumpf(o, stdout, JSON_COMPACT);
     fputc('\n', stdout);
     fflush(stdout);

@@ -19,8 +19,8 @@ void display_say(struct display *display, const char *line);
 
 /* The table at the end: rows, bytes, seconds, rate, warnings; then what was found. */
 void summary_print(struct progress *progress, struct findings *findings, FILE *to);
-/* The same for programs; how says how the run ended ("finished"). */
-void summary_json(const char *pipeline, const char *how, struct progress *progress,
+/* The same for programs; how says how the run ended ("finished"); limited: by its limits. */
+void summary_json(const char *pipeline, const char *how, bool limited, struct progress *progress,
                   struct findings *findings, const struct rnl_error *err, FILE *to);
 
 /* "1.4 GB", "12.3k", "1:02:03"; into buf, which is returned. */

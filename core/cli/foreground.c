@@ -5,6 +5,7 @@
 #include "../pipeline.h"
 #include "display.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -66,10 +67,37 @@ static enum display_style style_of(const struct cli_args *args)
                : DISPLAY_LINES;
 }
 
+/* Done, but for rows that stand aside: never silently. */
+static void report_standing(struct foreground *fg, const struct pipeline_config *config, bool json)
+{
+    if (json)
+        return; /* stands among the findings */
+    fprintf(stderr,
+            "%" PRIu64 " rows didn't fit and stand aside: pipeline %s is DEGRADED until they are "
+            "put in or discarded; see: runnel dead-letters list\n",
+            pipeline_standing(fg->pipeline), config->name);
+}
+
+/* A limit that was reached is what was asked for; rows set aside until then are told all the same.
+ */
+static int report_stopped(struct foreground *fg, bool json)
+{
+    bool limited = pipeline_was_limited(fg->pipeline);
+
+    if (!json)
+        fprintf(stderr, limited
+                            ? "limit reached: more is left; the same command goes on from here\n"
+                            : "stopped; the same command goes on from here\n");
+    if (!limited)
+        return EXIT_INTERRUPTED;
+    return pipeline_standing(fg->pipeline) ? EXIT_DIFFERENT : EXIT_DONE;
+}
+
 static int report(struct foreground *fg, const struct pipeline_config *config,
                   enum pipeline_state state, const struct rnl_error *err, bool json)
 {
-    static const char *const words[] = {"", "ready", "running", "finished", "stopped", "failed"};
+    static const char *const words[] = {"",        "ready",  "running", "finished",
+                                        "stopped", "failed", "degraded"};
     struct progress *progress = pipeline_progress(fg->pipeline);
     struct findings *findings = pipeline_findings(fg->pipeline);
     struct progress_view view;
@@ -78,7 +106,8 @@ static int report(struct foreground *fg, const struct pipeline_config *config,
     progress_look(progress, &view);
     refused = state == PIPELINE_FAILED && err->status == RNL_E_CONFIG && !view.total.rows_written;
     if (json)
-        summary_json(config->name, words[state], progress, findings, err, stdout);
+        summary_json(config->name, words[state], pipeline_was_limited(fg->pipeline), progress,
+                     findings, err, stdout);
     else if (progress_count(progress) && !refused)
         summary_print(progress, findings, stdout);
     if (state == PIPELINE_FAILED) {
@@ -88,16 +117,15 @@ static int report(struct foreground *fg, const struct pipeline_config *config,
             fprintf(stderr, "what is in the target stays; the same command goes on from there\n");
         return code;
     }
-    if (state == PIPELINE_STOPPED) {
-        if (!json)
-            fprintf(stderr, "stopped; the same command goes on from here\n");
-        return EXIT_INTERRUPTED;
-    }
+    if (state == PIPELINE_STOPPED)
+        return report_stopped(fg, json);
+    if (state == PIPELINE_DEGRADED)
+        report_standing(fg, config, json);
     if (pipeline_was_done(fg->pipeline) && !json)
         printf("pipeline %s ended well before: nothing is left to do. What has changed since: "
                "runnel verify; to load all anew: --restart\n",
                config->name);
-    return EXIT_DONE;
+    return state == PIPELINE_DEGRADED ? EXIT_DIFFERENT : EXIT_DONE;
 }
 
 static int watch(struct foreground *fg, const struct pipeline_config *config, bool json)

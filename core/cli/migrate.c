@@ -2,8 +2,10 @@
 #include "foreground.h"
 #include "job.h"
 
+#include "../config_run.h"
 #include "../options.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 static void apply_structure(struct pipeline_config *config, const struct cli_args *args)
@@ -37,6 +39,76 @@ static int apply_sizes(struct pipeline_config *config, const struct cli_args *ar
     return RNL_OK;
 }
 
+/* Rows that don't fit: what becomes of them, and how many there may be. */
+static int apply_errors(struct pipeline_config *config, const struct cli_args *args,
+                        struct rnl_error *err)
+{
+    const char *word = cli_text(args, "on-error", NULL);
+
+    if (word && strcmp(word, "stop") != 0 && strcmp(word, "set_aside") != 0)
+        return rnl_fail(err, RNL_E_CONFIG, "usage.word",
+                        "--on-error %s: stop or set_aside is wanted", word);
+    if (word)
+        config->on_error = strcmp(word, "stop") == 0 ? ON_ERROR_STOP : ON_ERROR_SET_ASIDE;
+    config->error_limit = cli_int(args, "error-limit", config->error_limit);
+    if (config->error_limit < 0)
+        return rnl_fail(err, RNL_E_CONFIG, "usage.error_limit",
+                        "--error-limit: a number of rows is wanted (0: any)");
+    if (cli_flag(args, "no-keep-rows"))
+        config->keep_rows = false;
+    return RNL_OK;
+}
+
+static int number(const struct cli_args *args, const char *option, int64_t most, int64_t *value,
+                  struct rnl_error *err)
+{
+    int64_t said = cli_int(args, option, *value);
+
+    if (said < 0 || said > most)
+        return rnl_fail(err, RNL_E_CONFIG, "usage.number",
+                        "--%s: 0 to %" PRId64 " are possible (0: none)", option, most);
+    *value = said;
+    return RNL_OK;
+}
+
+static int memory(const struct cli_args *args, const char *option, int64_t least, int64_t most,
+                  int64_t *value, struct rnl_error *err)
+{
+    const char *text = cli_text(args, option, NULL);
+    int64_t bytes;
+
+    if (!text)
+        return RNL_OK;
+    if (parse_size(text, &bytes) != 0 || bytes < least || bytes > most)
+        return rnl_fail(err, RNL_E_CONFIG, "usage.memory",
+                        "--%s %s: a size from %" PRId64 "M to %" PRId64 "M is wanted", option, text,
+                        least >> 20, most >> 20);
+    *value = bytes;
+    return RNL_OK;
+}
+
+/* How long it may take, how much it may read, how patient it is, how much memory it has. */
+static int apply_limits(struct pipeline_config *config, const struct cli_args *args,
+                        struct rnl_error *err)
+{
+    if (number(args, "limit-events", INT64_MAX, &config->limit_events, err) != RNL_OK ||
+        number(args, "limit-seconds", INT32_MAX, &config->limit_seconds, err) != RNL_OK ||
+        number(args, "retry-seconds", 7 * 24 * 3600, &config->retry.seconds, err) != RNL_OK ||
+        memory(args, "memory", MEMORY_LEAST, INT64_C(1) << 40, &config->memory_bytes, err) !=
+            RNL_OK)
+        return err->status;
+    return memory(args, "max-row", 1 << 20, INT32_MAX, &config->row_bytes, err);
+}
+
+static int apply_all(struct pipeline_config *config, const struct cli_args *args,
+                     struct rnl_error *err)
+{
+    apply_structure(config, args);
+    if (apply_sizes(config, args, err) != RNL_OK || apply_errors(config, args, err) != RNL_OK)
+        return err->status;
+    return apply_limits(config, args, err);
+}
+
 static int run(const struct cli_args *args)
 {
     struct rnl_error err = RNL_ERROR_INIT;
@@ -47,8 +119,7 @@ static int run(const struct cli_args *args)
     if (job_open(&job, args, &err) != RNL_OK)
         return cli_fail(&err);
     memcpy(&config, &job.pipeline, sizeof(struct pipeline_config *)); /* the job's own */
-    apply_structure(config, args);
-    if (apply_sizes(config, args, &err) != RNL_OK)
+    if (apply_all(config, args, &err) != RNL_OK)
         code = cli_fail(&err);
     else
         code = foreground_run(job.pipeline, job.resolver, args);
@@ -68,6 +139,21 @@ static const struct cli_option options[] = {
     {"chunk-size", 0, CLI_SIZE, 0, "SIZE", "of the pieces that tables are cut into (preset: 64M)"},
     {"commit-size", 0, CLI_SIZE, 0, "SIZE",
      "of what a lane commits at once: what a crash makes it read again (preset: 32M)"},
+    {"on-error", 0, CLI_TEXT, 0, "WORD",
+     "a row that doesn't fit: stop (preset), or set_aside and go on (runnel dead-letters)"},
+    {"error-limit", 0, CLI_INT, 0, "N",
+     "stop when more rows than these stand aside (preset: 1000; "
+     "0: any number)"},
+    {"no-keep-rows", 0, CLI_FLAG, 0, NULL,
+     "keep no values of rows that are set aside, only their keys: they can't be replayed"},
+    {"retry-seconds", 0, CLI_INT, 0, "N",
+     "when a server goes away, try again until so long nothing has moved (preset: 600; 0: never)"},
+    {"limit-events", 0, CLI_INT, 0, "N",
+     "stop in order after so many rows; the next run goes on (preset: 0, none)"},
+    {"limit-seconds", 0, CLI_INT, 0, "N",
+     "stop in order after so long; the next run goes on (preset: 0, none)"},
+    {"memory", 0, CLI_SIZE, 0, "SIZE", "to stay below, with rows up to 1M (preset: 64M)"},
+    {"max-row", 0, CLI_SIZE, 0, "SIZE", "refuse rows larger than this (preset: 128M)"},
 };
 
 #define COUNT (sizeof(options) / sizeof(options[0]))
@@ -80,7 +166,8 @@ const struct cli_command migrate_command = {
             "postgres://user@host/shop. Rows are read from one consistent snapshot in parallel\n"
             "lanes. When it is cut off, by whatever, the same command goes on where it stood.\n"
             "Then prove the copy: runnel verify SOURCE TARGET\n\n"
-            "Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 environment, 130\n"
+            "Exit codes: 0 done (or a limit was reached: it says so), 1 failed, 2 usage or\n"
+            "configuration, 3 environment, 4 done but for rows that stand aside, 130\n"
             "interrupted (the first signal commits what is on its way, the second stops at once).",
     .options = options,
     .noptions = COUNT,

@@ -73,6 +73,11 @@ void summary_print(struct progress *progress, struct findings *findings, FILE *t
     if (view.total.rows_before)
         fprintf(to, "  (%" PRId64 " of these rows were loaded by the run before)\n",
                 view.total.rows_before);
+    if (view.total.rows_aside)
+        fprintf(to, "  (and %" PRId64 " rows were set aside)\n", view.total.rows_aside);
+    if (view.attempts)
+        fprintf(to, "  (gone on with %u time%s after a connection was lost)\n", view.attempts,
+                view.attempts == 1 ? "" : "s");
     if (findings_count(findings, RNL_NOTE)) {
         size_t all = findings_count(findings, RNL_WARNING);
 
@@ -92,17 +97,17 @@ static json_t *tables_json(struct progress *progress, struct findings *findings)
         struct progress_table t;
 
         progress_at(progress, i, &t);
-        json_array_append_new(tables, json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:i}", "schema", t.schema,
-                                                "table", t.name, "rows", (json_int_t)t.rows_written,
-                                                "rows_before", (json_int_t)t.rows_before, "bytes",
-                                                (json_int_t)t.bytes_written, "elapsed_ms",
-                                                (json_int_t)elapsed_ms(&t), "warnings",
-                                                warnings_of(findings, &t)));
+        json_array_append_new(
+            tables, json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:i}", "schema", t.schema, "table",
+                              t.name, "rows", (json_int_t)t.rows_written, "rows_before",
+                              (json_int_t)t.rows_before, "rows_set_aside", (json_int_t)t.rows_aside,
+                              "bytes", (json_int_t)t.bytes_written, "elapsed_ms",
+                              (json_int_t)elapsed_ms(&t), "warnings", warnings_of(findings, &t)));
     }
     return tables;
 }
 
-void summary_json(const char *pipeline, const char *how, struct progress *progress,
+void summary_json(const char *pipeline, const char *how, bool limited, struct progress *progress,
                   struct findings *findings, const struct rnl_error *err, FILE *to)
 {
     char *text = findings_to_json(findings);
@@ -111,11 +116,13 @@ void summary_json(const char *pipeline, const char *how, struct progress *progre
     json_t *o;
 
     progress_look(progress, &view);
-    o = json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:o,s:o}", "event", "summary", "pipeline", pipeline,
-                  "state", how, "rows", (json_int_t)view.total.rows_written, "bytes",
-                  (json_int_t)view.total.bytes_written, "elapsed_ms",
-                  (json_int_t)(view.now_ms - view.started_ms), "tables",
-                  tables_json(progress, findings), "findings", list ? list : json_array());
+    o = json_pack("{s:s,s:s,s:s,s:b,s:I,s:I,s:I,s:I,s:i,s:o,s:o}", "event", "summary", "pipeline",
+                  pipeline, "state", how, "limited", limited, "rows",
+                  (json_int_t)view.total.rows_written, "rows_set_aside",
+                  (json_int_t)view.total.rows_aside, "bytes", (json_int_t)view.total.bytes_written,
+                  "elapsed_ms", (json_int_t)(view.now_ms - view.started_ms), "retries",
+                  (int)view.attempts, "tables", tables_json(progress, findings), "findings",
+                  list ? list : json_array());
     if (err && err->status < 0)
         json_object_set_new(
             o, "error",

@@ -15,7 +15,8 @@ rows_arrived() { # at least one row stands, committed, in the target
 
 # Commits so small that rows arrive long before the last is read, however fast the machine is.
 begin() { # starts a move in the background: $mover
-    "$E2E_RUNNEL" migrate "$SRC" "$DST" --lanes 2 --chunk-size 1M --commit-size 64k >"$E2E_SCRATCH/move.out" 2>"$E2E_SCRATCH/move.err" &
+    "$E2E_RUNNEL" migrate "$SRC" "$DST" --lanes 2 --chunk-size 1M --commit-size 64k \
+        --retry-seconds 0 >"$E2E_SCRATCH/move.out" 2>"$E2E_SCRATCH/move.err" &
     mover=$!
 }
 

@@ -17,14 +17,36 @@ struct toy_source_config {
 
 /*
  * The sink's memory outlives runs, as a database does: `store` names one. Each row
- * committed is counted by its table and id.
+ * committed is counted by its table and id. The ids of TOY_BAD in the environment ("0,9,10") are
+ * those that no table takes, for as long as they stand there.
  */
 struct toy_sink_config {
     const char *store;
     int64_t fail_commit; /* the number of the commit that fails, in this opening; 0: none */
     int64_t fail_step;   /* likewise */
     int64_t slow_us;     /* per step */
+    bool late;           /* told when a part is released, not when it is applied */
+    int64_t gone_every;  /* each so manyeth commit of an opening fails; 0: none */
+    bool refuse;         /* it can\'t be opened */
 };
+
+/* Rows that stand aside in a store: toy_letters.c keeps them, toy_sink.c commits them. */
+struct toy_letter {
+    struct toy_letter *next;
+    uint64_t id;
+    struct rnl_letter letter; /* what it points to is its own */
+};
+struct toy_letters {
+    struct toy_letter *first;
+    uint64_t last_id;
+};
+
+/* A copy, or NULL. */
+struct toy_letter *toy_letter_copy(const struct rnl_letter *letter);
+void toy_letter_free(struct toy_letter *letter);
+void toy_letters_clear(struct toy_letters *letters);
+void toy_letters_add(struct toy_letters *letters, struct toy_letter *letter); /* owns it */
+bool toy_letters_remove(struct toy_letters *letters, uint64_t id);
 
 extern const struct rnl_plugin toy_source, toy_sink;
 

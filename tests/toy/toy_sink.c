@@ -24,6 +24,7 @@ struct store {
     char *steps[MOST_STEPS];
     size_t nsteps;
     unsigned char *rows[MOST_TABLES]; /* how often each id is there */
+    struct toy_letters letters;
 };
 
 struct sink {
@@ -41,6 +42,11 @@ struct writer {
     struct sink *sink;
     struct pending *rows; /* of the open transaction */
     size_t nrows, room;
+    bool part, spoilt; /* between savepoint and release or undo; and whether a row was bad */
+    size_t mark;       /* nrows at the savepoint */
+    struct toy_letter *letters; /* to be kept by the commit, newest first */
+    uint64_t removed[16];
+    size_t nremoved;
 };
 
 static pthread_mutex_t stores_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -79,6 +85,10 @@ static int toy_open(const struct rnl_ctx *ctx, void **self, struct rnl_error *er
 
     if (!sink)
         return no_memory(err);
+    if (config->refuse) {
+        free(sink);
+        return rnl_fail(err, RNL_E_RETRY, "toy.refused", "the toy sink can't be reached");
+    }
     sink->ctx = ctx;
     sink->store = store_named(config->store);
     *self = sink;
@@ -173,9 +183,11 @@ static int toy_forget(void *self, const char *pipeline, struct rnl_error *err)
     free(store->plan);
     store->plan = NULL;
     memset(store->numbers, 0, sizeof(store->numbers));
+    memset(store->epochs, 0, sizeof(store->epochs));
     memset(store->units, 0, sizeof(store->units));
     while (store->nsteps)
         free(store->steps[--store->nsteps]);
+    toy_letters_clear(&store->letters);
     for (int i = 0; i < MOST_TABLES; i++) /* as if the tables were dropped */
         memset(store->rows[i], 0, MOST_ROWS);
     pthread_mutex_unlock(&store->lock);
@@ -204,12 +216,39 @@ static int toy_writer_open(void *self, uint32_t lane, void **out, struct rnl_err
     return RNL_OK;
 }
 
+static void drop_pending(struct writer *writer)
+{
+    while (writer->letters) {
+        struct toy_letter *letter = writer->letters;
+
+        writer->letters = letter->next;
+        toy_letter_free(letter);
+    }
+    writer->nrows = writer->nremoved = 0;
+    writer->part = writer->spoilt = false;
+}
+
 static void toy_writer_close(void *self)
 {
     struct writer *writer = self;
 
+    drop_pending(writer);
     free(writer->rows);
     free(writer);
+}
+
+static bool is_bad(int64_t id)
+{
+    for (const char *at = getenv("TOY_BAD"); at && *at;
+         at += strcspn(at, ",") + (strchr(at, ',') != NULL))
+        if (atoll(at) == id)
+            return true;
+    return false;
+}
+
+static int bad_row(struct rnl_error *err)
+{
+    return rnl_fail(err, RNL_E_DATA, "toy.bad", "value too long, in column \"text\"");
 }
 
 static int toy_apply(void *self, struct rnl_bundle *in, struct rnl_error *err)
@@ -227,6 +266,14 @@ static int toy_apply(void *self, struct rnl_bundle *in, struct rnl_error *err)
         }
         if (row.table >= MOST_TABLES || row.after[0].i < 0 || row.after[0].i >= MOST_ROWS)
             return rnl_fail(err, RNL_E_DATA, "toy.row", "a row that the toy can't keep");
+        if (writer->spoilt || is_bad(row.after[0].i)) {
+            const struct toy_sink_config *config = writer->sink->ctx->config;
+
+            writer->spoilt = true;
+            if (config->late && writer->part)
+                continue;
+            return bad_row(err);
+        }
         writer->rows[writer->nrows++] = (struct pending){row.table, row.after[0].i};
     }
     return status == RNL_DONE ? RNL_OK : status;
@@ -246,6 +293,23 @@ static void set_units(struct store *store, const struct rnl_checkpoint *checkpoi
     }
 }
 
+/* The store's lock is held. */
+static void commit_rows(struct writer *writer)
+{
+    struct store *store = writer->sink->store;
+
+    for (size_t i = 0; i < writer->nrows; i++)
+        store->rows[writer->rows[i].table][writer->rows[i].id]++;
+    for (size_t i = 0; i < writer->nremoved; i++)
+        toy_letters_remove(&store->letters, writer->removed[i]);
+    while (writer->letters) {
+        struct toy_letter *letter = writer->letters;
+
+        writer->letters = letter->next;
+        toy_letters_add(&store->letters, letter);
+    }
+}
+
 static int toy_commit(void *self, const struct rnl_checkpoint *checkpoint, struct rnl_error *err)
 {
     struct writer *writer = self;
@@ -253,29 +317,115 @@ static int toy_commit(void *self, const struct rnl_checkpoint *checkpoint, struc
     const struct toy_sink_config *config = writer->sink->ctx->config;
     int status = RNL_OK;
 
+    if (writer->part)
+        return rnl_fail(err, RNL_E_FATAL, "toy.part", "a commit inside a part");
+    if (writer->spoilt)
+        return rnl_fail(err, RNL_E_FATAL, "toy.spoilt", "a commit of what had failed");
     pthread_mutex_lock(&store->lock);
-    if (store->numbers[checkpoint->lane] != checkpoint->number_before ||
-        store->epochs[checkpoint->lane] > checkpoint->epoch)
+    if (!checkpoint)
+        commit_rows(writer);
+    else if (store->numbers[checkpoint->lane] != checkpoint->number_before ||
+             store->epochs[checkpoint->lane] > checkpoint->epoch)
         status = rnl_fail(err, RNL_E_CONFIG, "sink.stale_writer", "another writer went on");
-    else if (++writer->sink->commits == config->fail_commit)
+    else if (++writer->sink->commits == config->fail_commit ||
+             (config->gone_every && writer->sink->commits % config->gone_every == 0))
         status = rnl_fail(err, RNL_E_RETRY, "toy.gone", "the toy sink went away");
     else {
-        for (size_t i = 0; i < writer->nrows; i++)
-            store->rows[writer->rows[i].table][writer->rows[i].id]++;
+        commit_rows(writer);
         store->numbers[checkpoint->lane] = checkpoint->number_after;
         store->epochs[checkpoint->lane] = checkpoint->epoch;
         set_units(store, checkpoint);
     }
     pthread_mutex_unlock(&store->lock);
-    writer->nrows = 0;
+    drop_pending(writer);
     return status;
 }
 
 static int toy_rollback(void *self, struct rnl_error *err)
 {
     (void)err;
-    ((struct writer *)self)->nrows = 0;
+    drop_pending(self);
     return RNL_OK;
+}
+
+static int toy_savepoint(void *self, struct rnl_error *err)
+{
+    struct writer *writer = self;
+
+    if (writer->part || writer->spoilt)
+        return rnl_fail(err, RNL_E_FATAL, "toy.part", "parts don't nest");
+    writer->part = true;
+    writer->mark = writer->nrows;
+    return RNL_OK;
+}
+
+static int toy_release(void *self, struct rnl_error *err)
+{
+    struct writer *writer = self;
+
+    if (!writer->part)
+        return rnl_fail(err, RNL_E_FATAL, "toy.part", "no part to release");
+    if (writer->spoilt)
+        return bad_row(err);
+    writer->part = false;
+    return RNL_OK;
+}
+
+static int toy_undo(void *self, struct rnl_error *err)
+{
+    struct writer *writer = self;
+
+    if (!writer->part)
+        return rnl_fail(err, RNL_E_FATAL, "toy.part", "no part to undo");
+    writer->part = writer->spoilt = false;
+    writer->nrows = writer->mark;
+    return RNL_OK;
+}
+
+static int toy_letter(void *self, const struct rnl_letter *letter, struct rnl_error *err)
+{
+    struct writer *writer = self;
+    struct toy_letter *copy;
+
+    if (writer->part)
+        return rnl_fail(err, RNL_E_FATAL, "toy.part", "a letter inside a part");
+    copy = toy_letter_copy(letter);
+    copy->next = writer->letters;
+    writer->letters = copy;
+    return RNL_OK;
+}
+
+static int toy_letter_remove(void *self, const char *pipeline, uint64_t id, struct rnl_error *err)
+{
+    struct writer *writer = self;
+
+    (void)pipeline;
+    if (writer->nremoved == sizeof(writer->removed) / sizeof(writer->removed[0]))
+        return rnl_fail(err, RNL_E_FATAL, "toy.removed", "too many at once");
+    writer->removed[writer->nremoved++] = id;
+    return RNL_OK;
+}
+
+static int toy_letters(void *self, const char *pipeline, uint64_t after, uint32_t limit,
+                       bool with_rows, struct rnl_letters *letters, struct rnl_error *err)
+{
+    struct sink *sink = self;
+    int status = RNL_OK;
+
+    (void)pipeline;
+    pthread_mutex_lock(&sink->store->lock);
+    for (const struct toy_letter *at = sink->store->letters.first; at && limit; at = at->next) {
+        struct rnl_letter letter = at->letter;
+
+        if (at->id <= after)
+            continue;
+        if (!with_rows)
+            letter.row.len = 0;
+        status = sink->ctx->host->letter_add(letters, &letter, err);
+        limit--;
+    }
+    pthread_mutex_unlock(&sink->store->lock);
+    return status;
 }
 
 static int toy_step(void *self, const char *pipeline, const struct rnl_step *step,
@@ -400,6 +550,12 @@ static const struct rnl_sink_ops ops = {
     .writer_read_next = toy_read_next,
     .writer_read_close = toy_read_close,
     .interrupt = toy_interrupt,
+    .writer_savepoint = toy_savepoint,
+    .writer_release = toy_release,
+    .writer_undo = toy_undo,
+    .writer_letter = toy_letter,
+    .writer_letter_remove = toy_letter_remove,
+    .letters = toy_letters,
 };
 
 static const struct rnl_option options[] = {
@@ -426,6 +582,22 @@ static const struct rnl_option options[] = {
      .type = RNL_O_INT,
      .offset = offsetof(struct toy_sink_config, slow_us),
      .max = 1000000},
+    {.name = "late",
+     .preset = "false",
+     .help = "Bad rows are told at the end of a part.",
+     .type = RNL_O_BOOL,
+     .offset = offsetof(struct toy_sink_config, late)},
+    {.name = "gone_every",
+     .preset = "0",
+     .help = "Each so manyeth commit fails; 0: none.",
+     .type = RNL_O_INT,
+     .offset = offsetof(struct toy_sink_config, gone_every),
+     .max = INT64_MAX},
+    {.name = "refuse",
+     .preset = "false",
+     .help = "It can't be reached.",
+     .type = RNL_O_BOOL,
+     .offset = offsetof(struct toy_sink_config, refuse)},
 };
 
 const struct rnl_plugin toy_sink = {

@@ -40,6 +40,9 @@ static int toy_describe(void *self, struct rnl_catalog *catalog, struct rnl_erro
     static const struct rnl_column columns[] = {
         {.name = "id", .native = "int", .type = RNL_T_INT, .width = 8, .flags = RNL_COLUMN_KEY},
         {.name = "text", .native = "text", .type = RNL_T_TEXT}};
+    static const struct rnl_index_part key[] = {{.column = 0}};
+    static const struct rnl_index indexes[] = {
+        {.name = "key", .parts = key, .nparts = 1, .flags = RNL_INDEX_PRIMARY}};
     struct source *source = self;
 
     for (int64_t i = 0; i < config_of(source)->tables; i++) {
@@ -51,6 +54,9 @@ static int toy_describe(void *self, struct rnl_catalog *catalog, struct rnl_erro
                                   .columns = columns,
                                   .ncolumns = 2,
                                   .column_size = sizeof(columns[0]),
+                                  .indexes = indexes,
+                                  .nindexes = config_of(source)->keyless ? 0 : 1,
+                                  .index_size = sizeof(indexes[0]),
                                   .rows = config_of(source)->rows,
                                   .bytes = -1};
 

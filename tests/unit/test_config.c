@@ -137,8 +137,12 @@ static void presets_stand(void **state)
     assert_string_equal(pipeline->reader.plugin, "mysql");
     assert_int_equal(pipeline->schema_policy, RNL_CREATE_MISSING_ONLY);
     assert_int_equal(config_runnable(pipeline, &err), RNL_OK);
-    assert_int_equal(config_runnable(config->pipelines[1], &err), RNL_E_CONFIG);
-    assert_string_equal(err.code, "config.limits_unsupported");
+    assert_int_equal(pipeline->on_error, ON_ERROR_STOP);
+    assert_int_equal(pipeline->error_limit, 1000);
+    assert_true(pipeline->keep_rows);
+    assert_int_equal(pipeline->retry.seconds, 600);
+    assert_int_equal(config_runnable(config->pipelines[1], &err), RNL_OK);
+    assert_int_equal(config->pipelines[1]->limit_seconds, 5);
     config_free(config);
 }
 

@@ -1,0 +1,19 @@
+/* Letters that stand in a target: how many, and of which tables. */
+#ifndef DEAD_LETTERS_H
+#define DEAD_LETTERS_H
+
+#include "finding.h"
+#include "letter.h"
+#include "module.h"
+
+/* Whether the sink can set rows aside; fills err if it can't. */
+int dead_letters_able(const struct plugin *sink, struct rnl_error *err);
+
+/*
+ * Counts the pipeline's letters; a sink that has no letters has none. findings (may be
+ * NULL) are told of each table that has some.
+ */
+int dead_letters_count(const struct plugin *sink, void *self, const char *pipeline,
+                       struct findings *findings, uint64_t *count, struct rnl_error *err);
+
+#endif
