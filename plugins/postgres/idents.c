@@ -41,13 +41,14 @@ bool idents_choose(struct idents *names, const char *name, const char *prefix, c
     return good;
 }
 
-/* One schema of the source becomes "public"; several keep their names. */
-static bool keeps_schemas(const struct pg_sink *sink, const struct rnl_catalog *catalog)
+bool idents_keep_schemas(const struct pg_sink *sink, const struct rnl_catalog *catalog)
 {
     uint32_t count = sink->host->table_count(catalog);
 
     if (sink->config->schema && *sink->config->schema)
         return false;
+    if (count && table_is_native(sink->host->table_at(catalog, 0)))
+        return true;
     for (uint32_t i = 1; i < count; i++)
         if (strcmp(sink->host->table_at(catalog, i)->schema,
                    sink->host->table_at(catalog, 0)->schema) != 0)
@@ -55,8 +56,15 @@ static bool keeps_schemas(const struct pg_sink *sink, const struct rnl_catalog *
     return false;
 }
 
-static void name_schema(const struct pg_config *config, bool keep, const char *schema, char *out)
+bool table_is_native(const struct rnl_table *table)
 {
+    return table->dialect && strcmp(table->dialect, "postgres") == 0;
+}
+
+void ident_schema(const struct pg_sink *sink, bool keep, const char *schema, char *out)
+{
+    const struct pg_config *config = sink->config;
+
     if (keep)
         ident_fit(schema, config->name_case == CASE_LOWER, out);
     else
@@ -92,7 +100,8 @@ int idents_of_catalog(const struct pg_sink *sink, const struct rnl_catalog *cata
 {
     uint32_t count = sink->host->table_count(catalog);
     bool lower = sink->config->name_case == CASE_LOWER;
-    bool keep = keeps_schemas(sink, catalog);
+    bool keep = idents_keep_schemas(sink, catalog);
+    bool chosen = sink->config->schema && *sink->config->schema;
     struct map_table *tables = arena_alloc(arena, sizeof(*tables) * (count ? count : 1));
     struct idents taken = {0};
     struct buf key = {0};
@@ -103,7 +112,8 @@ int idents_of_catalog(const struct pg_sink *sink, const struct rnl_catalog *cata
         struct map_table *map = &tables[i];
         char whole[512], unique[NAME_BYTES + 1];
 
-        name_schema(sink->config, keep, table->schema, map->schema);
+        ident_schema(sink, keep || ((table->flags & RNL_TABLE_PLACED) && !chosen), table->schema,
+                     map->schema);
         ident_fit(table->name, lower, map->name);
         snprintf(whole, sizeof(whole), "%.250s.%.250s", table->schema, table->name);
         /* one set for all schemas: the schema stands before the name */

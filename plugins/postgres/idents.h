@@ -25,6 +25,15 @@ void buf_array_text(struct buf *out, const char *text);
 bool idents_choose(struct idents *names, const char *name, const char *prefix, const char *whole,
                    char *out);
 
+/* Whether the table's expressions and type names are PostgreSQL's own. */
+bool table_is_native(const struct rnl_table *table);
+/*
+ * Whether schemas keep their names: PostgreSQL's do, and several of another source. One
+ * alone becomes "public". The option schema comes before all.
+ */
+bool idents_keep_schemas(const struct pg_sink *sink, const struct rnl_catalog *catalog);
+void ident_schema(const struct pg_sink *sink, bool keep, const char *schema, char *out);
+
 /*
  * Names of all tables and columns of the catalog; everything but names is left zero.
  * tables has table_count() elements, from arena. RNL_E_FATAL: out of memory.

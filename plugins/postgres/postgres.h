@@ -80,12 +80,22 @@ struct map_column {
     bool by_auto; /* kind was chosen by an auto policy, so that a foreign key may widen it */
 };
 
+/* One partition of a table that keeps them. */
+struct map_partition {
+    char schema[NAME_BYTES + 1];
+    char name[NAME_BYTES + 1];
+    const char *qualified;
+};
+
 struct map_table {
     char schema[NAME_BYTES + 1];
     char name[NAME_BYTES + 1];
     const char *qualified; /* "schema"."name" */
     struct map_column *columns;
-    bool exists; /* in the target, before the run */
+    struct map_partition *partitions; /* as in the catalog; NULL: it is one plain table */
+    const char **index_names;         /* of the catalog's indexes; NULL where there is none */
+    const struct rnl_index *early;    /* a key that is made before the rows, for an upsert */
+    bool exists;                      /* in the target, before the run */
 };
 
 /* A column as the target really has it; made by bind. */
@@ -97,9 +107,11 @@ struct bound_column {
     enum pg_kind kind;
     bool written; /* false: the target computes it */
     bool nullable;
-    unsigned digits;     /* of money: behind the point, by the target's lc_monetary */
-    bool always;         /* GENERATED ALWAYS AS IDENTITY: no UPDATE may set it */
-    const char *read_as; /* a cast for reading: "::pg_catalog.text"; "" for none */
+    unsigned digits; /* of money: behind the point, by the target's lc_monetary */
+    bool always;     /* GENERATED ALWAYS AS IDENTITY: no UPDATE may set it */
+    const char
+        *read_by; /* what stands before the name when it is read: "pg_catalog.abbrev("; or "" */
+    const char *read_as; /* and behind it: "::pg_catalog.text" */
 };
 
 struct bound_table {
@@ -177,6 +189,11 @@ int sink_map(void *self, const struct rnl_job *job, const struct rnl_catalog *ca
 /* bind.c */
 int sink_bind(void *self, const struct rnl_job *job, const struct rnl_catalog *catalog,
               struct rnl_error *err);
+/*
+ * A key of plain columns that tells each row from all others; NULL: none. arbiter: one
+ * that ON CONFLICT may name.
+ */
+const struct rnl_index *table_row_key(const struct rnl_table *table, bool arbiter);
 const struct bound_table *bound_find(const struct pg_sink *sink, uint32_t table,
                                      struct rnl_error *err);
 

@@ -137,6 +137,15 @@ static enum pg_kind kind_to_write(const struct rnl_column *source, enum pg_kind 
     return kind;
 }
 
+/* How its text is asked for; an inet's cast to text adds a prefix that its output lacks. */
+static void set_reading(struct bound_column *column)
+{
+    bool inet = column->kind == PG_NATIVE && column->type == 869;
+
+    column->read_by = inet ? "pg_catalog.abbrev(" : "";
+    column->read_as = inet ? ")" : column->kind == PG_NATIVE ? "::pg_catalog.text" : "";
+}
+
 static int bind_column(struct pg_sink *sink, struct bound_table *bound, uint32_t index,
                        const char *name, const struct found *found, struct rnl_error *err)
 {
@@ -163,7 +172,7 @@ static int bind_column(struct pg_sink *sink, struct bound_table *bound, uint32_t
     column->nullable = PQgetvalue(result, at, C_NOTNULL)[0] != 't';
     column->written = PQgetvalue(result, at, C_GENERATED)[0] != 't';
     column->always = PQgetvalue(result, at, C_IDENTITY)[0] == 'a';
-    column->read_as = column->kind == PG_NATIVE ? "::pg_catalog.text" : "";
+    set_reading(column);
     if (!column->name)
         return error_memory(err);
     if (!encode_accepts(source->type, column->kind)) {
@@ -192,17 +201,25 @@ static bool is_row_key(const struct rnl_table *table, const struct rnl_index *in
     return index->nparts > 0;
 }
 
-static int bind_key(struct pg_sink *sink, struct bound_table *bound, struct rnl_error *err)
+const struct rnl_index *table_row_key(const struct rnl_table *table, bool arbiter)
 {
-    const struct rnl_table *table = bound->source;
     const struct rnl_index *best = NULL;
 
     for (uint32_t i = 0; i < table->nindexes; i++) {
         const struct rnl_index *index = INDEX(table, i);
 
-        if (is_row_key(table, index) && (!best || (index->flags & RNL_INDEX_PRIMARY)))
+        if (is_row_key(table, index) && !(arbiter && (index->flags & RNL_INDEX_DEFERRABLE)) &&
+            (!best || (index->flags & RNL_INDEX_PRIMARY)))
             best = index;
     }
+    return best;
+}
+
+static int bind_key(struct pg_sink *sink, struct bound_table *bound, bool arbiter,
+                    struct rnl_error *err)
+{
+    const struct rnl_index *best = table_row_key(bound->source, arbiter);
+
     if (!best)
         return RNL_OK;
     bound->key = arena_alloc(&sink->bound_arena, sizeof(*bound->key) * best->nparts);
@@ -327,6 +344,7 @@ static int bind_table(struct pg_sink *sink, const struct rnl_job *job, const str
                       uint32_t index, const struct found *found, struct rnl_error *err)
 {
     struct bound_table *bound = &sink->tables[index];
+    bool upsert = job && job->write_mode == RNL_UPSERT;
     int status = RNL_OK;
 
     bound->source = sink->server.host->table_at(sink->bound_catalog, index);
@@ -347,8 +365,8 @@ static int bind_table(struct pg_sink *sink, const struct rnl_job *job, const str
     for (uint32_t i = 0; status == RNL_OK && i < bound->source->ncolumns; i++)
         status = bind_column(sink, bound, i, map->columns[i].name, found, err);
     if (status == RNL_OK)
-        status = bind_key(sink, bound, err);
-    if (status == RNL_OK && job && job->write_mode == RNL_UPSERT)
+        status = bind_key(sink, bound, upsert, err);
+    if (status == RNL_OK && upsert)
         status = make_upsert(sink, bound, index, err);
     return status == RNL_OK ? make_copy(sink, bound, index, err) : status;
 }

@@ -1,24 +1,18 @@
 /* Foreign keys and checks: added without a look at the rows, then validated. */
 #include "expr.h"
-#include "map.h"
+#include "native.h"
 
 #include <strings.h>
 
 static const char *const actions[] = {"", " RESTRICT", " CASCADE", " SET NULL", " SET DEFAULT"};
 
-static uint32_t find_table(const struct mapper *m, const char *schema, const char *name)
-{
-    for (uint32_t i = 0; i < m->ntables; i++) {
-        const struct rnl_table *table = mapper_table(m, i);
-
-        if (strcmp(table->name, name) == 0 && strcmp(table->schema, schema) == 0)
-            return i;
-    }
-    return UINT32_MAX;
-}
-
 static uint32_t find_column(const struct rnl_table *table, const char *name)
 {
+    for (uint32_t i = 0; i < table->ncolumns; i++)
+        if (strcmp(COLUMN(table, i)->name, name) == 0)
+            return i;
+    if (table_is_native(table))
+        return UINT32_MAX;
     for (uint32_t i = 0; i < table->ncolumns; i++)
         if (strcasecmp(COLUMN(table, i)->name, name) == 0)
             return i;
@@ -77,13 +71,23 @@ static int add_foreign_key(struct mapper *m, uint32_t t, const struct rnl_foreig
     add_names(map, fk->columns, fk->ncolumns, &sql);
     buf_printf(&sql, " REFERENCES %s ", m->tables[ref].qualified);
     add_names(&m->tables[ref], ref_columns, fk->ncolumns, &sql);
+    if (fk->flags & RNL_FOREIGN_KEY_MATCH_FULL)
+        buf_puts(&sql, " MATCH FULL");
     if (fk->on_delete > RNL_ACTION_NONE && fk->on_delete <= RNL_ACTION_SET_DEFAULT)
         buf_printf(&sql, " ON DELETE%s", actions[fk->on_delete]);
     if (fk->on_update > RNL_ACTION_NONE && fk->on_update <= RNL_ACTION_SET_DEFAULT)
         buf_printf(&sql, " ON UPDATE%s", actions[fk->on_update]);
-    buf_puts(&sql, " NOT VALID");
+    if (fk->flags & RNL_FOREIGN_KEY_DEFERRABLE)
+        buf_puts(&sql, fk->flags & RNL_FOREIGN_KEY_DEFERRED ? " DEFERRABLE INITIALLY DEFERRED"
+                                                            : " DEFERRABLE");
+    /* a partitioned table takes them valid only */
+    if (!native_partitioned(m, mapper_table(m, t)))
+        buf_puts(&sql, " NOT VALID");
     status = map_step(m, RNL_PHASE_FOREIGN_KEYS, "foreign key", t, fk->name, &sql);
-    if (status == RNL_OK) {
+    if ((fk->flags & RNL_FOREIGN_KEY_UNCHECKED) && table_is_native(mapper_table(m, t))) {
+        map_find(m, t, RNL_NOTE, "fk.unchecked", fk->name, NULL,
+                 "stays NOT VALID, as it is in the source");
+    } else if (status == RNL_OK && !native_partitioned(m, mapper_table(m, t))) {
         buf_printf(&sql, "ALTER TABLE %s VALIDATE CONSTRAINT ", map->qualified);
         buf_name(&sql, name);
         status = map_step(m, RNL_PHASE_VALIDATE, "validate", t, fk->name, &sql);
@@ -162,7 +166,7 @@ bool ddl_drop_foreign_keys(const struct mapper *m, uint32_t t, struct buf *sql)
 static int map_foreign_key(struct mapper *m, uint32_t t, const struct rnl_foreign_key *fk,
                            struct idents *taken)
 {
-    uint32_t ref = find_table(m, fk->ref_schema, fk->ref_table), columns[64];
+    uint32_t ref = mapper_find(m, fk->ref_schema, fk->ref_table), columns[64];
     char name[NAME_BYTES + 1];
     const struct rnl_table *to;
 
@@ -254,6 +258,30 @@ static int add_enum_check(struct mapper *m, uint32_t t, uint32_t index, struct i
     return status;
 }
 
+/* Just as it is; of a domain's checks the domain itself takes care. */
+static int native_check(struct mapper *m, uint32_t t, const struct rnl_check *check,
+                        struct idents *taken)
+{
+    char fitted[NAME_BYTES + 1], name[NAME_BYTES + 1];
+    const char *why = "it is not enforced in the source";
+    struct buf condition = {0};
+    int status = RNL_OK;
+
+    if (check->of_type)
+        return RNL_OK;
+    if (!check->enforced || !native_expression(m, check->expression, &condition, &why)) {
+        map_find(m, t, RNL_WARNING, "check.skipped", check->name, NULL,
+                 "is not carried over: %s (%.300s)", why, check->expression);
+    } else {
+        ident_fit(check->name, m->sink->config->name_case == CASE_LOWER, fitted);
+        status = idents_choose(taken, fitted, m->tables[t].name, check->name, name)
+                     ? add_check(m, t, check->name, name, &condition)
+                     : error_memory(m->err);
+    }
+    buf_free(&condition);
+    return status;
+}
+
 static int map_check(struct mapper *m, uint32_t t, const struct rnl_check *check,
                      struct idents *taken)
 {
@@ -300,10 +328,11 @@ int ddl_checks(struct mapper *m, uint32_t t)
         if (!idents_take(&taken, FOREIGN_KEY(table, i)->name))
             status = error_memory(m->err);
     for (uint32_t i = 0; status == RNL_OK && i < table->nchecks; i++)
-        status = map_check(m, t, CHECK(table, i), &taken);
+        status = table_is_native(table) ? native_check(m, t, CHECK(table, i), &taken)
+                                        : map_check(m, t, CHECK(table, i), &taken);
     for (uint32_t i = 0; status == RNL_OK && i < table->ncolumns; i++)
-        if ((COLUMN(table, i)->flags & RNL_COLUMN_ENUM) && m->sink->config->enums == ENUM_CHECK &&
-            m->tables[t].columns[i].kind == PG_TEXT)
+        if (!table_is_native(table) && (COLUMN(table, i)->flags & RNL_COLUMN_ENUM) &&
+            m->sink->config->enums == ENUM_CHECK && m->tables[t].columns[i].kind == PG_TEXT)
             status = add_enum_check(m, t, i, &taken);
     idents_free(&taken);
     return status;

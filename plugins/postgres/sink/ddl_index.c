@@ -1,6 +1,6 @@
 /* Primary keys, unique keys and other indexes. */
 #include "expr.h"
-#include "map.h"
+#include "native.h"
 
 static bool is_sortable(enum pg_kind kind)
 {
@@ -70,7 +70,8 @@ static const char *add_parts(struct mapper *m, uint32_t t, const struct rnl_inde
 }
 
 /* Relations of one schema share one namespace, whichever table they belong to. */
-static bool choose_name(struct mapper *m, uint32_t t, const char *wanted, char *out)
+bool index_choose_name(struct mapper *m, uint32_t t, const struct rnl_index *index,
+                       const char *wanted, char *out)
 {
     const struct map_table *map = &m->tables[t];
     bool lower = m->sink->config->name_case == CASE_LOWER;
@@ -95,6 +96,9 @@ static bool choose_name(struct mapper *m, uint32_t t, const char *wanted, char *
     }
     good = buf_text(&key) && idents_take(&m->relations, key.ptr);
     buf_free(&key);
+    for (uint32_t i = 0; good && i < mapper_table(m, t)->nindexes; i++)
+        if (map->index_names && INDEX(mapper_table(m, t), i) == index)
+            map->index_names[i] = arena_strdup(&m->arena, out);
     if (good && strcmp(out, wanted) != 0)
         map_find(m, t, RNL_NOTE, "name.index", wanted, NULL, "is named \"%s\" in the target", out);
     return good;
@@ -127,7 +131,7 @@ static int add_primary(struct mapper *m, uint32_t t, const struct rnl_index *ind
     snprintf(wanted, sizeof(wanted), "%s_pkey", m->tables[t].name);
     if (why || !buf_text(&parts)) {
         tell_skipped(m, t, index, why ? why : "out of memory");
-    } else if (!choose_name(m, t, wanted, name)) {
+    } else if (!index_choose_name(m, t, index, wanted, name)) {
         status = error_memory(m->err);
     } else if (!target_has(m, t, 'p', "")) {
         /* As an index it is built beside the table's other ones; ADD PRIMARY KEY would lock them
@@ -159,7 +163,7 @@ static int add_btree(struct mapper *m, uint32_t t, const struct rnl_index *index
         why = "it is partial";
     if (why || !buf_text(&parts)) {
         tell_skipped(m, t, index, why ? why : "out of memory");
-    } else if (!choose_name(m, t, index->name, name)) {
+    } else if (!index_choose_name(m, t, index, index->name, name)) {
         status = error_memory(m->err);
     } else if (!target_has(m, t, 'i', name)) {
         if (unique && plain) {
@@ -192,7 +196,7 @@ static int add_fulltext(struct mapper *m, uint32_t t, const struct rnl_index *in
             return RNL_OK;
         }
     }
-    if (!choose_name(m, t, index->name, name))
+    if (!index_choose_name(m, t, index, index->name, name))
         return error_memory(m->err);
     map_find(m, t, RNL_NOTE, "index.fulltext", index->name, NULL,
              "becomes a GIN index of to_tsvector('simple', …): queries use @@ instead of MATCH");
@@ -226,7 +230,7 @@ static int add_spatial(struct mapper *m, uint32_t t, const struct rnl_index *ind
         tell_skipped(m, t, index, "a spatial index needs the extension postgis");
         return RNL_OK;
     }
-    if (!choose_name(m, t, index->name, name))
+    if (!index_choose_name(m, t, index, index->name, name))
         return error_memory(m->err);
     if (target_has(m, t, 'i', name))
         return RNL_OK;
@@ -242,13 +246,66 @@ static int add_spatial(struct mapper *m, uint32_t t, const struct rnl_index *ind
     return status;
 }
 
+int ddl_early_key(struct mapper *m, uint32_t t, struct buf *sql)
+{
+    const struct rnl_table *table = mapper_table(m, t);
+    const struct rnl_index *index = table_row_key(table, true);
+    bool primary = index && (index->flags & RNL_INDEX_PRIMARY), plain = true;
+    char wanted[NAME_BYTES * 2 + 8], name[NAME_BYTES + 1];
+    const char *why = NULL;
+
+    if (!index) {
+        rnl_fail(m->err, RNL_E_CONFIG, "sink.upsert_key",
+                 "the table %s.%s has no key that tells its rows apart, and write_mode is upsert",
+                 table->schema, table->name);
+        rnl_hint(m->err, "leave the table out, or load it with another write_mode");
+        return RNL_E_CONFIG;
+    }
+    m->tables[t].index_names =
+        arena_alloc(&m->arena, sizeof(*m->tables[t].index_names) * (table->nindexes + 1));
+    m->tables[t].early = index;
+    snprintf(wanted, sizeof(wanted), "%s_pkey", m->tables[t].name);
+    if (!index_choose_name(m, t, index, primary && !table_is_native(table) ? wanted : index->name,
+                           name))
+        return error_memory(m->err);
+    buf_puts(sql, ";\n");
+    if (table_is_native(table)) {
+        if (!native_key(m, t, index, name, sql, &why))
+            return rnl_fail(m->err, RNL_E_CONFIG, "sink.upsert_key",
+                            "the key %s of the table %s.%s can't be made: %s", index->name,
+                            table->schema, table->name, why);
+        return RNL_OK;
+    }
+    buf_printf(sql, "ALTER TABLE %s ADD CONSTRAINT ", m->tables[t].qualified);
+    buf_name(sql, name);
+    buf_puts(sql, primary ? " PRIMARY KEY " : " UNIQUE ");
+    why = add_parts(m, t, index, sql, &plain);
+    if (why || !plain)
+        return rnl_fail(m->err, RNL_E_CONFIG, "sink.upsert_key",
+                        "the key %s of the table %s.%s can't be made as it is, and write_mode is "
+                        "upsert: %s",
+                        index->name, table->schema, table->name,
+                        why ? why : "its order is descending");
+    return RNL_OK;
+}
+
 int ddl_indexes(struct mapper *m, uint32_t t)
 {
     const struct rnl_table *table = mapper_table(m, t);
     int status = RNL_OK;
 
+    if (!m->tables[t].index_names)
+        m->tables[t].index_names =
+            arena_alloc(&m->arena, sizeof(*m->tables[t].index_names) * (table->nindexes + 1));
     for (uint32_t i = 0; status == RNL_OK && i < table->nindexes; i++) {
         const struct rnl_index *index = INDEX(table, i);
+
+        if (index == m->tables[t].early)
+            continue;
+        if (table_is_native(table)) {
+            status = native_index(m, t, index);
+            continue;
+        }
 
         if (index->flags & RNL_INDEX_INVISIBLE)
             map_find(m, t, RNL_NOTE, "index.invisible", index->name, NULL,

@@ -1,11 +1,56 @@
 /* Decides how the tables are to stand in the target, and lists the steps that make them so. */
-#include "map.h"
+#include "native.h"
 
 #include <stdarg.h>
+#include <stdlib.h>
 
 const struct rnl_table *mapper_table(const struct mapper *m, uint32_t table)
 {
     return m->sink->host->table_at(m->catalog, table);
+}
+
+static int compare_tables(const struct rnl_table *table, const char *schema, const char *name)
+{
+    int order = strcmp(table->name, name);
+
+    return order ? order : strcmp(table->schema, schema);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct rnl_table *right = ((const struct ordered *)b)->table;
+
+    return compare_tables(((const struct ordered *)a)->table, right->schema, right->name);
+}
+
+/* Tables by name, for what refers to them. */
+static int index_tables(struct mapper *m)
+{
+    m->order = calloc(m->ntables + 1, sizeof(*m->order));
+    if (!m->order)
+        return error_memory(m->err);
+    for (uint32_t t = 0; t < m->ntables; t++)
+        m->order[t] = (struct ordered){mapper_table(m, t), t};
+    qsort(m->order, m->ntables, sizeof(*m->order), by_name);
+    return RNL_OK;
+}
+
+uint32_t mapper_find(const struct mapper *m, const char *schema, const char *name)
+{
+    uint32_t low = 0, high = m->ntables;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        int order = compare_tables(m->order[middle].table, schema, name);
+
+        if (order == 0)
+            return m->order[middle].index;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return UINT32_MAX;
 }
 
 void map_find(const struct mapper *m, uint32_t t, enum rnl_severity severity, const char *code,
@@ -103,8 +148,17 @@ static int tell_types(const struct mapper *m, uint32_t t)
 
 static int make_plan(struct mapper *m)
 {
+    bool makes =
+        (m->job->structure & RNL_WITH_TABLES) && m->job->schema_policy != RNL_VALIDATE_EXISTING;
     int status = idents_of_catalog(m->sink, m->catalog, &m->arena, &m->tables, m->err);
 
+    m->keeps_schemas = idents_keep_schemas(m->sink, m->catalog);
+    if (status == RNL_OK)
+        status = index_tables(m);
+    if (status == RNL_OK)
+        status = objects_look(m);
+    if (status == RNL_OK)
+        status = native_look_types(m);
     if (status == RNL_OK)
         status = target_look(m);
     if (status == RNL_OK)
@@ -113,13 +167,17 @@ static int make_plan(struct mapper *m)
     for (uint32_t t = 0; status == RNL_OK && t < m->ntables; t++)
         if (!idents_take(&m->relations, m->tables[t].qualified))
             status = error_memory(m->err);
+    for (uint32_t t = 0; status == RNL_OK && t < m->ntables; t++)
+        status = native_name_partitions(m, t);
+    if (status == RNL_OK && makes)
+        status = objects_steps(m);
     for (uint32_t t = 0; status == RNL_OK && t < m->ntables; t++) {
         tell_names(m, t);
         status = tell_types(m, t);
         if (status == RNL_OK)
             status = map_table_steps(m, t);
     }
-    return status;
+    return status == RNL_OK && makes ? objects_values(m) : status;
 }
 
 int sink_map(void *self, const struct rnl_job *job, const struct rnl_catalog *catalog,
@@ -137,15 +195,12 @@ int sink_map(void *self, const struct rnl_job *job, const struct rnl_catalog *ca
     };
     int status;
 
-    if (job->write_mode == RNL_UPSERT) {
-        rnl_fail(err, RNL_E_CONFIG, "sink.write_mode",
-                 "the postgres sink can't do write_mode = \"upsert\" in a conversion");
-        rnl_hint(err, "use fail_if_not_empty, append or truncate_and_load");
-        return RNL_E_CONFIG;
-    }
     status = make_plan(&m);
     idents_free(&m.relations);
     idents_free(&m.existing);
+    idents_free(&m.standing);
+    idents_free(&m.lacking);
+    free(m.order);
     arena_free(&m.arena);
     return status;
 }

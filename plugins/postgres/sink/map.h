@@ -4,6 +4,19 @@
 
 #include "idents.h"
 
+struct ordered {
+    const struct rnl_table *table;
+    uint32_t index;
+};
+
+/* A type that an extension brought, and where it lives in the target. */
+struct ext_type {
+    const char *schema, *name;
+    struct ext_type *next;
+};
+
+struct map_object;
+
 /* All that one call of sink_map() works with; control thread. */
 struct mapper {
     struct pg_sink *sink;
@@ -14,12 +27,21 @@ struct mapper {
     struct arena arena;
     struct map_table *tables;
     uint32_t ntables;
+    struct ordered *order;   /* tables by name: see mapper_find() */
     struct idents relations; /* indexes and tables to be, as "schema"."name" */
     struct idents existing;  /* what stands in the target: see target.c */
+    struct idents standing;  /* and of types, functions and the like: see objects.c */
+    struct idents lacking;   /* built-in types that the target doesn't have */
+    struct ext_type *ext_types;
+    struct map_object *objects; /* of the catalog, those of PostgreSQL */
+    uint32_t nobjects;
+    bool keeps_schemas;
     bool resuming;
 };
 
 const struct rnl_table *mapper_table(const struct mapper *m, uint32_t table);
+/* By the source's names; UINT32_MAX: this run doesn't carry it. */
+uint32_t mapper_find(const struct mapper *m, const char *schema, const char *name);
 
 /* Tells a person: object may be NULL; policy too. */
 void map_find(const struct mapper *m, uint32_t table, enum rnl_severity severity, const char *code,
@@ -43,10 +65,17 @@ bool target_has(const struct mapper *m, uint32_t table, char kind, const char *n
 int ddl_table(struct mapper *m, uint32_t table);
 int ddl_values(struct mapper *m, uint32_t table);
 int ddl_comments(struct mapper *m, uint32_t table);
+/* Sets the number that a sequence gives next; higher: unless it stands beyond that. */
+void ddl_setval(struct buf *sql, const char *sequence, int64_t next, bool higher);
 /* ddl_default.c: adds " DEFAULT …" when the source's default translates; tells when not. */
 void ddl_default(struct mapper *m, uint32_t table, uint32_t column, struct buf *sql);
 /* ddl_index.c */
 int ddl_indexes(struct mapper *m, uint32_t table);
+/* The name of an index in the target, taken; false: no memory. out has NAME_BYTES + 1. */
+bool index_choose_name(struct mapper *m, uint32_t table, const struct rnl_index *index,
+                       const char *wanted, char *out);
+/* Adds ";\n" and the statement that makes the key an upsert needs, with the table. */
+int ddl_early_key(struct mapper *m, uint32_t table, struct buf *sql);
 /* ddl_constraint.c */
 int ddl_foreign_keys(struct mapper *m, uint32_t table);
 /* Whether a constraint of the target's table is what a foreign key of the source becomes. */

@@ -182,6 +182,7 @@ static bool make_query(const struct reader *r, const struct rnl_unit *unit, stru
     buf_puts(sql, "COPY (SELECT ");
     for (uint32_t i = 0; i < r->ncolumns; i++) {
         buf_puts(sql, i ? ", " : "");
+        buf_puts(sql, r->columns[i]->read_by);
         buf_name(sql, r->columns[i]->name);
         buf_puts(sql, r->columns[i]->read_as);
     }

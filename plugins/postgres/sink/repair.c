@@ -60,6 +60,7 @@ static int statement_add(struct pg_writer *w, struct statement *s, const struct 
     s->offsets[s->count] = s->fields.len;
     s->formats[s->count] = column->kind != PG_NATIVE;
     s->types[s->count++] = key && column->kind == PG_NATIVE ? TEXT_OID : column->type;
+    buf_puts(&s->sql, key ? column->read_by : "");
     buf_name(&s->sql, column->name);
     buf_printf(&s->sql, "%s = $%u", key ? column->read_as : "", s->count);
     if (result == POLICY_CHANGED)

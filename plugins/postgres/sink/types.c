@@ -1,5 +1,5 @@
 /* Which type each column gets: by its own type, the policies, and the facts of its data. */
-#include "map.h"
+#include "native.h"
 
 #include <strings.h>
 
@@ -429,13 +429,12 @@ static bool widen_pair(struct mapper *m, struct map_column *child, struct map_co
 /* A foreign key needs comparable types at both ends: `auto` gives way. */
 static bool unify_foreign_key(struct mapper *m, uint32_t t, const struct rnl_foreign_key *fk)
 {
+    uint32_t r = mapper_find(m, fk->ref_schema, fk->ref_table);
+    const struct rnl_table *ref;
     bool changed = false;
 
-    for (uint32_t r = 0; r < m->ntables; r++) {
-        const struct rnl_table *ref = mapper_table(m, r);
-
-        if (strcmp(ref->name, fk->ref_table) != 0 || strcmp(ref->schema, fk->ref_schema) != 0)
-            continue;
+    if (r != UINT32_MAX) {
+        ref = mapper_table(m, r);
         for (uint32_t k = 0; k < fk->ncolumns; k++)
             for (uint32_t c = 0; c < ref->ncolumns; c++)
                 if (strcasecmp(COLUMN(ref, c)->name, fk->ref_columns[k]) == 0)
@@ -453,7 +452,10 @@ int types_decide(struct mapper *m)
         const struct rnl_table *table = mapper_table(m, t);
 
         for (uint32_t i = 0; i < table->ncolumns; i++) {
-            decide_column(m, t, i, COLUMN(table, i), &m->tables[t].columns[i]);
+            if (table_is_native(table) && COLUMN(table, i)->native)
+                native_type(m, t, i, &m->tables[t].columns[i]);
+            else
+                decide_column(m, t, i, COLUMN(table, i), &m->tables[t].columns[i]);
             if (!m->tables[t].columns[i].type)
                 return error_memory(m->err);
         }
