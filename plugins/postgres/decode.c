@@ -211,7 +211,8 @@ static void decode_bits(struct field *f, struct buf *scratch, struct decoded *ou
     give_made(out, RNL_T_BITS, scratch, start);
 }
 
-static void decode_inet(struct field *f, struct buf *scratch, struct decoded *out)
+static void decode_inet(struct field *f, enum rnl_type type, struct buf *scratch,
+                        struct decoded *out)
 {
     unsigned family = (unsigned)take(f, 1), prefix = (unsigned)take(f, 1);
     unsigned len = (unsigned)(take(f, 2) & 0xff), whole = family == 2 ? 32 : 128;
@@ -227,7 +228,7 @@ static void decode_inet(struct field *f, struct buf *scratch, struct decoded *ou
     buf_puts(scratch, text);
     if (prefix != whole)
         buf_printf(scratch, "/%u", prefix);
-    give_made(out, RNL_T_INET, scratch, start);
+    give_made(out, type, scratch, start);
 }
 
 /* The count of an array of one dimension; 0 when it has none. */
@@ -355,7 +356,7 @@ static void decode_made(const struct pg_config *config, const struct bound_colum
         decode_bits(f, scratch, out);
         break;
     case PG_INET:
-        decode_inet(f, scratch, out);
+        decode_inet(f, type, scratch, out);
         break;
     case PG_TEXT_ARRAY:
         decode_text_array(f, scratch, out);

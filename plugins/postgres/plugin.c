@@ -1,33 +1,16 @@
 /* The postgres plugin: what it offers, and its options. */
+#include "link_options.h"
 #include "postgres.h"
 
 #include <stdlib.h>
+
+extern const struct rnl_plugin source_plugin; /* source/source.c */
 
 #define CONNECTION RNL_O_CONNECTION
 #define AT(member) offsetof(struct pg_config, member)
 
 static const struct rnl_option options[] = {
-    {"host", "localhost", "host name or address", NULL, RNL_O_STRING, CONNECTION, AT(link.host), 0,
-     0},
-    {"port", "5432", "TCP port", NULL, RNL_O_INT, CONNECTION, AT(link.port), 1, 65535},
-    {"socket", NULL, "folder of the server's socket, instead of host", NULL, RNL_O_STRING,
-     CONNECTION, AT(link.socket), 0, 0},
-    {"database", NULL, "database to write into", NULL, RNL_O_STRING, CONNECTION | RNL_O_REQUIRED,
-     AT(link.database), 0, 0},
-    {"user", NULL, "role to log in as", NULL, RNL_O_STRING, CONNECTION, AT(link.user), 0, 0},
-    {"password", NULL, "password, or a reference to it", NULL, RNL_O_SECRET, CONNECTION,
-     AT(link.password), 0, 0},
-    {"tls.mode", "auto", "auto: verify-full, but disable on a loopback address or a socket",
-     "auto|disable|require|verify-ca|verify-full", RNL_O_ENUM, CONNECTION, AT(link.tls_mode), 0, 0},
-    {"tls.ca", NULL, "certificates of the authorities to trust; else the system's", NULL,
-     RNL_O_FILE, CONNECTION, AT(link.tls_ca), 0, 0},
-    {"tls.cert", NULL, "client certificate", NULL, RNL_O_FILE, CONNECTION, AT(link.tls_cert), 0, 0},
-    {"tls.key", NULL, "key of the client certificate", NULL, RNL_O_FILE, CONNECTION,
-     AT(link.tls_key), 0, 0},
-    {"connect_timeout", "10s", "how long connecting may take", NULL, RNL_O_DURATION, CONNECTION,
-     AT(link.connect_timeout_ms), 1000, 3600000},
-    {"application_name", "runnel", "how pg_stat_activity shows the connections", NULL, RNL_O_STRING,
-     CONNECTION, AT(link.application_name), 0, 0},
+    LINK_OPTIONS(pg_config, "database to write into"),
     {"schema", NULL, "schema for all tables; else public (several source schemas keep their names)",
      NULL, RNL_O_STRING, CONNECTION, AT(schema), 0, 0},
     {"tinyint1", "auto", "tinyint(1): auto is boolean when all values are 0 or 1, else smallint",
@@ -204,4 +187,4 @@ static const struct rnl_plugin plugin = {
     .sink = &ops,
 };
 
-RNL_MODULE("postgres", "0.1.0", "Apache-2.0", &plugin);
+RNL_MODULE("postgres", "0.1.0", "Apache-2.0", &source_plugin, &plugin);

@@ -1,0 +1,113 @@
+/* What the files of the postgres source share: its connections, its view, what it knows of tables.
+ */
+#ifndef POSTGRES_SOURCE_H
+#define POSTGRES_SOURCE_H
+
+#include "arena.h"
+#include "buf.h"
+#include "element.h"
+#include "server.h"
+
+#include <stdlib.h>
+
+/* Filled by the host from the table in source.c. */
+struct source_config {
+    struct pg_link link;
+};
+
+/*
+ * What is read alone: a table, or a partition that has none itself. Known beside the
+ * catalog; sorted by root, then by name.
+ */
+struct leaf {
+    const char *root_schema, *root; /* the table that it is part of, or the table itself */
+    const char *schema, *name;
+    Oid oid, root_oid;
+    Oid file;         /* of its rows: another one after TRUNCATE or a rewrite */
+    int64_t rows;     /* by the server's statistics; -1 when unknown */
+    int64_t bytes;    /* with what lies out of line */
+    int64_t pages;    /* of its own */
+    bool heap;        /* has pages that can be read by range */
+    bool readable;    /* SELECT is granted, and no row security stands before it */
+    bool is_root;     /* a table without partitions */
+    atomic_bool same; /* no row has moved since an interrupted run: looked at by the lanes */
+};
+
+/* One lane's connection, used by its thread alone. */
+struct lane {
+    struct pg_conn *conn;
+    bool inside;    /* in a transaction that sees the snapshot */
+    uint32_t locks; /* tables read in it: each leaves locks behind */
+};
+
+struct pg_source {
+    struct pg_server server;
+    struct pg_conn *control; /* of the control thread */
+    struct pg_conn *keeper;  /* its transaction keeps the snapshot; it does nothing else */
+    char snapshot[64];
+    struct lane *lanes;
+    uint32_t nlanes;
+    char *position;  /* JSON text, see snapshot.c */
+    uint64_t number; /* of this use of the source: at random */
+
+    struct arena arena; /* of leaves; made by describe, read only afterwards */
+    struct leaf *leaves;
+    size_t nleaves, room;
+};
+
+extern const struct rnl_plugin source_plugin;
+
+/* A field of a result: NULL for NULL. */
+static inline const char *cell(const PGresult *result, int row, int column)
+{
+    return PQgetisnull(result, row, column) ? NULL : PQgetvalue(result, row, column);
+}
+
+static inline bool cell_true(const PGresult *result, int row, int column)
+{
+    return PQgetvalue(result, row, column)[0] == 't';
+}
+
+static inline int64_t cell_number(const PGresult *result, int row, int column)
+{
+    return strtoll(PQgetvalue(result, row, column), NULL, 10);
+}
+
+static inline Oid cell_oid(const PGresult *result, int row, int column)
+{
+    return (Oid)strtoul(PQgetvalue(result, row, column), NULL, 10);
+}
+
+/* describe.c */
+int source_describe(void *self, struct rnl_catalog *catalog, struct rnl_error *err);
+/* leaves.c: those of a table, *count of them; NULL: it isn't known */
+const struct leaf *leaves_of(const struct pg_source *source, const char *schema, const char *name,
+                             size_t *count);
+const struct leaf *leaf_find(const struct pg_source *source, const struct rnl_table *table,
+                             const char *schema, const char *name);
+void leaves_forget(struct pg_source *source);
+
+/* report.c, checks.c */
+int source_report(struct pg_source *source, const struct rnl_catalog *catalog,
+                  struct rnl_error *err);
+int source_check(void *self, const struct rnl_catalog *catalog, struct rnl_error *err);
+void source_find(struct pg_source *source, uint32_t severity, const char *code, const char *schema,
+                 const char *table, const char *object, const char *text);
+
+/* snapshot.c */
+int source_snapshot(void *self, uint32_t *lanes, struct rnl_slice *position, struct rnl_error *err);
+void source_leave(struct pg_source *source);
+/* The lane's transaction sees the snapshot. */
+int lane_enter(struct pg_source *source, struct lane *lane, struct rnl_error *err);
+
+/* plan.c */
+int source_plan(void *self, const struct rnl_catalog *catalog, uint32_t table, int64_t chunk_bytes,
+                struct rnl_plan *plan, struct rnl_error *err);
+
+/* cursor.c */
+int source_cursor_open(void *self, const struct rnl_catalog *catalog, uint32_t lane,
+                       const struct rnl_unit *unit, void **cursor, struct rnl_error *err);
+int source_cursor_read(void *cursor, struct rnl_bundle *out, int timeout_ms, struct rnl_error *err);
+void source_cursor_close(void *cursor);
+
+#endif
