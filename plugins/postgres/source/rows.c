@@ -13,6 +13,26 @@ static int bad_data(const struct cursor *c, const char *column, struct rnl_error
                     column ? column : "", column ? "\"" : "");
 }
 
+/* The catalog's timestamps count from 1970 in 64 bits, the server's from 2000. */
+static int beyond_range(const struct cursor *c, const char *column, struct rnl_error *err)
+{
+    rnl_fail(err, RNL_E_DATA, "postgres.timestamp_range",
+             "a timestamp in %s.%s, column \"%s\", is later than the year 294246: it can't be read",
+             c->table->schema, c->table->name, column);
+    rnl_hint(err, "mend the value in the source, or leave its row out by a filter");
+    return RNL_E_DATA;
+}
+
+static int bad_field(const struct cursor *c, uint32_t i, int32_t size, struct rnl_error *err)
+{
+    const char *name = c->columns[i].source->name;
+    enum pg_kind kind = c->columns[i].kind;
+
+    if (size == 8 && (kind == PG_TIMESTAMP || kind == PG_TIMESTAMPTZ))
+        return beyond_range(c, name, err);
+    return bad_data(c, name, err);
+}
+
 static uint32_t u32_at(const uint8_t *at)
 {
     return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
@@ -31,7 +51,7 @@ static int decode_fields(struct cursor *c, const uint8_t *at, const uint8_t *end
         at += 4;
         if (size < -1 || (size > 0 && size > end - at) ||
             !decode_field(&no_policies, &c->columns[i], at, size, &c->scratch, &c->decoded[i]))
-            return bad_data(c, c->columns[i].source->name, err);
+            return bad_field(c, i, size, err);
         for (uint32_t k = 0; k < c->key.ncolumns; k++)
             if (c->key_at[k] == i)
                 c->key_now[k] = (struct rnl_slice){at, size > 0 ? (size_t)size : 0};
