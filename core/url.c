@@ -46,10 +46,8 @@ static const struct alias aliases[] = {
 static const struct {
     const char *scheme, *plugin;
 } schemes[] = {
-    {"mysql", "mysql"},
-    {"mariadb", "mysql"},
-    {"postgres", "postgres"},
-    {"postgresql", "postgres"},
+    {"mysql", "mysql"},         {"mariadb", "mysql"}, {"postgres", "postgres"},
+    {"postgresql", "postgres"}, {"sqlite", "sqlite"}, {"sqlite3", "sqlite"},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -312,11 +310,33 @@ static void set_text(struct connection_config *connection, const char *name, con
         settings_set(&connection->settings, name, SETTING_TEXT, text, &origin_url);
 }
 
-static int set_pieces(struct connection_config *connection, const struct pieces *pieces,
-                      struct rnl_error *err)
+/* sqlite:///var/lib/app.db, sqlite://app.db: what stands behind the slashes is a file's path. */
+static int set_path(struct connection_config *connection, const struct pieces *pieces,
+                    struct rnl_error *err)
 {
+    size_t size = strlen(pieces->host) + (pieces->path ? strlen(pieces->path) : 0) + 2;
+    char *path;
+
+    if (pieces->user || pieces->port)
+        return bad_url(err, "a file has no user and no port: sqlite:///var/lib/app.db");
+    path = must_grow(NULL, 0, size);
+    snprintf(path, size, "%s%s%s", pieces->host, pieces->path ? "/" : "",
+             pieces->path ? pieces->path : "");
+    set_text(connection, "path", path);
+    free(path);
+    return RNL_OK;
+}
+
+static int set_pieces(struct connection_config *connection, const struct plugin_tables *tables,
+                      const struct pieces *pieces, struct rnl_error *err)
+{
+    struct rnl_option option;
     char *end;
     long port;
+
+    if (plugin_tables_option(tables, "path", &option) &&
+        !plugin_tables_option(tables, "host", &option))
+        return set_path(connection, pieces, err);
 
     if (pieces->port && *pieces->port) {
         port = strtol(pieces->port, &end, 10);
@@ -393,7 +413,7 @@ static int read_url(char *copy, struct connection_config *connection, struct rnl
 
     if (split(copy, &pieces, err) != RNL_OK ||
         find_plugin(pieces.scheme, &connection->plugin, &tables, err) != RNL_OK ||
-        set_pieces(connection, &pieces, err) != RNL_OK)
+        set_pieces(connection, &tables, &pieces, err) != RNL_OK)
         return err->status;
     if (pieces.query && set_query(connection, &tables, pieces.query, err) != RNL_OK)
         return err->status;

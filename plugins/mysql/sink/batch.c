@@ -92,11 +92,6 @@ static int answer_read(struct my_writer *w, struct rnl_error *err)
     return RNL_OK;
 }
 
-int batch_settle(struct my_writer *w, struct rnl_error *err)
-{
-    return answer_read(w, err);
-}
-
 /* While the server works on this, the next rows are encoded. */
 static int packet_send(struct my_writer *w, enum enum_server_command command, const void *bytes,
                        size_t len, struct rnl_error *err)
@@ -352,7 +347,7 @@ static int long_value(struct my_writer *w, const struct rnl_row *row, uint32_t i
 }
 
 /* A row that is too large to be kept beside others, or for one packet. */
-int batch_single(struct my_writer *w, const struct rnl_row *row, struct rnl_error *err)
+static int long_row(struct my_writer *w, const struct rnl_row *row, struct rnl_error *err)
 {
     struct batch *b = w->batch;
     uint32_t parameter = 0;
@@ -384,14 +379,12 @@ int batch_row(struct my_writer *w, const struct bound_table *table, const struct
 
     if (b->table != table)
         status = table_begin(w, table, err);
-    if (status == RNL_OK && table->enums && !w->loose && row_is_loose(table, row))
-        return loose_row(w, row, err);
     if (status == RNL_OK && b->rows && b->values.len + bytes > b->bytes_max)
         status = rows_send(w, err);
     if (status != RNL_OK)
         return status;
     if (bytes > LONG_ROW || bytes + ROOM_FOR_HEAD > w->sink->max_packet / 2)
-        return batch_single(w, row, err);
+        return long_row(w, row, err);
     for (uint32_t i = 0; status == RNL_OK && i < table->source->ncolumns; i++)
         if (table->columns[i].written)
             status = value_add(w, row, i, err);

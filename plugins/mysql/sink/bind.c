@@ -59,7 +59,6 @@ static int column_learn(struct my_sink *sink, struct bound_table *table, MYSQL_R
         if (strcasecmp(column->name, row[C_NAME]) != 0)
             continue;
         bound_column_set(column, &facts);
-        table->enums = table->enums || column->kind == MY_ENUM;
         column->spelled = pool_text(&sink->bound_pool, facts.column_type);
         column->as_json = sink->config->arrays == ARRAYS_JSON;
         return column->spelled ? RNL_OK : error_memory(err);

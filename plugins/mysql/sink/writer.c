@@ -48,7 +48,6 @@ void writer_close(void *writer)
     if (w->conn && w->batch)
         batch_drop(w);
     batch_close(w);
-    command_forget(w);
     conn_close(w->conn); /* the server rolls back what is open */
     buf_free(&w->scratch);
     free(w->changes);
