@@ -74,27 +74,34 @@ static int open_role(struct inspection *inspection, enum rnl_kind kind, struct r
                         inspection->stopping, err);
 }
 
+int inspect_open_sink(struct inspection *inspection, struct rnl_error *err)
+{
+    const struct pipeline_config *config = inspection->config;
+
+    settings_merge(&inspection->writer_settings, &config->writer.settings);
+    if (open_role(inspection, RNL_SINK, err) != RNL_OK || recall(inspection, err) != RNL_OK)
+        return err->status;
+    if (!inspection->of_run ||
+        !merge_policies(inspection->sink.plugin, &config->writer, &inspection->record.settings,
+                        &inspection->writer_settings))
+        return RNL_OK;
+    session_close(&inspection->sink);
+    return open_role(inspection, RNL_SINK, err);
+}
+
 int inspect_open(struct inspection *inspection, struct rnl_error *err)
 {
     const struct pipeline_config *config = inspection->config;
-    const struct settings *recorded = &inspection->record.settings;
     const struct plugin *source;
 
-    settings_merge(&inspection->writer_settings, &config->writer.settings);
     if (plugin_find(RNL_SOURCE, config->reader.plugin, &source, err) != RNL_OK ||
-        open_role(inspection, RNL_SINK, err) != RNL_OK || recall(inspection, err) != RNL_OK)
+        inspect_open_sink(inspection, err) != RNL_OK)
         return err->status;
-    if (!inspection->of_run) {
+    if (inspection->of_run)
+        merge_policies(source, &config->reader, &inspection->record.settings,
+                       &inspection->reader_settings);
+    else
         settings_merge(&inspection->reader_settings, &config->reader.settings);
-        return open_role(inspection, RNL_SOURCE, err);
-    }
-    if (merge_policies(inspection->sink.plugin, &config->writer, recorded,
-                       &inspection->writer_settings)) {
-        session_close(&inspection->sink);
-        if (open_role(inspection, RNL_SINK, err) != RNL_OK)
-            return err->status;
-    }
-    merge_policies(source, &config->reader, recorded, &inspection->reader_settings);
     return open_role(inspection, RNL_SOURCE, err);
 }
 
@@ -320,4 +327,9 @@ void inspect_job(const struct inspection *inspection, struct rnl_job *job)
         .write_mode = config->write_mode,
         .structure = config->structure,
     };
+    if (inspection->of_run && inspection->recorded) {
+        job->schema_policy = inspection->record.schema_policy;
+        job->write_mode = inspection->record.write_mode;
+        job->structure = inspection->record.structure;
+    }
 }

@@ -37,6 +37,8 @@ struct inspection {
  * the rest, and closes it, also after a failure.
  */
 int inspect_open(struct inspection *inspection, struct rnl_error *err);
+/* The sink alone, as inspect_open does, for what is about the target only. */
+int inspect_open_sink(struct inspection *inspection, struct rnl_error *err);
 void inspect_close(struct inspection *inspection);
 
 /*

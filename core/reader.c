@@ -30,7 +30,9 @@ struct reader {
 
     pthread_mutex_t lock; /* guards everything up to the next lock */
     uint32_t next_unit;
-    int64_t events;        /* rows that may still be read; INT64_MAX: any number */
+    int64_t events; /* rows that may still be read; INT64_MAX: any number */
+    uint64_t taken; /* of them, by lanes that read just now */
+    pthread_cond_t settled;
     pthread_mutex_t heavy; /* held while a heavy unit is read: one at a time */
 };
 
@@ -74,27 +76,44 @@ static int publish(struct reader_lane *lane, struct rnl_bundle *bundle,
     return RNL_OK;
 }
 
-/* So many of the rows that limits.events leaves: 0, there are none left. */
+/*
+ * So many of the rows that limits.events leaves: 0, there are none left. Waits while other
+ * lanes read: what they took and don't find is given back.
+ */
 static uint32_t take_events(struct reader *reader, uint32_t wanted)
 {
     uint32_t taken;
 
     pthread_mutex_lock(&reader->lock);
+    while (reader->events == 0 && reader->taken && run_goes_on(reader->run)) {
+        struct timespec until;
+
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec++; /* a stop isn't signalled */
+        pthread_cond_timedwait(&reader->settled, &reader->lock, &until);
+    }
     taken = reader->events < wanted ? (uint32_t)reader->events : wanted;
-    if (reader->events != INT64_MAX)
+    if (reader->events != INT64_MAX) {
         reader->events -= taken;
+        reader->taken += taken;
+    }
     pthread_mutex_unlock(&reader->lock);
     if (!taken)
         atomic_store(&reader->run->limited, true);
     return taken;
 }
 
-/* rows: read beyond what was taken, below 0 when fewer. */
-static void settle_events(struct reader *reader, int64_t rows)
+/* Of what was taken so much was read: maybe more, of a table that has to be read on. */
+static void settle_events(struct reader *reader, uint32_t taken, uint32_t rows)
 {
+    int64_t more = (int64_t)rows - taken;
+
     pthread_mutex_lock(&reader->lock);
-    if (reader->events != INT64_MAX)
-        reader->events = rows < reader->events ? reader->events - rows : 0;
+    if (reader->events != INT64_MAX) {
+        reader->events = more < reader->events ? reader->events - more : 0;
+        reader->taken -= taken;
+        pthread_cond_broadcast(&reader->settled);
+    }
     pthread_mutex_unlock(&reader->lock);
 }
 
@@ -125,12 +144,12 @@ static int pump(struct reader_lane *lane, const struct rnl_unit *unit, void *cur
 
         bundle_set_rows(bundle, most);
         status = source->cursor_read(cursor, bundle, READ_MS, err);
+        rows = status < 0 ? 0 : bundle_rows(bundle);
+        settle_events(lane->reader, lane->taken, rows);
         if (status < 0)
             return status;
         if (status == RNL_DONE)
             head.flags |= RNL_BUNDLE_UNIT_END;
-        rows = bundle_rows(bundle);
-        settle_events(lane->reader, (int64_t)rows - lane->taken);
         if (rows)
             marked = bundle_marked(bundle);
         if (rows || status == RNL_DONE)
@@ -188,7 +207,7 @@ static bool may_read(struct reader *reader)
     bool left;
 
     pthread_mutex_lock(&reader->lock);
-    left = reader->events > 0;
+    left = reader->events > 0 || reader->taken > 0;
     if (!left && reader->next_unit < plan_count(reader->record.plan))
         atomic_store(&reader->run->limited, true);
     pthread_mutex_unlock(&reader->lock);
@@ -459,6 +478,7 @@ void reader_run(struct run *run)
     config_sizes(config, &reader.sizes);
     reader.events = events_left(run);
     pthread_mutex_init(&reader.lock, NULL);
+    pthread_cond_init(&reader.settled, NULL);
     pthread_mutex_init(&reader.heavy, NULL);
     status = session_open_transport(&reader.transport, config, "reader", run->resolver,
                                     &run->stopping, &err);
@@ -492,5 +512,6 @@ tell:
     control_clear(&reader.recall);
     record_clear(&reader.record);
     pthread_mutex_destroy(&reader.heavy);
+    pthread_cond_destroy(&reader.settled);
     pthread_mutex_destroy(&reader.lock);
 }

@@ -169,10 +169,7 @@ static int apply(struct lane *lane, struct rnl_message *message, struct rnl_bund
     }
     if (info.rows)
         status = lane->writer->sink.plugin->sink.writer_apply(lane->sink_writer, bundle, err);
-    if (status == RNL_OK)
-        return note_applied(lane, &info, err);
-    hint_set_aside(lane, err);
-    return status;
+    return status == RNL_OK ? note_applied(lane, &info, err) : status;
 }
 
 /* The message is acknowledged, but for one that a part keeps. */
@@ -246,8 +243,10 @@ static void *lane_main(void *arg)
 close_writer:
     sink->writer_close(lane->sink_writer); /* what is not committed is read again by the next run */
 tell:
-    if (status < 0 && !atomic_load(&writer->run->hard))
+    if (status < 0 && !atomic_load(&writer->run->hard)) {
+        hint_set_aside(lane, &err);
         run_fail(writer->run, &err);
+    }
     forget_pending(lane);
     free(lane->units);
     return NULL;

@@ -18,6 +18,9 @@ const size_t cli_ncommon = sizeof(cli_common) / sizeof(cli_common[0]);
 
 extern const struct cli_command migrate_command, run_command, plan_command;
 extern const struct cli_command check_command, verify_command;
+extern const struct cli_command dead_letters_list_command, dead_letters_show_command;
+extern const struct cli_command dead_letters_replay_command, dead_letters_discard_command;
+extern const struct cli_command dead_letters_export_command;
 extern const struct cli_command config_show_command, config_check_command;
 extern const struct cli_command connections_list_command, connections_test_command;
 extern const struct cli_command secrets_init_command, secrets_set_command, secrets_list_command;
@@ -31,6 +34,11 @@ const struct cli_command *const cli_commands[] = {
     &plan_command,
     &check_command,
     &verify_command,
+    &dead_letters_list_command,
+    &dead_letters_show_command,
+    &dead_letters_replay_command,
+    &dead_letters_discard_command,
+    &dead_letters_export_command,
     &connections_list_command,
     &connections_test_command,
     &config_show_command,

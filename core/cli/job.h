@@ -35,6 +35,15 @@ struct job {
         "pipeline", 0, CLI_TEXT, 0, "NAME", "of a file with several pipelines: this one"           \
     }
 
+/* How a pipeline is named, and the options of its sink: of commands on what a run has left. */
+#define NAMING_OPTIONS                                                                             \
+    {"set", 's', CLI_TEXT, CLI_REPEAT, "NAME=VALUE", "an option of the source or the sink"},       \
+        {"name", 0,      CLI_TEXT,                                                                 \
+         0,      "NAME", "of two URLs: the pipeline's name in the target (preset: made of both)"}, \
+    {                                                                                              \
+        "pipeline", 0, CLI_TEXT, 0, "NAME", "of a file with several pipelines: this one"           \
+    }
+
 /* What becomes of tables and rows that stand in the target: of those that map tables. */
 #define POLICY_OPTIONS                                                                        \
     {"schema-policy",                                                                         \
