@@ -1,5 +1,5 @@
 /* Translates expressions between dialects: see expr.h. */
-#include "expr.h"
+#include "expr_part.h"
 
 bool expr_dialect_of(const char *name, enum expr_dialect *out)
 {
@@ -64,10 +64,21 @@ void expr_literal(struct buf *out, enum expr_dialect dialect, const char *text)
 bool expr_translate(const struct expr_scope *scope, const char *text, struct buf *out,
                     enum expr_class *yields, const char **why)
 {
-    (void)scope;
-    (void)text;
-    (void)out;
-    *yields = EXPR_OTHER;
-    *why = "its form is not known";
-    return false;
+    struct parser p = {.scope = scope, .at = text};
+    struct piece piece = {0};
+    struct node *tree = expr_next(&p) ? expr_parse(&p) : NULL;
+    bool good = tree || expr_fail(&p, "its form is not known");
+
+    if (good && p.token.kind != TOKEN_END)
+        good = expr_fail(&p, "its form is not known");
+    good = good && expr_emit(&p, tree, &piece);
+    if (good && !buf_text(&piece.sql))
+        good = expr_fail(&p, "out of memory");
+    if (good)
+        buf_add(out, piece.sql.ptr, piece.sql.len);
+    *yields = good ? piece.class : EXPR_OTHER;
+    *why = p.why ? p.why : "";
+    buf_free(&piece.sql);
+    arena_free(&p.arena);
+    return good;
 }

@@ -25,6 +25,7 @@ enum expr_class {
     EXPR_BYTES,
     EXPR_JSON,
     EXPR_UUID,
+    EXPR_MOMENT, /* a moment in time, of any zone: timestamptz */
 };
 
 /* A column as the target will have it. */

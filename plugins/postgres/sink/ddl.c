@@ -1,6 +1,6 @@
 /* The statements that make a table, its comments, and the values its server keeps. */
-#include "expr.h"
 #include "native.h"
+#include "translate.h"
 
 #include <inttypes.h>
 
@@ -28,13 +28,11 @@ static void translate_generated(struct mapper *m, uint32_t t, uint32_t index)
     const struct rnl_table *table = mapper_table(m, t);
     const struct rnl_column *column = COLUMN(table, index);
     struct map_column *map = &m->tables[t].columns[index];
-    const struct expr_scope scope = {table, &m->tables[t], true};
     enum expr_class class = EXPR_OTHER;
     struct buf sql = {0};
     const char *why = "its source is of another dialect";
-    bool good = m->sink->server.version >= 120000 && table->dialect &&
-                strcmp(table->dialect, "mysql") == 0 && column->generated &&
-                expr_translate(&scope, column->generated, &sql, &class, &why);
+    bool good = m->sink->server.version >= 120000 && column->generated &&
+                translate(m, t, TRANSLATE_ROW, column->generated, &sql, &class, &why);
 
     if (m->sink->server.version < 120000)
         why = "PostgreSQL before 12 has none";

@@ -1,6 +1,6 @@
 /* Foreign keys and checks: added without a look at the rows, then validated. */
-#include "expr.h"
 #include "native.h"
+#include "translate.h"
 
 #include <strings.h>
 
@@ -285,8 +285,6 @@ static int native_check(struct mapper *m, uint32_t t, const struct rnl_check *ch
 static int map_check(struct mapper *m, uint32_t t, const struct rnl_check *check,
                      struct idents *taken)
 {
-    const struct rnl_table *table = mapper_table(m, t);
-    const struct expr_scope scope = {table, &m->tables[t], false};
     char fitted[NAME_BYTES + 1], name[NAME_BYTES + 1];
     const char *why = "its expression is of another dialect";
     struct buf condition = {0};
@@ -294,8 +292,8 @@ static int map_check(struct mapper *m, uint32_t t, const struct rnl_check *check
     bool good;
     int status = RNL_OK;
 
-    good = check->enforced && table->dialect && strcmp(table->dialect, "mysql") == 0 &&
-           expr_translate(&scope, check->expression, &condition, &class, &why);
+    good = check->enforced &&
+           translate(m, t, TRANSLATE_CHECK, check->expression, &condition, &class, &why);
     if (good && class == EXPR_INT)
         buf_puts(&condition, " <> 0");
     else if (good && class != EXPR_BOOL) {

@@ -1,6 +1,5 @@
 /* Defaults of columns: literals by the target's type, and the expressions that are known. */
-#include "expr.h"
-#include "map.h"
+#include "translate.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -268,23 +267,21 @@ static bool add_known_call(const struct mapper *m, const struct rnl_column *colu
     return false;
 }
 
-static bool add_expression(const struct mapper *m, const struct rnl_table *table,
-                           const struct rnl_column *column, const struct map_column *map,
-                           struct buf *sql)
+static bool add_expression(const struct mapper *m, uint32_t t, const struct rnl_column *column,
+                           const struct map_column *map, struct buf *sql)
 {
-    const struct expr_scope scope = {NULL, NULL, true};
     enum expr_class class;
     const char *why;
     size_t start;
     bool fits;
 
-    if (!column->default_text || !table->dialect || strcmp(table->dialect, "mysql") != 0)
+    if (!column->default_text)
         return false;
     if (add_known_call(m, column, map, sql) || add_hex(column->default_text, map->kind, sql))
         return true;
     start = sql->len;
     buf_byte(sql, '(');
-    fits = expr_translate(&scope, column->default_text, sql, &class, &why);
+    fits = translate(m, t, TRANSLATE_DEFAULT, column->default_text, sql, &class, &why);
     if (fits)
         fits = class == EXPR_NULL || (class == EXPR_BOOL && map->kind == PG_BOOL) ||
                (class == EXPR_TEXT && map->kind == PG_TEXT) ||
@@ -318,7 +315,7 @@ void ddl_default(struct mapper *m, uint32_t t, uint32_t index, struct buf *sql)
         good = add_now(column, map, sql);
         break;
     case RNL_DEFAULT_EXPRESSION:
-        good = add_expression(m, table, column, map, sql);
+        good = add_expression(m, t, column, map, sql);
         break;
     }
     if (good)

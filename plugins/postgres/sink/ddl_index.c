@@ -1,6 +1,6 @@
 /* Primary keys, unique keys and other indexes. */
-#include "expr.h"
 #include "native.h"
+#include "translate.h"
 
 static bool is_sortable(enum pg_kind kind)
 {
@@ -19,15 +19,13 @@ static const char *add_part(struct mapper *m, uint32_t t, const struct rnl_index
 {
     const struct rnl_table *table = mapper_table(m, t);
     const struct map_column *column;
-    const struct expr_scope scope = {table, &m->tables[t], false};
     enum expr_class class;
     const char *why = "its expression is of another dialect";
 
     if (part->expression) {
         *plain = false;
         buf_byte(sql, '(');
-        if (!table->dialect || strcmp(table->dialect, "mysql") != 0 ||
-            !expr_translate(&scope, part->expression, sql, &class, &why))
+        if (!translate(m, t, TRANSLATE_CHECK, part->expression, sql, &class, &why))
             return why;
         buf_byte(sql, ')');
     } else {
