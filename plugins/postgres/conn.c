@@ -146,6 +146,9 @@ static int start_session(struct pg_conn *conn, struct rnl_error *err)
 {
     int status = conn_exec(conn, session_sql, "set up the session", err);
 
+    /* questions about catalogues look dear enough to be compiled, and never are */
+    if (status == RNL_OK && PQserverVersion(conn->pg) >= 110000)
+        status = conn_exec(conn, "SET jit = off", "set up the session", err);
     /* not every server can do these; they matter only to one whose client died */
     if (status == RNL_OK && PQserverVersion(conn->pg) >= 140000) {
         PQclear(PQexec(conn->pg, "SET client_connection_check_interval = '2s'"));

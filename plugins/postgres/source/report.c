@@ -14,7 +14,7 @@ struct kind {
 #define USER_SCHEMA " n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
 #define NO_EXTENSION(class, oid)                                               \
     " AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.objid = " oid \
-    " AND e.classid = 'pg_catalog." class "'::pg_catalog.regclass AND e.deptype = 'e')"
+    " AND e.classid = 'pg_catalog." class "'::pg_catalog.regclass AND e.deptype IN ('e', 'i'))"
 #define RELATIONS(kinds)                                                                   \
     "SELECT n.nspname, c.relname, NULL, NULL FROM pg_catalog.pg_class c"                   \
     " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN (" kinds \

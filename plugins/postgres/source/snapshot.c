@@ -93,8 +93,6 @@ static int lane_open(struct pg_source *source, struct lane *lane, struct rnl_err
 
     if (status == RNL_OK)
         status = conn_exec(lane->conn, lane_sql, "set up the session", err);
-    if (status == RNL_OK && source->server.version >= 110000)
-        status = conn_exec(lane->conn, "SET jit = off", "set up the session", err);
     return status == RNL_OK ? lane_enter(source, lane, err) : status;
 }
 
