@@ -291,14 +291,35 @@ static void test_points(void **state)
     buf_free(&out);
 }
 
+static void check_named(const char *words, const char *expected)
+{
+    char name[8];
+
+    column_named(words, name, sizeof(name));
+    assert_string_equal(name, expected);
+}
+
+static void test_columns_named(void **state)
+{
+    (void)state;
+    check_named("Data too long for column 'x y' at row 3", "x y");
+    check_named("Incorrect integer value: 'a' for column `d`.`t`.`x` at row 1", "x");
+    check_named("Column 'x' cannot be null", "x");
+    check_named("Duplicate entry '1' for key 't.PRIMARY'", "");
+    check_named("Data too long for column 'abcdefghij' at row 3", "abcdefg");
+    check_named("column `a`.`b", "b");
+    check_named("column ", "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_integers),  cmocka_unit_test(test_decimals),
-        cmocka_unit_test(test_texts),     cmocka_unit_test(test_lengths),
-        cmocka_unit_test(test_times),     cmocka_unit_test(test_policies),
-        cmocka_unit_test(test_intervals), cmocka_unit_test(test_json_numbers),
-        cmocka_unit_test(test_back),      cmocka_unit_test(test_points),
+        cmocka_unit_test(test_integers),      cmocka_unit_test(test_decimals),
+        cmocka_unit_test(test_texts),         cmocka_unit_test(test_lengths),
+        cmocka_unit_test(test_times),         cmocka_unit_test(test_policies),
+        cmocka_unit_test(test_intervals),     cmocka_unit_test(test_json_numbers),
+        cmocka_unit_test(test_back),          cmocka_unit_test(test_points),
+        cmocka_unit_test(test_columns_named),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,12 +36,12 @@ struct batch {
     uint32_t answers;      /* rows of the statement whose answer is not read yet */
 };
 
-int batch_open(struct my_writer *w, struct rnl_error *err)
+int batch_open(struct my_writer *w, bool bulk, struct rnl_error *err)
 {
     w->batch = calloc(1, sizeof(*w->batch));
     if (!w->batch)
         return error_memory(err);
-    w->batch->bulk = w->sink->server.mariadb;
+    w->batch->bulk = bulk;
     w->batch->bytes_max =
         w->sink->max_packet / 2 < BATCH_BYTES ? w->sink->max_packet / 2 : BATCH_BYTES;
     return RNL_OK;
@@ -92,6 +92,11 @@ static int answer_read(struct my_writer *w, struct rnl_error *err)
     return RNL_OK;
 }
 
+int batch_settle(struct my_writer *w, struct rnl_error *err)
+{
+    return answer_read(w, err);
+}
+
 /* While the server works on this, the next rows are encoded. */
 static int packet_send(struct my_writer *w, enum enum_server_command command, const void *bytes,
                        size_t len, struct rnl_error *err)
@@ -138,21 +143,29 @@ static void types_put(const struct bound_table *table, struct buf *out)
     }
 }
 
+/* What stands before the rows: they are encoded right behind it, and never copied again. */
+static int bulk_begin(struct my_writer *w, struct rnl_error *err)
+{
+    struct batch *b = w->batch;
+    int status = RNL_OK;
+
+    if (!b->statements[0]) /* or the last rows may be under way yet */
+        status = answer_read(w, err);
+    if (status == RNL_OK)
+        status = statement_prepare(w, 0, err);
+    if (status != RNL_OK)
+        return status;
+    put_le(&b->values, b->statements[0]->stmt_id, 4);
+    put_le(&b->values, STMT_BULK_FLAG_CLIENT_SEND_TYPES, 2);
+    types_put(b->table, &b->values);
+    return RNL_OK;
+}
+
 static int bulk_send(struct my_writer *w, struct rnl_error *err)
 {
     struct batch *b = w->batch;
-    int status = statement_prepare(w, 0, err);
+    int status = packet_send(w, COM_STMT_BULK_EXECUTE, b->values.ptr, b->values.len, err);
 
-    if (status != RNL_OK)
-        return status;
-    buf_clear(&b->packet);
-    put_le(&b->packet, b->statements[0]->stmt_id, 4);
-    put_le(&b->packet, STMT_BULK_FLAG_CLIENT_SEND_TYPES, 2);
-    types_put(b->table, &b->packet);
-    buf_add(&b->packet, b->values.ptr, b->values.len);
-    if (b->packet.failed)
-        return error_memory(err);
-    status = packet_send(w, COM_STMT_BULK_EXECUTE, b->packet.ptr, b->packet.len, err);
     b->answers = status == RNL_OK ? b->rows : 0;
     return status;
 }
@@ -347,7 +360,7 @@ static int long_value(struct my_writer *w, const struct rnl_row *row, uint32_t i
 }
 
 /* A row that is too large to be kept beside others, or for one packet. */
-static int long_row(struct my_writer *w, const struct rnl_row *row, struct rnl_error *err)
+int batch_single(struct my_writer *w, const struct rnl_row *row, struct rnl_error *err)
 {
     struct batch *b = w->batch;
     uint32_t parameter = 0;
@@ -379,12 +392,16 @@ int batch_row(struct my_writer *w, const struct bound_table *table, const struct
 
     if (b->table != table)
         status = table_begin(w, table, err);
+    if (status == RNL_OK && table->enums && !w->loose && row_is_loose(table, row))
+        return loose_row(w, row, err);
     if (status == RNL_OK && b->rows && b->values.len + bytes > b->bytes_max)
         status = rows_send(w, err);
     if (status != RNL_OK)
         return status;
     if (bytes > LONG_ROW || bytes + ROOM_FOR_HEAD > w->sink->max_packet / 2)
-        return long_row(w, row, err);
+        return batch_single(w, row, err);
+    if (b->bulk && b->rows == 0 && status == RNL_OK)
+        status = bulk_begin(w, err);
     for (uint32_t i = 0; status == RNL_OK && i < table->source->ncolumns; i++)
         if (table->columns[i].written)
             status = value_add(w, row, i, err);

@@ -59,6 +59,7 @@ static int column_learn(struct my_sink *sink, struct bound_table *table, MYSQL_R
         if (strcasecmp(column->name, row[C_NAME]) != 0)
             continue;
         bound_column_set(column, &facts);
+        table->enums = table->enums || column->kind == MY_ENUM;
         column->spelled = pool_text(&sink->bound_pool, facts.column_type);
         column->as_json = sink->config->arrays == ARRAYS_JSON;
         return column->spelled ? RNL_OK : error_memory(err);
@@ -161,7 +162,7 @@ static int insert_make(struct my_sink *sink, struct bound_table *table, struct r
     text_free(&tail);
     if (!table->insert_head || !table->insert_tail)
         return error_memory(err);
-    if (table->nwritten)
+    if (table->nwritten || table->source->ncolumns == 0)
         return RNL_OK;
     return rnl_fail(err, RNL_E_CONFIG, "sink.no_column",
                     "the table %s has no column that can be written", table->qualified);

@@ -78,32 +78,80 @@ static uint64_t rows_found(MYSQL *mysql)
     return mysql_affected_rows(mysql);
 }
 
-int command_run(struct my_writer *w, struct command *command, const char *doing, uint64_t *rows,
-                struct rnl_error *err)
+static bool command_failed(const struct command *command)
+{
+    return command->sql.failed || command->values.failed || command->types.failed ||
+           command->nulls.failed;
+}
+
+static int execute(struct my_writer *w, struct command *command, const MYSQL_STMT *statement,
+                   const char *doing, uint64_t *rows, struct rnl_error *err)
 {
     MYSQL *mysql = w->conn->mysql;
-    MYSQL_STMT *statement;
     struct buf packet = {0};
     int status = RNL_OK;
 
-    if (command->sql.failed || command->values.failed || command->types.failed ||
-        command->nulls.failed)
-        return error_memory(err);
-    statement = mysql_stmt_init(mysql);
-    if (!statement)
-        return error_memory(err);
-    if (mysql_stmt_prepare(statement, command->sql.ptr, command->sql.len))
-        status = data_error(w, NULL, doing, err);
-    else if (!packet_make(command, statement, &packet))
+    if (!packet_make(command, statement, &packet))
         status = error_memory(err);
     else if (mysql->methods->db_command(mysql, COM_STMT_EXECUTE, packet.ptr, packet.len, 1, NULL) ||
              mysql->methods->db_read_query_result(mysql))
         status = data_error(w, NULL, doing, err);
     if (status == RNL_OK)
         *rows = rows_found(mysql);
-    mysql_stmt_close(statement);
     buf_free(&packet);
     return status;
+}
+
+static int prepare(struct my_writer *w, struct command *command, MYSQL_STMT **statement,
+                   const char *doing, struct rnl_error *err)
+{
+    *statement = command_failed(command) ? NULL : mysql_stmt_init(w->conn->mysql);
+    if (!*statement)
+        return error_memory(err);
+    if (mysql_stmt_prepare(*statement, command->sql.ptr, command->sql.len))
+        return data_error(w, NULL, doing, err);
+    return RNL_OK;
+}
+
+int command_run(struct my_writer *w, struct command *command, const char *doing, uint64_t *rows,
+                struct rnl_error *err)
+{
+    MYSQL_STMT *statement;
+    int status = prepare(w, command, &statement, doing, err);
+
+    if (status == RNL_OK)
+        status = execute(w, command, statement, doing, rows, err);
+    if (statement)
+        mysql_stmt_close(statement);
+    return status;
+}
+
+int command_repeat(struct my_writer *w, struct command *command, const char *doing, uint64_t *rows,
+                   struct rnl_error *err)
+{
+    int status = RNL_OK;
+
+    if (!w->repeated || command->sql.failed || strcmp(w->repeated_sql.ptr, command->sql.ptr) != 0) {
+        command_forget(w);
+        status = prepare(w, command, &w->repeated, doing, err);
+        text_add(&w->repeated_sql, command->sql.failed ? "" : command->sql.ptr);
+        if (status == RNL_OK && w->repeated_sql.failed)
+            status = error_memory(err);
+    }
+    if (status == RNL_OK && command_failed(command))
+        status = error_memory(err);
+    if (status == RNL_OK)
+        return execute(w, command, w->repeated, doing, rows, err);
+    command_forget(w);
+    return status;
+}
+
+void command_forget(struct my_writer *w)
+{
+    if (w->repeated)
+        mysql_stmt_close(w->repeated);
+    w->repeated = NULL;
+    text_free(&w->repeated_sql);
 }
 
 void command_free(struct command *command)

@@ -65,6 +65,7 @@ struct bound_table {
     uint32_t nwritten;
     uint32_t *key; /* columns that tell rows apart; NULL: none */
     uint32_t nkey;
+    bool enums;  /* it has columns of type ENUM */
     bool by_key; /* upsert: another unique key stands in the way of ON DUPLICATE KEY UPDATE */
     bool upsert; /* rows replace those that have their key */
     bool ranges; /* the key is one integer: may be read in ranges of it */
@@ -82,9 +83,12 @@ struct my_writer {
     struct my_sink *sink;
     struct conn *conn;
     enum writer_mode mode;
-    struct batch *batch;    /* rows that are encoded, and statements that the server works on */
-    struct buf scratch;     /* of one value that a policy changed */
-    uint64_t view_number;   /* of the rows that it reads: see read.c */
+    struct batch *batch;  /* rows that are encoded, and statements that the server works on */
+    struct buf scratch;   /* of one value that a policy changed */
+    uint64_t view_number; /* of the rows that it reads: see read.c */
+    MYSQL_STMT *repeated; /* see command_repeat() */
+    struct text repeated_sql;
+    bool loose;             /* see loose.c */
     struct change *changes; /* of the open transaction: see changes.c */
     uint32_t nchanges;
     struct buf expect_text; /* what writer_expect lent last */
@@ -180,15 +184,26 @@ bool parse_vector(const char *text, size_t len, struct buf *out);
 /* Whether MySQL's JSON keeps each number of a text: those it can't hold exactly are changed. */
 bool json_is_kept(const char *text, size_t len);
 
-/* batch.c: rows into a table, by the way that the server takes them the fastest */
-int batch_open(struct my_writer *w, struct rnl_error *err);
+/*
+ * batch.c: rows into a table, by the way that the server takes them the fastest. bulk: it
+ * takes arrays of rows, as MariaDB does unless it logs statements.
+ */
+int batch_open(struct my_writer *w, bool bulk, struct rnl_error *err);
 void batch_close(struct my_writer *w);
 int batch_row(struct my_writer *w, const struct bound_table *table, const struct rnl_row *row,
               struct rnl_error *err);
 /* All rows stand in the target: what the server says against them is told here at the latest. */
 int batch_end(struct my_writer *w, struct rnl_error *err);
+/* What the server says of rows that were sent. */
+int batch_settle(struct my_writer *w, struct rnl_error *err);
+/* One row by itself, now. */
+int batch_single(struct my_writer *w, const struct rnl_row *row, struct rnl_error *err);
 /* Forgets rows that weren't sent, and what is said of those that were. */
 void batch_drop(struct my_writer *w);
+
+/* loose.c: rows that hold the empty label, which the server keeps for what no label fits */
+bool row_is_loose(const struct bound_table *table, const struct rnl_row *row);
+int loose_row(struct my_writer *w, const struct rnl_row *row, struct rnl_error *err);
 
 /* values.c: a row's values, policies applied, in words where that fails */
 int value_refuse(const struct bound_table *table, const struct rnl_row *row, uint32_t column,
@@ -218,6 +233,10 @@ void command_number(struct command *command, uint64_t number);
 /* *rows: that the statement found, changed or not. */
 int command_run(struct my_writer *w, struct command *command, const char *doing, uint64_t *rows,
                 struct rnl_error *err);
+/* As command_run, and the statement is kept for the next of the same text. */
+int command_repeat(struct my_writer *w, struct command *command, const char *doing, uint64_t *rows,
+                   struct rnl_error *err);
+void command_forget(struct my_writer *w);
 void command_free(struct command *command);
 
 /* wire below the library: see batch.c */
@@ -233,6 +252,8 @@ static inline void put_le(struct buf *out, uint64_t value, size_t bytes)
 /* data_error.c: what the server says of rows, with the column it names */
 int data_error(struct my_writer *w, const struct bound_table *table, const char *doing,
                struct rnl_error *err);
+/* Which column the words name (column 'x', column `database`.`table`.`x`); "": none. */
+void column_named(const char *words, char *name, size_t size);
 /* The server changed a value in silence, and said so by a warning. */
 int data_warnings(struct my_writer *w, const struct bound_table *table, struct rnl_error *err);
 

@@ -57,7 +57,7 @@ int update_by_key(struct my_writer *w, const struct bound_table *table, const st
     if (status == RNL_OK)
         status = key_add(w, &command, table, row, err);
     if (status == RNL_OK)
-        status = command_run(w, &command, "mend a row", &rows, err);
+        status = command_repeat(w, &command, "mend a row", &rows, err);
     *found = rows > 0;
     command_free(&command);
     return status;

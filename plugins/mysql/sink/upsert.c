@@ -11,10 +11,9 @@ int upsert_row(struct my_writer *w, const struct bound_table *table, const struc
                struct rnl_error *err)
 {
     bool found = false;
-    int status = update_by_key(w, table, row, &found, err);
+    int status = batch_settle(w, err);
 
-    if (status != RNL_OK || found)
-        return status;
-    status = batch_row(w, table, row, err);
-    return status == RNL_OK ? batch_end(w, err) : status;
+    if (status == RNL_OK)
+        status = update_by_key(w, table, row, &found, err);
+    return status == RNL_OK && !found ? batch_row(w, table, row, err) : status;
 }

@@ -4,14 +4,14 @@
 #include <stdlib.h>
 
 /* Without gaps between keys, lanes that remember units side by side don't wait for each other. */
-static int isolation_set(struct conn *conn, struct rnl_error *err)
+static int isolation_set(struct conn *conn, bool *statements, struct rnl_error *err)
 {
     char *format;
     int status = conn_value(conn, "SELECT @@session.binlog_format", 0, &format, err);
-    bool statements = format && strcasecmp(format, "STATEMENT") == 0;
 
+    *statements = format && strcasecmp(format, "STATEMENT") == 0;
     free(format);
-    if (status != RNL_OK || statements) /* that format would refuse it */
+    if (status != RNL_OK || *statements) /* that format would refuse it */
         return status;
     return conn_run(conn, "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED", err);
 }
@@ -20,6 +20,7 @@ int writer_open(void *self, uint32_t lane, void **out, struct rnl_error *err)
 {
     struct my_sink *sink = self;
     struct my_writer *w = calloc(1, sizeof(*w));
+    bool statements = false;
     int status;
 
     (void)lane;
@@ -28,9 +29,9 @@ int writer_open(void *self, uint32_t lane, void **out, struct rnl_error *err)
     w->sink = sink;
     status = conn_open(&sink->server, &w->conn, err);
     if (status == RNL_OK)
-        status = isolation_set(w->conn, err);
+        status = isolation_set(w->conn, &statements, err);
     if (status == RNL_OK)
-        status = batch_open(w, err);
+        status = batch_open(w, sink->server.mariadb && !statements, err);
     if (status != RNL_OK) {
         writer_close(w);
         return status;
@@ -48,6 +49,7 @@ void writer_close(void *writer)
     if (w->conn && w->batch)
         batch_drop(w);
     batch_close(w);
+    command_forget(w);
     conn_close(w->conn); /* the server rolls back what is open */
     buf_free(&w->scratch);
     free(w->changes);
