@@ -2,6 +2,7 @@
 #include "bundle.h"
 
 #include "catalog.h"
+#include "mask.h"
 #include "row_text.h"
 #include "util/crc32c.h"
 
@@ -67,6 +68,9 @@ struct rnl_bundle {
     void *position; /* while writing: owned; rows up to it are marked_rows */
     size_t position_len;
     uint32_t marked_rows;
+    const struct mask *mask; /* while writing: of the rows to come, or NULL */
+    const uint32_t *mask_columns;
+    struct masker *masker;
 
     bool reading;
     size_t at; /* of the next row */
@@ -99,6 +103,7 @@ void bundle_free(struct rnl_bundle *bundle)
         return;
     if (!bundle->reading)
         free(bundle->bytes);
+    masker_free(bundle->masker);
     free(bundle->position);
     free(bundle->values);
     free(bundle);
@@ -236,12 +241,42 @@ static int too_large(const struct rnl_bundle *bundle, const struct rnl_row *row,
     return err->status;
 }
 
+void bundle_mask(struct rnl_bundle *bundle, const struct mask *mask, const uint32_t *columns)
+{
+    bundle->mask = mask;
+    bundle->mask_columns = columns;
+}
+
+/* Nothing but what comes of this is ever seen by the rest of the program. */
+static int add_masked(struct rnl_bundle *bundle, const struct rnl_row *row, struct rnl_error *err)
+{
+    const struct mask *mask = bundle->mask;
+    struct rnl_row masked = *row;
+    int status = RNL_OK;
+
+    if (!bundle->masker && !(bundle->masker = masker_new()))
+        return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for a mask");
+    if (row->before)
+        return rnl_fail(err, RNL_E_FATAL, "mask.failed", "changes of a masked table can't be read");
+    if (row->after)
+        status = masker_apply(bundle->masker, mask, bundle->mask_columns, row->after, row->nvalues,
+                              &masked.after, err);
+    if (status != RNL_OK)
+        return status;
+    bundle->mask = NULL;
+    status = bundle_add(bundle, &masked, err);
+    bundle->mask = mask;
+    return status;
+}
+
 int bundle_add(struct rnl_bundle *bundle, const struct rnl_row *row, struct rnl_error *err)
 {
     struct wire_row head = {.nvalues = row->nvalues, .op = (uint8_t)row->op};
     size_t size = sizeof(head) + sizeof(uint32_t);
     unsigned char *start, *p;
 
+    if (bundle->mask)
+        return add_masked(bundle, row, err);
     if (bundle->rows == 0)
         bundle->table = row->table;
     if (row->after)

@@ -31,6 +31,12 @@ void bundle_limit_row(struct rnl_bundle *bundle, size_t row_bytes,
 /* Whether a position stands behind the last row. */
 bool bundle_marked(const struct rnl_bundle *bundle);
 void bundle_reset(struct rnl_bundle *bundle); /* forgets rows and mark; NULL is fine */
+/*
+ * Rows added from now on pass through the mask, which must outlive them; NULL: as they are.
+ * columns: those of the unit, or NULL.
+ */
+struct mask;
+void bundle_mask(struct rnl_bundle *bundle, const struct mask *mask, const uint32_t *columns);
 int bundle_add(struct rnl_bundle *bundle, const struct rnl_row *row, struct rnl_error *err);
 int bundle_mark(struct rnl_bundle *bundle, struct rnl_slice position, struct rnl_error *err);
 bool bundle_full(const struct rnl_bundle *bundle);

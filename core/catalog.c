@@ -1,24 +1,16 @@
-/* The catalog: deep copies of the tables that a source described, and the choice among them. */
-#include "catalog.h"
+/* The catalog: the tables that a source described, what of them is wanted, and what stands beside.
+ */
+#include "catalog_part.h"
 
 #include "fact.h"
-#include "util/arena.h"
 
-#include <fnmatch.h>
 #include <stdlib.h>
 #include <xxhash.h>
 
-struct rnl_catalog {
-    struct arena arena; /* holds all that the tables point to */
-    struct rnl_table **tables;
-    uint32_t count, room;
-    struct table_rule *rules;
-    size_t nrules;
-    struct rnl_object **objects;
-    uint32_t nobjects;
-    struct rnl_query **queries;
-    uint32_t nqueries;
-};
+int catalog_no_memory(struct rnl_error *err)
+{
+    return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for the catalog");
+}
 
 struct rnl_catalog *catalog_new(void)
 {
@@ -29,8 +21,13 @@ void catalog_free(struct rnl_catalog *catalog)
 {
     if (!catalog)
         return;
+    catalog_free(catalog->view);
+    for (uint32_t i = 0; i < catalog->count; i++)
+        mask_release(catalog->extras[i].mask);
     arena_free(&catalog->arena);
     free(catalog->tables);
+    free(catalog->extras);
+    free(catalog->by_name);
     free(catalog->objects);
     free(catalog->queries);
     free(catalog);
@@ -38,200 +35,27 @@ void catalog_free(struct rnl_catalog *catalog)
 
 void catalog_select(struct rnl_catalog *catalog, const struct table_rule *rules, size_t count)
 {
-    struct table_rule *copy = arena_alloc(&catalog->arena, count * sizeof(*copy) + 1);
-
-    if (!copy)
-        return;
-    for (size_t i = 0; i < count; i++)
-        copy[i] = (struct table_rule){
-            .name = arena_strdup(&catalog->arena, rules[i].name),
-            .where = arena_strdup(&catalog->arena, rules[i].where),
-            .exclude = rules[i].exclude,
-        };
-    catalog->rules = copy;
-    catalog->nrules = count;
+    catalog->rules = catalog->details = rules;
+    catalog->nrules = catalog->ndetails = count;
 }
 
-/* "table" fits in any schema, "schema.table" both; a name with a point in it fits as a whole. */
-static bool rule_fits(const struct table_rule *rule, const char *schema, const char *name)
+void catalog_details(struct rnl_catalog *catalog, const struct table_rule *rules, size_t count)
 {
-    char full[600];
-
-    if (fnmatch(rule->name, name, 0) == 0)
-        return true;
-    snprintf(full, sizeof(full), "%s.%s", schema ? schema : "", name);
-    return fnmatch(rule->name, full, 0) == 0;
+    catalog->details = rules;
+    catalog->ndetails = count;
 }
 
-/* The last rule that fits decides, as in a .gitignore; without including rules all tables are in.
- */
-static const struct table_rule *rule_of(const struct rnl_catalog *catalog, const char *schema,
-                                        const char *name, bool *wanted)
+void catalog_tell(struct rnl_catalog *catalog, struct findings *findings)
 {
-    const struct table_rule *last = NULL;
-    bool any_include = false;
-
-    for (size_t i = 0; i < catalog->nrules; i++) {
-        if (!catalog->rules[i].exclude)
-            any_include = true;
-        if (rule_fits(&catalog->rules[i], schema, name))
-            last = &catalog->rules[i];
-    }
-    *wanted = last ? !last->exclude : !any_include;
-    return last;
+    catalog->findings = findings;
 }
 
 bool catalog_wanted(const struct rnl_catalog *catalog, const char *schema, const char *name)
 {
-    bool wanted;
+    struct table_choice choice;
 
-    rule_of(catalog, schema, name, &wanted);
-    return wanted;
-}
-
-/* Element i of an array whose maker may have known a smaller or a larger struct. */
-static void copy_element(void *to, size_t to_size, const void *array, size_t step, size_t i)
-{
-    memset(to, 0, to_size);
-    memcpy(to, (const char *)array + i * step, step < to_size ? step : to_size);
-}
-
-static bool copy_columns(struct arena *arena, struct rnl_table *to, const struct rnl_table *from)
-{
-    struct rnl_column *columns = arena_alloc(arena, from->ncolumns * sizeof(*columns) + 1);
-
-    if (!columns)
-        return false;
-    for (uint32_t i = 0; i < from->ncolumns; i++) {
-        struct rnl_column *c = &columns[i];
-        const char **labels;
-
-        copy_element(c, sizeof(*c), from->columns, from->column_size, i);
-        labels = arena_alloc(arena, c->nlabels * sizeof(*labels) + 1);
-        if (!labels)
-            return false;
-        for (uint32_t l = 0; l < c->nlabels; l++)
-            labels[l] = arena_strdup(arena, c->labels[l]);
-        c->labels = labels;
-        c->name = arena_strdup(arena, c->name ? c->name : "");
-        c->native = arena_strdup(arena, c->native);
-        c->comment = arena_strdup(arena, c->comment);
-        c->charset = arena_strdup(arena, c->charset);
-        c->collation = arena_strdup(arena, c->collation);
-        c->default_text = arena_strdup(arena, c->default_text);
-        c->generated = arena_strdup(arena, c->generated);
-        c->type_schema = arena_strdup(arena, c->type_schema);
-        c->type_name = arena_strdup(arena, c->type_name);
-        c->storage = arena_strdup(arena, c->storage);
-    }
-    to->columns = columns;
-    to->column_size = sizeof(*columns);
-    return true;
-}
-
-static bool copy_indexes(struct arena *arena, struct rnl_table *to, const struct rnl_table *from)
-{
-    struct rnl_index *indexes = arena_alloc(arena, from->nindexes * sizeof(*indexes) + 1);
-
-    if (!indexes)
-        return false;
-    for (uint32_t i = 0; i < from->nindexes; i++) {
-        struct rnl_index *index = &indexes[i];
-        struct rnl_index_part *parts;
-
-        copy_element(index, sizeof(*index), from->indexes, from->index_size, i);
-        parts = arena_memdup(arena, index->parts, index->nparts * sizeof(*parts));
-        if (!parts)
-            return false;
-        for (uint32_t p = 0; p < index->nparts; p++)
-            parts[p].expression = arena_strdup(arena, parts[p].expression);
-        index->parts = parts;
-        if (index->part_options) {
-            const char **options = arena_alloc(arena, index->nparts * sizeof(*options) + 1);
-
-            if (!options)
-                return false;
-            for (uint32_t p = 0; p < index->nparts; p++)
-                options[p] = arena_strdup(arena, index->part_options[p]);
-            index->part_options = options;
-        }
-        index->include =
-            arena_memdup(arena, index->include, index->ninclude * sizeof(*index->include));
-        index->method = arena_strdup(arena, index->method);
-        index->options = arena_strdup(arena, index->options);
-        index->name = arena_strdup(arena, index->name ? index->name : "");
-        index->comment = arena_strdup(arena, index->comment);
-        index->where = arena_strdup(arena, index->where);
-    }
-    to->indexes = indexes;
-    to->index_size = sizeof(*indexes);
-    return true;
-}
-
-static bool copy_foreign_keys(struct arena *arena, struct rnl_table *to,
-                              const struct rnl_table *from)
-{
-    struct rnl_foreign_key *keys = arena_alloc(arena, from->nforeign_keys * sizeof(*keys) + 1);
-
-    if (!keys)
-        return false;
-    for (uint32_t i = 0; i < from->nforeign_keys; i++) {
-        struct rnl_foreign_key *key = &keys[i];
-        const char **names;
-
-        copy_element(key, sizeof(*key), from->foreign_keys, from->foreign_key_size, i);
-        names = arena_alloc(arena, key->ncolumns * sizeof(*names) + 1);
-        if (!names)
-            return false;
-        for (uint32_t c = 0; c < key->ncolumns; c++)
-            names[c] = arena_strdup(arena, key->ref_columns[c]);
-        key->ref_columns = names;
-        key->columns = arena_memdup(arena, key->columns, key->ncolumns * sizeof(*key->columns));
-        key->name = arena_strdup(arena, key->name ? key->name : "");
-        key->ref_schema = arena_strdup(arena, key->ref_schema);
-        key->ref_table = arena_strdup(arena, key->ref_table ? key->ref_table : "");
-    }
-    to->foreign_keys = keys;
-    to->foreign_key_size = sizeof(*keys);
-    return true;
-}
-
-static bool copy_checks(struct arena *arena, struct rnl_table *to, const struct rnl_table *from)
-{
-    struct rnl_check *checks = arena_alloc(arena, from->nchecks * sizeof(*checks) + 1);
-
-    if (!checks)
-        return false;
-    for (uint32_t i = 0; i < from->nchecks; i++) {
-        copy_element(&checks[i], sizeof(checks[i]), from->checks, from->check_size, i);
-        checks[i].name = arena_strdup(arena, checks[i].name ? checks[i].name : "");
-        checks[i].expression = arena_strdup(arena, checks[i].expression);
-    }
-    to->checks = checks;
-    to->check_size = sizeof(*checks);
-    return true;
-}
-
-static bool copy_partitions(struct arena *arena, struct rnl_table *to, const struct rnl_table *from)
-{
-    struct rnl_partition *partitions =
-        arena_alloc(arena, from->npartitions * sizeof(*partitions) + 1);
-
-    if (!partitions)
-        return false;
-    for (uint32_t i = 0; i < from->npartitions; i++) {
-        struct rnl_partition *p = &partitions[i];
-
-        copy_element(p, sizeof(*p), from->partitions, from->partition_size, i);
-        p->schema = arena_strdup(arena, p->schema);
-        p->name = arena_strdup(arena, p->name ? p->name : "");
-        p->parent = arena_strdup(arena, p->parent);
-        p->bounds = arena_strdup(arena, p->bounds);
-        p->partition_by = arena_strdup(arena, p->partition_by);
-    }
-    to->partitions = partitions;
-    to->partition_size = sizeof(*partitions);
-    return true;
+    selection_choose(catalog->rules, catalog->nrules, schema, name, false, &choice);
+    return choice.wanted;
 }
 
 static int check_indexes(const struct rnl_table *table, struct rnl_error *err)
@@ -261,6 +85,7 @@ static int check_indexes(const struct rnl_table *table, struct rnl_error *err)
 static bool make_table_room(struct rnl_catalog *catalog)
 {
     uint32_t room = catalog->room ? catalog->room * 2 : 64;
+    struct catalog_extra *extras;
     struct rnl_table **tables;
 
     if (catalog->count < catalog->room)
@@ -269,41 +94,77 @@ static bool make_table_room(struct rnl_catalog *catalog)
     if (!tables)
         return false;
     catalog->tables = tables;
+    extras = realloc(catalog->extras, room * sizeof(*extras));
+    if (!extras)
+        return false;
+    catalog->extras = extras;
     catalog->room = room;
     return true;
 }
 
-int catalog_add(struct rnl_catalog *catalog, const struct rnl_table *table, struct rnl_error *err)
+/* Takes the table into the catalog; NULL: memory is out, or it contradicts itself. */
+static struct rnl_table *take_table(struct rnl_catalog *catalog, const struct rnl_table *table,
+                                    struct rnl_error *err)
 {
     struct rnl_table *copy = arena_alloc(&catalog->arena, sizeof(*copy));
-    const struct table_rule *rule;
-    bool wanted;
 
-    if (!copy || !make_table_room(catalog))
-        goto no_memory;
+    if (!copy || !make_table_room(catalog)) {
+        catalog_no_memory(err);
+        return NULL;
+    }
     memcpy(copy, table, table->size < sizeof(*copy) ? table->size : sizeof(*copy));
-    copy->size = sizeof(*copy);
-    copy->schema = arena_strdup(&catalog->arena, copy->schema ? copy->schema : "");
-    copy->name = arena_strdup(&catalog->arena, copy->name ? copy->name : "");
-    copy->comment = arena_strdup(&catalog->arena, copy->comment);
-    copy->dialect = arena_strdup(&catalog->arena, copy->dialect);
-    copy->where = arena_strdup(&catalog->arena, copy->where);
-    copy->query = arena_strdup(&catalog->arena, copy->query);
-    copy->partition_by = arena_strdup(&catalog->arena, copy->partition_by);
-    copy->storage = arena_strdup(&catalog->arena, copy->storage);
-    if (!copy_columns(&catalog->arena, copy, copy) || !copy_indexes(&catalog->arena, copy, copy) ||
-        !copy_foreign_keys(&catalog->arena, copy, copy) ||
-        !copy_checks(&catalog->arena, copy, copy) || !copy_partitions(&catalog->arena, copy, copy))
-        goto no_memory;
-    if (check_indexes(copy, err) != RNL_OK)
+    if (!catalog_copy_parts(&catalog->arena, copy)) {
+        catalog_no_memory(err);
+        return NULL;
+    }
+    return check_indexes(copy, err) == RNL_OK ? copy : NULL;
+}
+
+static void push_table(struct rnl_catalog *catalog, struct rnl_table *table,
+                       const struct catalog_extra *extra)
+{
+    catalog->extras[catalog->count] = *extra;
+    catalog->tables[catalog->count++] = table;
+    free(catalog->by_name);
+    catalog->by_name = NULL;
+}
+
+int catalog_add(struct rnl_catalog *catalog, const struct rnl_table *table, struct rnl_error *err)
+{
+    struct rnl_table *copy = take_table(catalog, table, err);
+    struct catalog_extra extra = {0};
+
+    if (!copy)
         return err->status;
-    rule = rule_of(catalog, copy->schema, copy->name, &wanted);
-    if (rule && rule->where)
-        copy->where = rule->where;
-    catalog->tables[catalog->count++] = copy;
+    if (catalog->ndetails && catalog_choose(catalog, copy, &extra, err) != RNL_OK) {
+        mask_release(extra.mask);
+        return err->status;
+    }
+    push_table(catalog, copy, &extra);
     return RNL_OK;
-no_memory:
-    return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for the catalog");
+}
+
+int catalog_copy(struct rnl_catalog *to, const struct rnl_catalog *from, uint32_t index,
+                 struct rnl_error *err)
+{
+    struct rnl_table *copy = take_table(to, from->tables[index], err);
+    const struct catalog_extra *old = &from->extras[index];
+    struct catalog_extra extra = *old;
+
+    if (!copy)
+        return err->status;
+    extra.schema = arena_strdup(&to->arena, old->schema);
+    extra.name = arena_strdup(&to->arena, old->name);
+    if (old->columns) {
+        extra.columns = arena_alloc(&to->arena, copy->ncolumns * sizeof(char *) + 1);
+        if (!extra.columns)
+            return catalog_no_memory(err);
+        for (uint32_t i = 0; i < copy->ncolumns; i++)
+            extra.columns[i] = arena_strdup(&to->arena, old->columns[i]);
+    }
+    mask_hold(extra.mask);
+    push_table(to, copy, &extra);
+    return RNL_OK;
 }
 
 /* A list of pointers that grows by doubling; false: out of memory. */
@@ -402,14 +263,10 @@ const struct rnl_table *catalog_at(const struct rnl_catalog *catalog, uint32_t i
     return index < catalog->count ? catalog->tables[index] : NULL;
 }
 
-/* The columns were made by catalog_add, in the arena: they are ours to change. */
 static struct rnl_column *column_of(const struct rnl_catalog *catalog, uint32_t table,
                                     uint32_t column)
 {
-    struct rnl_column *columns;
-
-    memcpy(&columns, &catalog->tables[table]->columns, sizeof(columns));
-    return &columns[column];
+    return CATALOG_OWN(struct rnl_column, &catalog->tables[table]->columns[column]);
 }
 
 void catalog_know(struct rnl_catalog *catalog, uint32_t table, uint32_t column, uint32_t known,
@@ -419,6 +276,8 @@ void catalog_know(struct rnl_catalog *catalog, uint32_t table, uint32_t column, 
 
     c->facts_known |= known;
     c->facts |= facts;
+    if (catalog->view)
+        catalog_know(catalog->view, table, column, known, facts);
 }
 
 void catalog_measure(struct rnl_catalog *catalog, uint32_t table, uint32_t column,
@@ -429,6 +288,8 @@ void catalog_measure(struct rnl_catalog *catalog, uint32_t table, uint32_t colum
     c->max_length = measure->length;
     c->max_digits = measure->digits;
     c->max_scale = measure->scale;
+    if (catalog->view)
+        catalog_measure(catalog->view, table, column, measure);
 }
 
 static void hash_text(XXH3_state_t *state, const char *text)
@@ -436,20 +297,56 @@ static void hash_text(XXH3_state_t *state, const char *text)
     XXH3_64bits_update(state, text ? text : "", text ? strlen(text) + 1 : 1);
 }
 
-static bool has_table(const struct rnl_catalog *catalog, const struct rnl_table *table)
+static int compare_names(const char *schema, const char *name, const struct rnl_table *table)
 {
-    for (uint32_t t = 0; t < catalog->count; t++)
-        if (strcmp(catalog->tables[t]->name, table->name) == 0 &&
-            strcmp(catalog->tables[t]->schema, table->schema) == 0)
-            return true;
-    return false;
+    int order = strcmp(schema ? schema : "", table->schema);
+
+    return order ? order : strcmp(name, table->name);
 }
 
-void catalog_mark_others(struct rnl_catalog *catalog, const struct rnl_catalog *other)
+static int by_name(const void *a, const void *b, void *arg)
 {
-    for (uint32_t t = 0; t < catalog->count; t++)
-        if (!has_table(other, catalog->tables[t]))
+    const struct rnl_catalog *catalog = arg;
+    const struct rnl_table *left = catalog->tables[*(const uint32_t *)a];
+
+    return compare_names(left->schema, left->name, catalog->tables[*(const uint32_t *)b]);
+}
+
+uint32_t catalog_index(struct rnl_catalog *catalog, const char *schema, const char *name)
+{
+    uint32_t low = 0, high = catalog->count;
+
+    if (!catalog->by_name) {
+        catalog->by_name = malloc((catalog->count + 1ul) * sizeof(*catalog->by_name));
+        if (!catalog->by_name)
+            abort();
+        for (uint32_t i = 0; i < catalog->count; i++)
+            catalog->by_name[i] = i;
+        qsort_r(catalog->by_name, catalog->count, sizeof(uint32_t), by_name, catalog);
+    }
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        int order = compare_names(schema, name, catalog->tables[catalog->by_name[middle]]);
+
+        if (order == 0)
+            return catalog->by_name[middle];
+        if (order > 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return UINT32_MAX;
+}
+
+void catalog_mark_others(struct rnl_catalog *catalog, struct rnl_catalog *other)
+{
+    struct rnl_catalog *mine = catalog_view(catalog), *theirs = catalog_view(other);
+
+    for (uint32_t t = 0; t < mine->count; t++)
+        if (catalog_index(theirs, mine->tables[t]->schema, mine->tables[t]->name) == UINT32_MAX) {
+            mine->tables[t]->flags |= RNL_TABLE_NOT_OURS;
             catalog->tables[t]->flags |= RNL_TABLE_NOT_OURS;
+        }
 }
 
 uint64_t catalog_fingerprint(const struct rnl_catalog *catalog)

@@ -1,6 +1,8 @@
-/* The tables of a run, as the source described them. */
+/* The tables of a run, as the source described them and the operator wants them. */
 #ifndef CATALOG_H
 #define CATALOG_H
+
+#include "selection.h"
 
 #include <runnel/host.h>
 
@@ -8,17 +10,45 @@
 struct rnl_catalog *catalog_new(void);
 void catalog_free(struct rnl_catalog *catalog);
 
-/* Which tables are wanted; a pattern is "schema.table" or "table", with * and ?. */
-struct table_rule {
-    const char *name;  /* the pattern */
-    const char *where; /* row filter, or NULL */
-    bool exclude;
-};
+/*
+ * Which tables are wanted, and what of them; borrowed while tables are added. Of
+ * catalog_details() what of them alone: a verification goes by the rules of the run.
+ */
 void catalog_select(struct rnl_catalog *catalog, const struct table_rule *rules, size_t count);
+void catalog_details(struct rnl_catalog *catalog, const struct table_rule *rules, size_t count);
 bool catalog_wanted(const struct rnl_catalog *catalog, const char *schema, const char *name);
+/* Who is told what goes with the columns that are left out, renamed or masked; may be NULL. */
+struct findings;
+void catalog_tell(struct rnl_catalog *catalog, struct findings *findings);
+/* The rules' queries, for the source to describe; before describe. */
+int catalog_ask(struct rnl_catalog *catalog, struct rnl_error *err);
 
-/* Deep copy; stamps sizes and the filter of the rule that matched. */
+/* Deep copy; stamps sizes, and applies the rules. */
 int catalog_add(struct rnl_catalog *catalog, const struct rnl_table *table, struct rnl_error *err);
+/*
+ * All tables are described: drops what hangs on columns that other tables have no more,
+ * and refuses rules that fit nothing, or give two tables one name.
+ */
+int catalog_settle(struct rnl_catalog *catalog, struct rnl_error *err);
+/* A table of one catalog, with its names and its mask, into another. */
+int catalog_copy(struct rnl_catalog *to, const struct rnl_catalog *from, uint32_t index,
+                 struct rnl_error *err);
+/*
+ * The catalog as a sink sees it: with the names that tables and columns have in the
+ * target. Of the catalog itself when none differs; else made once, and freed with it.
+ * Never NULL: without memory the program ends. Tables and columns keep their indexes.
+ */
+struct rnl_catalog *catalog_view(struct rnl_catalog *catalog);
+/* Whether the table has another name in the target: "sales.orders2" into buf. */
+bool catalog_renamed(struct rnl_catalog *catalog, uint32_t index, char *buf, size_t size);
+
+/* Masks of the tables again, after catalog_from_json(), which keeps no salts. */
+int catalog_arm(struct rnl_catalog *catalog, const struct table_rule *rules, size_t count,
+                struct rnl_error *err);
+/* The table's mask into *mask, or NULL; fails when it has one that wasn't armed. */
+struct mask;
+int catalog_mask(const struct rnl_catalog *catalog, uint32_t index, const struct mask **mask,
+                 struct rnl_error *err);
 uint32_t catalog_count(const struct rnl_catalog *catalog);
 const struct rnl_table *catalog_at(const struct rnl_catalog *catalog, uint32_t index);
 /* What stands beside the tables, in the order added; copies. */
@@ -39,8 +69,10 @@ struct measure;
 void catalog_measure(struct rnl_catalog *catalog, uint32_t table, uint32_t column,
                      const struct measure *measure);
 
-/* Marks what other, an earlier run's, doesn't have: RNL_TABLE_NOT_OURS. */
-void catalog_mark_others(struct rnl_catalog *catalog, const struct rnl_catalog *other);
+/* UINT32_MAX: none such. */
+uint32_t catalog_index(struct rnl_catalog *catalog, const char *schema, const char *name);
+/* Marks what other, an earlier run's, doesn't have in the target: RNL_TABLE_NOT_OURS. */
+void catalog_mark_others(struct rnl_catalog *catalog, struct rnl_catalog *other);
 
 /* As JSON text (malloc'd), and back: what crosses a transport and is kept for a resume. */
 char *catalog_to_json(const struct rnl_catalog *catalog);

@@ -1,7 +1,5 @@
 /* The catalog as JSON: what crosses a transport, and what a target keeps for a resume. */
-#include "catalog.h"
-
-#include "util/arena.h"
+#include "catalog_part.h"
 
 #include <jansson.h>
 
@@ -191,6 +189,30 @@ static json_t *table_to_json(const struct rnl_table *t)
     return o;
 }
 
+/* The names in the target, and whether columns are masked: never with what. */
+static void extra_to_json(json_t *o, const struct rnl_table *table,
+                          const struct catalog_extra *extra)
+{
+    json_t *target = json_object(), *columns = json_object();
+    char index[16];
+
+    put_text(target, "schema", extra->schema);
+    put_text(target, "name", extra->name);
+    put_number(target, "placed", extra->placed);
+    put_number(target, "flat", extra->flat);
+    for (uint32_t i = 0; extra->columns && i < table->ncolumns; i++) {
+        snprintf(index, sizeof(index), "%u", i);
+        put_text(columns, index, extra->columns[i]);
+    }
+    if (json_object_size(columns))
+        json_object_set(target, "columns", columns);
+    json_decref(columns);
+    if (json_object_size(target))
+        json_object_set(o, "target", target);
+    json_decref(target);
+    put_number(o, "masked", extra->masked);
+}
+
 char *catalog_to_json(const struct rnl_catalog *catalog)
 {
     json_t *o = json_object();
@@ -198,8 +220,12 @@ char *catalog_to_json(const struct rnl_catalog *catalog)
     json_t *objects = json_array();
     char *text;
 
-    for (uint32_t i = 0; i < catalog_count(catalog); i++)
-        json_array_append_new(tables, table_to_json(catalog_at(catalog, i)));
+    for (uint32_t i = 0; i < catalog_count(catalog); i++) {
+        json_t *table = table_to_json(catalog->tables[i]);
+
+        extra_to_json(table, catalog->tables[i], &catalog->extras[i]);
+        json_array_append_new(tables, table);
+    }
     for (uint32_t i = 0; i < catalog_object_count(catalog); i++)
         json_array_append_new(objects, object_to_json(catalog_object_at(catalog, i)));
     json_object_set_new(o, "tables", tables);
@@ -439,6 +465,38 @@ static int object_from_json(const json_t *o, struct rnl_catalog *catalog, struct
     return catalog_object_add(catalog, &object, err);
 }
 
+static int extra_from_json(const json_t *o, struct rnl_catalog *catalog, struct rnl_error *err)
+{
+    const struct rnl_table *table = catalog->tables[catalog->count - 1];
+    struct catalog_extra *extra = &catalog->extras[catalog->count - 1];
+    const json_t *target = json_object_get(o, "target");
+    const json_t *columns = json_object_get(target, "columns");
+    char index[16];
+
+    extra->schema = arena_strdup(&catalog->arena, get_text(target, "schema"));
+    extra->name = arena_strdup(&catalog->arena, get_text(target, "name"));
+    extra->placed = get_number(target, "placed");
+    extra->flat = get_number(target, "flat");
+    extra->masked = get_number(o, "masked");
+    if (!columns)
+        return RNL_OK;
+    extra->columns = arena_alloc(&catalog->arena, table->ncolumns * sizeof(char *) + 1);
+    if (!extra->columns)
+        return catalog_no_memory(err);
+    for (uint32_t i = 0; i < table->ncolumns; i++) {
+        snprintf(index, sizeof(index), "%u", i);
+        extra->columns[i] = arena_strdup(&catalog->arena, get_text(columns, index));
+    }
+    return RNL_OK;
+}
+
+static void take_table(const json_t *o, struct rnl_catalog *catalog, const struct rnl_table *table,
+                       struct rnl_error *err)
+{
+    if (catalog_add(catalog, table, err) == RNL_OK)
+        extra_from_json(o, catalog, err);
+}
+
 static int table_from_json(const json_t *o, struct rnl_catalog *catalog, struct rnl_error *err)
 {
     struct arena arena = {0};
@@ -463,7 +521,7 @@ static int table_from_json(const json_t *o, struct rnl_catalog *catalog, struct 
         foreign_keys_from_json(&arena, json_object_get(o, "foreign_keys"), &table) &&
         checks_from_json(&arena, json_object_get(o, "checks"), &table) &&
         partitions_from_json(&arena, json_object_get(o, "partitions"), &table))
-        catalog_add(catalog, &table, err);
+        take_table(o, catalog, &table, err);
     else
         rnl_fail(err, RNL_E_FATAL, "catalog.invalid", "table %s of a catalog can't be read",
                  table.name ? table.name : "?");

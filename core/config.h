@@ -4,6 +4,7 @@
 
 #include "catalog.h"
 #include "settings.h"
+#include "util/arena.h"
 #include <runnel/sink.h>
 
 struct connection_config {
@@ -37,6 +38,7 @@ struct pipeline_config {
     struct role_config reader, writer;
     struct table_rule *tables;
     size_t ntables;
+    struct arena table_texts; /* what the rules point to */
     uint32_t bundle_rows;
     int64_t chunk_bytes;
     int64_t commit_bytes; /* a lane commits when so much is applied, or after some seconds */
@@ -93,9 +95,10 @@ int config_load_all(const char *const *paths, size_t npaths, const struct settin
 void config_free(struct config *config);
 const struct pipeline_config *config_pipeline(const struct config *config, const char *name);
 const struct connection_config *config_connection(const struct config *config, const char *name);
-/* The rules of which tables are wanted: added as copies, and all taken away. */
-void config_table_add(struct pipeline_config *pipeline, const char *name, const char *where,
-                      bool exclude);
+/* The rules of which tables are wanted, and what of them: all are taken away at once. */
+struct table_rule *config_table_add(struct pipeline_config *pipeline, const char *name);
+void config_table_where(struct pipeline_config *pipeline, const char *name, const char *where);
+void config_table_target(struct pipeline_config *pipeline, const char *name, const char *target);
 void config_tables_clear(struct pipeline_config *pipeline);
 /* Lanes of a role that says nothing of them: one for each processor, but 2 to 4. */
 uint32_t config_lanes(void);

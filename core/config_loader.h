@@ -37,6 +37,9 @@ int config_includes_read(struct loader *loader, const config_setting_t *include,
 /* pipeline = { … } into the configuration. */
 int config_pipeline_read(struct loader *loader, const config_setting_t *group,
                          struct rnl_error *err);
+/* One entry of tables = ( … ). */
+int config_table_read(const config_setting_t *group, struct pipeline_config *pipeline,
+                      struct rnl_error *err);
 /* Finds what the roles named: all connections are known now. */
 int config_pipeline_resolve(struct loader *loader, struct rnl_error *err);
 void config_pipeline_free(struct pipeline_config *pipeline);

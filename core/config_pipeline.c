@@ -10,7 +10,6 @@
 #define MODES "convert|cdc|replicate"
 #define POLICIES "create_missing_only|fail_if_exists|validate_existing|drop_and_recreate"
 #define WRITE_MODES "fail_if_not_empty|append|truncate_and_load|upsert"
-#define OPERATIONS "insert|update|delete"
 
 enum { LANES_MAX = 64 };
 
@@ -56,12 +55,6 @@ static const struct word role_words[] = {
     {"connection", WORD_TEXT, NULL, 0, 0},
 };
 static const char *const role_skip[] = {"plugin", "connection", NULL};
-static const struct word table_words[] = {
-    {"name", WORD_TEXT, NULL, 0, 0},
-    {"where", WORD_TEXT, NULL, 0, 0},
-    {"exclude", WORD_BOOL, NULL, 0, 0},
-    {"operations", WORD_TEXTS, OPERATIONS, 0, 0},
-};
 static const struct word structure_words[] = {
     {"tables", WORD_BOOL, NULL, 0, 0},       {"indexes", WORD_BOOL, NULL, 0, 0},
     {"foreign_keys", WORD_BOOL, NULL, 0, 0}, {"checks", WORD_BOOL, NULL, 0, 0},
@@ -74,28 +67,6 @@ static void role_free(struct role_config *role)
 {
     free(role->plugin);
     settings_clear(&role->settings);
-}
-
-void config_tables_clear(struct pipeline_config *pipeline)
-{
-    for (size_t i = 0; i < pipeline->ntables; i++) {
-        free((void *)(uintptr_t)pipeline->tables[i].name); /* const for readers; we made them */
-        free((void *)(uintptr_t)pipeline->tables[i].where);
-    }
-    free(pipeline->tables);
-    pipeline->tables = NULL;
-    pipeline->ntables = 0;
-}
-
-void config_table_add(struct pipeline_config *pipeline, const char *name, const char *where,
-                      bool exclude)
-{
-    pipeline->tables = must_grow(pipeline->tables, pipeline->ntables, sizeof(*pipeline->tables));
-    pipeline->tables[pipeline->ntables++] = (struct table_rule){
-        .name = must_copy(name),
-        .where = where ? must_copy(where) : NULL,
-        .exclude = exclude,
-    };
 }
 
 void config_pipeline_free(struct pipeline_config *pipeline)
@@ -141,28 +112,6 @@ static int read_role(struct loader *loader, const config_setting_t *group, const
     return RNL_OK;
 }
 
-static int read_table(const config_setting_t *group, struct pipeline_config *pipeline,
-                      struct rnl_error *err)
-{
-    const config_setting_t *operations = config_setting_get_member(group, "operations");
-    const char *name, *where;
-
-    if (block_check(group, "tables", table_words, COUNT(table_words), false, err) != RNL_OK)
-        return err->status;
-    name = block_text(group, "name");
-    where = block_text(group, "where");
-    if (!name || !*name)
-        return block_fail(group, "config.missing_word", err, "an entry of tables needs a name");
-    if (operations && pipeline->mode == MODE_CONVERT)
-        return block_fail(operations, "config.misplaced_word", err,
-                          "operations choose among changes: mode \"convert\" copies rows alone");
-    if (where && block_bool(group, "exclude", false))
-        return block_fail(group, "config.bad_value", err,
-                          "a table that is left out can't have a where");
-    config_table_add(pipeline, name, where, block_bool(group, "exclude", false));
-    return RNL_OK;
-}
-
 static int read_reader(struct loader *loader, const config_setting_t *group,
                        struct pipeline_config *pipeline, struct rnl_error *err)
 {
@@ -179,7 +128,8 @@ static int read_reader(struct loader *loader, const config_setting_t *group,
         return err->status;
     tables = config_setting_get_member(group, "tables");
     for (int i = 0; tables && i < config_setting_length(tables); i++)
-        if (read_table(config_setting_get_elem(tables, (unsigned)i), pipeline, err) != RNL_OK)
+        if (config_table_read(config_setting_get_elem(tables, (unsigned)i), pipeline, err) !=
+            RNL_OK)
             return err->status;
     pipeline->reader.lanes = (uint32_t)block_int(group, "lanes", config_lanes());
     pipeline->bundle_rows = (uint32_t)block_int(group, "bundle_rows", pipeline->bundle_rows);

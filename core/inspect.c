@@ -2,6 +2,7 @@
 #include "inspect.h"
 
 #include "finding.h"
+#include "mask.h"
 #include "options.h"
 #include "util/log.h"
 
@@ -123,25 +124,13 @@ void inspect_close(struct inspection *inspection)
     settings_clear(&inspection->writer_settings);
     record_clear(&inspection->record);
     catalog_free(inspection->catalog);
+    selection_free(inspection->selection);
     free_names(inspection->left_out, inspection->nleft_out);
     free_names(inspection->gone, inspection->ngone);
     *inspection = (struct inspection){0};
 }
 
 /* --- tables -------------------------------------------------------------------- */
-
-static const struct rnl_table *find_table(const struct rnl_catalog *catalog,
-                                          const struct rnl_table *wanted)
-{
-    for (uint32_t i = 0; i < catalog_count(catalog); i++) {
-        const struct rnl_table *table = catalog_at(catalog, i);
-
-        if (strcmp(table->name, wanted->name) == 0 &&
-            strcmp(table->schema ? table->schema : "", wanted->schema ? wanted->schema : "") == 0)
-            return table;
-    }
-    return NULL;
-}
 
 static bool add_name(char ***names, size_t *count, const struct rnl_table *table)
 {
@@ -157,29 +146,19 @@ static bool add_name(char ***names, size_t *count, const struct rnl_table *table
     return true;
 }
 
-/* A copy of the table for the run's catalog, with the row filter that the run had. */
-static int keep_table(struct rnl_catalog *kept, const struct rnl_table *table,
-                      const struct rnl_table *loaded, struct rnl_error *err)
-{
-    struct rnl_table copy = *table;
-
-    copy.where = loaded->where;
-    return catalog_add(kept, &copy, err);
-}
-
 /* Of the tables described those that the run loaded; the others are named. */
 static int keep_tables_of_run(struct inspection *inspection, struct rnl_error *err)
 {
-    const struct rnl_catalog *run = inspection->record.catalog;
+    struct rnl_catalog *run = inspection->record.catalog, *described = inspection->catalog;
     struct rnl_catalog *kept = catalog_new();
 
     if (!kept)
         return no_memory(err);
-    for (uint32_t i = 0; i < catalog_count(inspection->catalog); i++) {
-        const struct rnl_table *table = catalog_at(inspection->catalog, i);
-        const struct rnl_table *loaded = find_table(run, table);
+    for (uint32_t i = 0; i < catalog_count(described); i++) {
+        const struct rnl_table *table = catalog_at(described, i);
+        bool loaded = catalog_index(run, table->schema, table->name) != UINT32_MAX;
 
-        if (loaded ? keep_table(kept, table, loaded, err) != RNL_OK
+        if (loaded ? catalog_copy(kept, described, i, err) != RNL_OK
                    : !add_name(&inspection->left_out, &inspection->nleft_out, table)) {
             catalog_free(kept);
             return loaded ? err->status : no_memory(err);
@@ -188,8 +167,8 @@ static int keep_tables_of_run(struct inspection *inspection, struct rnl_error *e
     for (uint32_t i = 0; i < catalog_count(run); i++) {
         const struct rnl_table *loaded = catalog_at(run, i);
 
-        if (!find_table(inspection->catalog, loaded) &&
-            catalog_wanted(inspection->catalog, loaded->schema, loaded->name) &&
+        if (catalog_index(described, loaded->schema, loaded->name) == UINT32_MAX &&
+            catalog_wanted(described, loaded->schema, loaded->name) &&
             !add_name(&inspection->gone, &inspection->ngone, loaded)) {
             catalog_free(kept);
             return no_memory(err);
@@ -200,16 +179,74 @@ static int keep_tables_of_run(struct inspection *inspection, struct rnl_error *e
     return RNL_OK;
 }
 
+/* The salt with this print, among those that the configuration gives now. */
+static struct rnl_secret *find_salt(const struct pipeline_config *config, const char *print)
+{
+    char buf[MASK_PRINT_SIZE];
+
+    for (size_t i = 0; print && i < config->ntables; i++)
+        for (uint32_t m = 0; m < config->tables[i].nmasks; m++) {
+            struct rnl_secret *salt = config->tables[i].masks[m].secret;
+
+            if (salt && strcmp(mask_print(salt, buf), print) == 0)
+                return salt;
+        }
+    return NULL;
+}
+
+/* The record has the run's rules, but not their salts. */
+static int lend_salts(const struct pipeline_config *config, const struct table_rule *rules,
+                      size_t count, struct rnl_error *err)
+{
+    for (size_t i = 0; i < count; i++)
+        for (uint32_t m = 0; m < rules[i].nmasks; m++) {
+            struct rule_mask *mask = &rules[i].masks[m];
+
+            if (mask->with != MASK_HASH)
+                continue;
+            mask->secret = find_salt(config, mask->print);
+            if (mask->secret)
+                continue;
+            rnl_fail(err, RNL_E_CONFIG, "verify.other_salt",
+                     "column %s of %s was masked with a salt that isn't given now", mask->column,
+                     rules[i].name);
+            rnl_hint(err, "verify with the pipeline's file, and the salt that it was run with");
+            return err->status;
+        }
+    return RNL_OK;
+}
+
+/* What of a table was moved is the run's to say; which tables are looked at, the operator's. */
+static int take_details(struct inspection *inspection, struct rnl_error *err)
+{
+    const struct table_rule *rules;
+    size_t count;
+
+    if (!inspection->of_run || !inspection->recorded || !inspection->record.selection)
+        return RNL_OK;
+    if (selection_from_text(inspection->record.selection, &inspection->selection, err) != RNL_OK)
+        return err->status;
+    rules = selection_rules(inspection->selection, &count);
+    if (lend_salts(inspection->config, rules, count, err) != RNL_OK)
+        return err->status;
+    catalog_details(inspection->catalog, rules, count);
+    return RNL_OK;
+}
+
 int inspect_describe(struct inspection *inspection, struct rnl_error *err)
 {
     const struct pipeline_config *config = inspection->config;
+    const struct rnl_source_ops *source = &inspection->source.plugin->source;
 
     inspection->catalog = catalog_new();
     if (!inspection->catalog)
         return no_memory(err);
     catalog_select(inspection->catalog, config->tables, config->ntables);
-    if (inspection->source.plugin->source.describe(inspection->source.self, inspection->catalog,
-                                                   err) != RNL_OK)
+    catalog_tell(inspection->catalog, inspection->findings);
+    if (take_details(inspection, err) != RNL_OK ||
+        catalog_ask(inspection->catalog, err) != RNL_OK ||
+        source->describe(inspection->source.self, inspection->catalog, err) != RNL_OK ||
+        catalog_settle(inspection->catalog, err) != RNL_OK)
         return err->status;
     if (inspection->of_run && inspection->recorded && keep_tables_of_run(inspection, err) != RNL_OK)
         return err->status;
@@ -224,13 +261,14 @@ int inspect_describe(struct inspection *inspection, struct rnl_error *err)
 
 /* --- the target's tables --------------------------------------------------------- */
 
-static int bind_all(struct inspection *inspection, const struct rnl_catalog *catalog,
+static int bind_all(struct inspection *inspection, struct rnl_catalog *catalog,
                     struct rnl_error *err)
 {
     struct rnl_job job;
 
     inspect_job(inspection, &job);
-    return inspection->sink.plugin->sink.bind(inspection->sink.self, &job, catalog, err);
+    return inspection->sink.plugin->sink.bind(inspection->sink.self, &job, catalog_view(catalog),
+                                              err);
 }
 
 static int tell_unbound(struct inspection *inspection, const struct rnl_table *table,
@@ -254,20 +292,21 @@ static int tell_unbound(struct inspection *inspection, const struct rnl_table *t
 }
 
 /* Tries a table alone: into kept, or into unbound. */
-static int try_table(struct inspection *inspection, const struct rnl_table *table,
-                     struct rnl_catalog *kept, struct rnl_error *err)
+static int try_table(struct inspection *inspection, uint32_t index, struct rnl_catalog *kept,
+                     struct rnl_error *err)
 {
+    const struct rnl_table *table = catalog_at(inspection->catalog, index);
     struct rnl_catalog *alone = catalog_new();
     struct rnl_error why = RNL_ERROR_INIT;
     int status;
 
     if (!alone)
         return no_memory(err);
-    status = catalog_add(alone, table, err);
+    status = catalog_copy(alone, inspection->catalog, index, err);
     if (status == RNL_OK)
         status = bind_all(inspection, alone, &why);
     if (status == RNL_OK)
-        status = catalog_add(kept, table, err);
+        status = catalog_copy(kept, inspection->catalog, index, err);
     else if (status == RNL_E_CONFIG)
         status = tell_unbound(inspection, table, &why, err);
     else if (why.status < 0)
@@ -288,7 +327,7 @@ int inspect_bind(struct inspection *inspection, struct rnl_error *err)
         return no_memory(err);
     status = RNL_OK;
     for (uint32_t i = 0; status == RNL_OK && i < catalog_count(inspection->catalog); i++)
-        status = try_table(inspection, catalog_at(inspection->catalog, i), kept, err);
+        status = try_table(inspection, i, kept, err);
     if (status == RNL_OK && catalog_count(kept) == 0) {
         *err = inspection->unbound[0].error;
         status = err->status;

@@ -22,8 +22,9 @@ struct inspection {
     struct record record;                             /* of the run, if the target has one */
     bool recorded;
     struct rnl_catalog *catalog;
-    char **left_out; /* tables of the source that the run doesn't know: "shop.new" */
-    char **gone;     /* tables of the run that the source has no more */
+    struct selection *selection; /* the run's rules, borrowed by the catalog */
+    char **left_out;             /* tables of the source that the run doesn't know: "shop.new" */
+    char **gone;                 /* tables of the run that the source has no more */
     size_t nleft_out, ngone;
     struct unbound_table *unbound;
     size_t nunbound;

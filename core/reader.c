@@ -167,13 +167,17 @@ static int read_unit(struct reader_lane *lane, const struct rnl_unit *unit,
     struct reader *reader = lane->reader;
     const struct rnl_source_ops *source = &reader->source.plugin->source;
     bool heavy = unit->flags & RNL_UNIT_HEAVY;
+    const struct mask *mask = NULL;
     void *cursor;
     int status;
 
     if (heavy)
         pthread_mutex_lock(&reader->heavy);
-    status = source->cursor_open(reader->source.self, reader->record.catalog, lane->lane, unit,
-                                 &cursor, err);
+    status = catalog_mask(reader->record.catalog, unit->table, &mask, err);
+    bundle_mask(bundle, mask, unit->columns);
+    if (status == RNL_OK)
+        status = source->cursor_open(reader->source.self, reader->record.catalog, lane->lane, unit,
+                                     &cursor, err);
     if (status == RNL_OK) {
         status = pump(lane, unit, cursor, bundle, err);
         source->cursor_close(cursor);
@@ -295,7 +299,10 @@ static int describe(struct reader *reader, struct rnl_error *err)
     catalog_free(reader->record.catalog);
     reader->record.catalog = catalog;
     catalog_select(catalog, config->tables, config->ntables);
-    if (reader->source.plugin->source.describe(reader->source.self, catalog, err) != RNL_OK)
+    catalog_tell(catalog, reader->run->findings);
+    if (catalog_ask(catalog, err) != RNL_OK ||
+        reader->source.plugin->source.describe(reader->source.self, catalog, err) != RNL_OK ||
+        catalog_settle(catalog, err) != RNL_OK)
         return err->status;
     if (catalog_count(catalog) == 0) {
         rnl_fail(err, RNL_E_CONFIG, "source.no_tables",
@@ -371,6 +378,8 @@ static int prepare_resumed(struct reader *reader, struct rnl_slice position, str
                          err) != RNL_OK ||
         record_check_selection(&reader->record, reader->run->config->tables,
                                reader->run->config->ntables, err) != RNL_OK ||
+        catalog_arm(reader->record.catalog, reader->run->config->tables,
+                    reader->run->config->ntables, err) != RNL_OK ||
         session_same_policies(reader->source.plugin, &reader->run->config->reader,
                               &reader->record.settings, err) != RNL_OK)
         goto free_now;

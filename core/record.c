@@ -127,23 +127,6 @@ free_json:
     return status;
 }
 
-char *selection_text(const struct table_rule *rules, size_t count)
-{
-    json_t *list = json_array();
-    char *text;
-
-    for (size_t i = 0; i < count; i++) {
-        json_t *o = json_pack("{s:s,s:b}", "name", rules[i].name, "exclude", rules[i].exclude);
-
-        if (o && rules[i].where)
-            json_object_set_new(o, "where", json_string(rules[i].where));
-        json_array_append_new(list, o);
-    }
-    text = json_dumps(list, JSON_COMPACT | JSON_SORT_KEYS);
-    json_decref(list);
-    return text;
-}
-
 int record_check_selection(const struct record *record, const struct table_rule *rules,
                            size_t count, struct rnl_error *err)
 {

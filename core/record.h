@@ -25,8 +25,6 @@ struct record {
 char *record_to_json(const struct record *record);
 /* The caller clears it, also after a failure. */
 int record_from_json(const char *text, size_t len, struct record *record, struct rnl_error *err);
-/* Which tables and rows were asked for, as one text to compare; malloc'd; NULL: out of memory. */
-char *selection_text(const struct table_rule *rules, size_t count);
 /* Fails when a run goes by other rules than the one that was recorded. */
 int record_check_selection(const struct record *record, const struct table_rule *rules,
                            size_t count, struct rnl_error *err);

@@ -163,6 +163,18 @@ static void drop_batch(struct scan_lane *lane)
         free(bytes);
 }
 
+/* The source's rows pass through the table's mask; the target's went through it when loaded. */
+static int mask_rows(struct scan_lane *lane, const struct scan_job *job, struct rnl_error *err)
+{
+    const struct mask *mask = NULL;
+
+    if (job->side == SCAN_SOURCE &&
+        catalog_mask(lane->scan->sides.catalog, job->unit->table, &mask, err) != RNL_OK)
+        return err->status;
+    bundle_mask(lane->bundle, mask, job->unit->columns);
+    return RNL_OK;
+}
+
 int scan_job_read(struct scan_lane *lane, const struct scan_job *job, const struct scan_work *work,
                   struct rnl_error *err)
 {
@@ -173,7 +185,9 @@ int scan_job_read(struct scan_lane *lane, const struct scan_job *job, const stru
     status = work->begin ? work->begin(work->arg, lane, job, err) : RNL_OK;
     if (status != RNL_OK)
         return status;
-    status = cursor_open(lane, job, &cursor, err);
+    status = mask_rows(lane, job, err);
+    if (status == RNL_OK)
+        status = cursor_open(lane, job, &cursor, err);
     if (status != RNL_OK)
         return status;
     do {

@@ -11,7 +11,7 @@
 
 /* Where to read. The source's snapshot stands for source_lanes; the sink is bound. */
 struct scan_sides {
-    const struct rnl_catalog *catalog;
+    struct rnl_catalog *catalog; /* with the source's names; its view has the target's */
     const struct rnl_source_ops *source_ops;
     void *source;
     uint32_t source_lanes;

@@ -249,7 +249,7 @@ static int plan_sides(struct verify *verify, struct rnl_error *err)
                                              verify->plans[SCAN_SOURCE], err);
 
         if (status >= 0)
-            status = sides->sink_ops->read_plan(sides->sink, sides->catalog, i, chunk,
+            status = sides->sink_ops->read_plan(sides->sink, catalog_view(sides->catalog), i, chunk,
                                                 verify->plans[SCAN_TARGET], err);
         if (status < 0)
             return status;

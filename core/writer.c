@@ -202,8 +202,8 @@ static int prepare(struct writer *writer, struct rnl_error *err)
         catalog_mark_others(writer->record.catalog, writer->earlier);
     fill_job(writer, word.resuming, &job);
     writer->steps = steps_new();
-    status = sink_of(writer)->map(writer->sink.self, &job, writer->record.catalog, word.resuming,
-                                  writer->steps, err);
+    status = sink_of(writer)->map(writer->sink.self, &job, catalog_view(writer->record.catalog),
+                                  word.resuming, writer->steps, err);
     if (status != RNL_OK)
         goto clear_word;
     if (!word.resuming)
@@ -212,7 +212,8 @@ static int prepare(struct writer *writer, struct rnl_error *err)
     if (status == RNL_OK)
         status = writer_structure(writer, 0, RNL_PHASE_TABLES, err);
     if (status == RNL_OK && run_goes_on(run))
-        status = sink_of(writer)->bind(writer->sink.self, &job, writer->record.catalog, err);
+        status = sink_of(writer)->bind(writer->sink.self, &job,
+                                       catalog_view(writer->record.catalog), err);
     if (status == RNL_OK)
         status = control_send(&writer->transport, "feedback",
                               &(struct control){.type = CONTROL_READY}, err);

@@ -90,11 +90,12 @@ static int map_dry(const struct inspection *inspection, struct rnl_error *err)
         return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory");
     inspect_job(inspection, &job);
     if (sink->check)
-        status = settle(inspection,
-                        sink->check(inspection->sink.self, &job, inspection->catalog, err), err);
+        status = settle(
+            inspection,
+            sink->check(inspection->sink.self, &job, catalog_view(inspection->catalog), err), err);
     if (status >= 0)
         status = settle(inspection,
-                        sink->map(inspection->sink.self, &job, inspection->catalog,
+                        sink->map(inspection->sink.self, &job, catalog_view(inspection->catalog),
                                   inspection->recorded, steps, err),
                         err);
     steps_free(steps);

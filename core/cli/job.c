@@ -75,20 +75,58 @@ static void add_patterns(struct pipeline_config *config, const char *list, bool 
         if (!pattern)
             abort();
         if (*pattern)
-            config_table_add(config, pattern, NULL, exclude);
+            config_table_add(config, pattern)->exclude = exclude;
         free(pattern);
         list += len + (list[len] == ',');
     }
 }
 
-/* The flags' patterns in the place of the file's. */
+/* "orders=id > 5" into its two halves, cut at the first =. */
+static int split_pair(const char *option, const char *text, char **name, const char **rest,
+                      struct rnl_error *err)
+{
+    const char *sign = strchr(text, '=');
+
+    if (!sign || sign == text || !sign[1])
+        return rnl_fail(err, RNL_E_CONFIG, "usage.pair", "--%s %s: TABLE=… is wanted", option,
+                        text);
+    *name = strndup(text, (size_t)(sign - text));
+    if (!*name)
+        abort();
+    *rest = sign + 1;
+    return RNL_OK;
+}
+
+static int add_details(struct pipeline_config *config, const struct cli_args *args,
+                       struct rnl_error *err)
+{
+    char *const *where = cli_list(args, "where"), *const *target = cli_list(args, "target");
+    const char *rest;
+    char *name;
+
+    for (; where && *where; where++) {
+        if (split_pair("where", *where, &name, &rest, err) != RNL_OK)
+            return err->status;
+        config_table_where(config, name, rest);
+        free(name);
+    }
+    for (; target && *target; target++) {
+        if (split_pair("target", *target, &name, &rest, err) != RNL_OK)
+            return err->status;
+        config_table_target(config, name, rest);
+        free(name);
+    }
+    return RNL_OK;
+}
+
+/* The flags' patterns in the place of the file's, whose rules still say what of a table. */
 static void select_tables(struct pipeline_config *config, const struct cli_args *args)
 {
     char *const *tables = cli_list(args, "tables");
     char *const *exclude = cli_list(args, "exclude");
 
-    if (tables || exclude)
-        config_tables_clear(config);
+    for (size_t i = 0; (tables || exclude) && i < config->ntables; i++)
+        config->tables[i].detail = true;
     for (char *const *at = tables; at && *at; at++)
         add_patterns(config, *at, false);
     for (char *const *at = exclude; at && *at; at++)
@@ -151,6 +189,8 @@ static int apply_options(struct pipeline_config *config, const struct cli_args *
         if (set_one(config, *set, err) != RNL_OK)
             return err->status;
     select_tables(config, args);
+    if (add_details(config, args, err) != RNL_OK)
+        return err->status;
     return apply_policies(config, args, err);
 }
 
@@ -269,7 +309,9 @@ static int open_any(struct job *job, const struct cli_args *args, struct rnl_err
     if (!job->resolver)
         return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory");
     memcpy(&config, &job->pipeline, sizeof(struct pipeline_config *)); /* the flags come on top */
-    if (apply_options(config, args, err) != RNL_OK || config_runnable(job->pipeline, err) != RNL_OK)
+    if (apply_options(config, args, err) != RNL_OK ||
+        selection_resolve(config->tables, config->ntables, job->resolver, err) != RNL_OK ||
+        config_runnable(job->pipeline, err) != RNL_OK)
         return err->status;
     return complete_passwords(job, args, err);
 }

@@ -21,6 +21,18 @@ struct job {
      CLI_TEXT,  CLI_REPEAT,                                                                        \
      "PATTERN", "only these tables: NAME or SCHEMA.NAME, with * and ?, parted by commas"},         \
         {"exclude", 0, CLI_TEXT, CLI_REPEAT, "PATTERN", "not these tables"},                       \
+        {"where",                                                                                  \
+         0,                                                                                        \
+         CLI_TEXT,                                                                                 \
+         CLI_REPEAT,                                                                               \
+         "TABLE=FILTER",                                                                           \
+         "only these rows of a table, in the source's SQL: --where 'orders=id > 1000'"},           \
+        {"target",                                                                                 \
+         0,                                                                                        \
+         CLI_TEXT,                                                                                 \
+         CLI_REPEAT,                                                                               \
+         "TABLE=NAME",                                                                             \
+         "a table's name in the target: --target orders=sales.orders2, --target 'crm.*=sales.*'"}, \
         {"lanes", 'l', CLI_INT,                                                                    \
          0,       "N", "threads on each side, 1 to 64 (preset: one for each processor, 2 to 4)"},  \
         {"set",                                                                                    \

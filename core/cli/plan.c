@@ -60,7 +60,8 @@ static int decide(struct inspection *inspection, struct rnl_steps *steps, struct
                      inspection->stopping, err) != RNL_OK)
         return err->status;
     inspect_job(inspection, &job);
-    return inspection->sink.plugin->sink.map(inspection->sink.self, &job, inspection->catalog,
+    return inspection->sink.plugin->sink.map(inspection->sink.self, &job,
+                                             catalog_view(inspection->catalog),
                                              inspection->recorded, steps, err);
 }
 

@@ -156,12 +156,14 @@ static char *make_record(void)
     static const struct origin origin = {.kind = ORIGIN_FILE, .file = "x"};
     struct rnl_error err = RNL_ERROR_INIT;
     struct record record = {.state = RECORD_DONE};
+    static const struct table_rule rules[] = {{.name = "kept", .where = "id > 5", .detail = true}};
     struct rnl_table tables[] = {table_named("old", NULL), table_named("kept", "id > 5"),
                                  table_named("gone", NULL)};
     char *text;
 
     record.catalog = catalog_new();
     record.plan = plan_new();
+    record.selection = selection_text(rules, 1);
     for (int i = 0; i < 3; i++)
         assert_int_equal(catalog_add(record.catalog, &tables[i], &err), RNL_OK);
     settings_set(&record.settings, "zero_date", SETTING_TEXT, "null", &origin);

@@ -1,0 +1,53 @@
+/* What the parts of the catalog share: catalog.c, catalog_copy.c, catalog_choose.c, catalog_view.c.
+ */
+#ifndef CATALOG_PART_H
+#define CATALOG_PART_H
+
+#include "catalog.h"
+#include "mask.h"
+#include "util/arena.h"
+
+/* What stands beside a table. All in the catalog's arena, but for the mask. */
+struct catalog_extra {
+    /* names in the target; NULL: those of the source */
+    const char *schema, *name;
+    const char **columns; /* each of them NULL: as in the source; NULL: all */
+    bool placed;          /* the operator chose the schema */
+    bool flat;            /* partitions hang on a column that is left out */
+    bool masked;          /* mask is wanted: without one no row may be read */
+    struct mask *mask;    /* counted: see mask_hold() */
+};
+
+struct rnl_catalog {
+    struct arena arena; /* holds all that the tables point to */
+    struct rnl_table **tables;
+    struct catalog_extra *extras; /* as tables */
+    uint32_t count, room;
+    const struct table_rule *rules; /* which tables are wanted */
+    size_t nrules;
+    const struct table_rule *details; /* and what of them */
+    size_t ndetails;
+    bool **used; /* of each detail rule: which of its columns, renames and masks were met */
+    struct findings *findings;
+    struct rnl_object **objects;
+    uint32_t nobjects;
+    struct rnl_query **queries;
+    uint32_t nqueries;
+    uint32_t *by_name; /* indexes of the tables, sorted by schema and name; NULL: to be made */
+    struct rnl_catalog *view; /* for a sink; NULL: not made, or this is it */
+};
+
+/* Copies all that the table points to into the arena; stamps sizes. */
+bool catalog_copy_parts(struct arena *arena, struct rnl_table *copy);
+/* Applies the rules to a copy: column list, names, masks. catalog_choose.c */
+int catalog_choose(struct rnl_catalog *catalog, struct rnl_table *table,
+                   struct catalog_extra *extra, struct rnl_error *err);
+RNL_PRINTF(5, 6)
+void catalog_find(const struct rnl_catalog *catalog, const struct rnl_table *table,
+                  const char *object, const char *code, const char *fmt, ...);
+/* The columns, indexes and so on of a table that catalog_add made: they are ours to change. */
+#define CATALOG_OWN(type, pointer) ((type *)(uintptr_t)(pointer))
+bool catalog_same_name(const struct rnl_table *table, const char *a, const char *b);
+int catalog_no_memory(struct rnl_error *err);
+
+#endif
