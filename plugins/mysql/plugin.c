@@ -1,4 +1,6 @@
-/* The mysql source: what it is called, which options it has, its life from open to close. */
+/* The mysql plugin, and its source: what it is called, which options it has, its life from open to
+ * close. */
+#include "sink.h"
 #include "source.h"
 
 static const struct rnl_option options[] = {
@@ -83,4 +85,4 @@ static const struct rnl_plugin plugin = {
     .source = &ops,
 };
 
-RNL_MODULE("mysql", "0.1.0", "Apache-2.0", &plugin);
+RNL_MODULE("mysql", "0.1.0", "Apache-2.0", &plugin, &sink_plugin);

@@ -91,7 +91,7 @@ int writer_step(void *writer, const char *pipeline, const struct rnl_step *step,
                 struct rnl_error *err);
 
 /* options.c, ops.c */
-extern const struct rnl_options sink_options;
+extern const struct rnl_plugin sink_plugin;
 extern const struct rnl_sink_ops sink_ops;
 
 #endif

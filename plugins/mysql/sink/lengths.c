@@ -1,0 +1,173 @@
+/* Makes texts as short as keys and rows of the server ask, where their values allow. */
+#include "map.h"
+
+#include <strings.h>
+
+#define LONG_BYTES 12 /* of a row: what points to a long value */
+
+static bool is_sized(const struct map_column *to)
+{
+    return to->shape == SHAPE_CHARS || to->shape == SHAPE_BYTES;
+}
+
+/* Bytes in an index; more than it can have when the type is in none without a prefix. */
+static uint32_t part_bytes(const struct map_table *map, const struct rnl_index_part *part)
+{
+    const struct map_column *to = &map->columns[part->column];
+    uint32_t unit = to->char_bytes ? to->char_bytes : 1;
+
+    if (part->prefix)
+        return part->prefix * unit;
+    if (is_sized(to))
+        return to->length * unit;
+    return to->shape == SHAPE_FIXED ? to->bytes : KEY_BYTES + 1;
+}
+
+static bool is_plain(const struct rnl_table *table, const struct rnl_index *index)
+{
+    if (index->flags & (RNL_INDEX_FULLTEXT | RNL_INDEX_SPATIAL | RNL_INDEX_EXCLUDE))
+        return false;
+    for (uint32_t i = 0; i < index->nparts; i++)
+        if (index->parts[i].expression || index->parts[i].column >= table->ncolumns)
+            return false;
+    return true;
+}
+
+static uint32_t index_bytes(const struct map_table *map, const struct rnl_index *index,
+                            uint32_t *open)
+{
+    uint32_t sum = 0;
+
+    *open = 0;
+    for (uint32_t i = 0; i < index->nparts; i++) {
+        const struct map_column *to = &map->columns[index->parts[i].column];
+
+        sum += part_bytes(map, &index->parts[i]);
+        *open += to->open && is_sized(to) && !index->parts[i].prefix;
+    }
+    return sum;
+}
+
+/* Parts without a length of their own share what the others leave, if their values fit. */
+static void index_shrink(struct mapper *m, uint32_t t, const struct rnl_index *index)
+{
+    const struct rnl_table *table = mapper_table(m, t);
+    struct map_table *map = &m->tables[t];
+    uint32_t open, sum = index_bytes(map, index, &open), rest = sum, share;
+
+    if (sum <= KEY_BYTES || !open)
+        return;
+    for (uint32_t i = 0; i < index->nparts; i++) {
+        const struct map_column *to = &map->columns[index->parts[i].column];
+
+        if (to->open && is_sized(to) && !index->parts[i].prefix)
+            rest -= part_bytes(map, &index->parts[i]);
+    }
+    if (rest >= KEY_BYTES)
+        return;
+    share = (KEY_BYTES - rest) / open;
+    for (uint32_t i = 0; i < index->nparts; i++) {
+        const struct rnl_column *source = COLUMN(table, index->parts[i].column);
+        struct map_column *to = &map->columns[index->parts[i].column];
+        uint32_t length = share / (to->char_bytes ? to->char_bytes : 1);
+
+        if (to->open && is_sized(to) && !index->parts[i].prefix && to->length > length &&
+            source->max_length <= length)
+            to->length = length;
+    }
+}
+
+/* A unique key that no index holds whole. */
+static int key_check(struct mapper *m, uint32_t t, uint32_t i)
+{
+    const struct rnl_index *index = INDEX(mapper_table(m, t), i);
+    struct map_table *map = &m->tables[t];
+    uint32_t open;
+
+    if (!(index->flags & (RNL_INDEX_PRIMARY | RNL_INDEX_UNIQUE)) ||
+        index_bytes(map, index, &open) <= KEY_BYTES || map->same)
+        return RNL_OK;
+    map->hashed[i] = true;
+    if (m->sink->config->long_key == LONG_KEY_HASH) {
+        map_find(m, t, RNL_WARNING, "index.long_key", index->name, "long_key=hash",
+                 "is longer than an index of the target holds: becomes a unique index of the "
+                 "values' hash%s",
+                 index->flags & RNL_INDEX_PRIMARY ? ", and no primary key" : "");
+        return RNL_OK;
+    }
+    rnl_fail(m->err, RNL_E_CONFIG, "sink.long_key",
+             "the key %s of %s is longer than an index of the target holds",
+             index->name ? index->name : "PRIMARY", map->name.qualified);
+    rnl_hint(m->err, "long_key = \"hash\" makes it a unique index of the values' hash");
+    return m->err->status;
+}
+
+static uint32_t row_bytes(const struct map_column *to)
+{
+    uint32_t unit = to->char_bytes ? to->char_bytes : 1;
+
+    if (is_sized(to))
+        return to->length * unit + (to->length * unit > 255 ? 2 : 1);
+    return to->shape == SHAPE_FIXED ? to->bytes : LONG_BYTES;
+}
+
+/* The longest texts that no key needs become longtext, until the row is short enough. */
+static void row_shrink(struct mapper *m, uint32_t t)
+{
+    const struct rnl_table *table = mapper_table(m, t);
+    struct map_table *map = &m->tables[t];
+    uint64_t sum = table->ncolumns / 8 + 1;
+
+    for (uint32_t i = 0; i < table->ncolumns; i++)
+        sum += row_bytes(&map->columns[i]);
+    while (sum > ROW_BYTES) {
+        struct map_column *longest = NULL;
+
+        for (uint32_t i = 0; i < table->ncolumns; i++) {
+            struct map_column *to = &map->columns[i];
+
+            if (is_sized(to) && !to->keyed && row_bytes(to) > LONG_BYTES &&
+                (!longest || row_bytes(to) > row_bytes(longest)))
+                longest = to;
+        }
+        if (!longest)
+            return; /* the server says what it thinks of it */
+        sum -= row_bytes(longest) - LONG_BYTES;
+        longest->shape = longest->shape == SHAPE_CHARS ? SHAPE_LONG_TEXT : SHAPE_LONG_BYTES;
+        map_find(m, t, RNL_NOTE, "type.row_size", longest->name, NULL,
+                 "becomes long%s: the row would be longer than the target allows",
+                 longest->shape == SHAPE_LONG_TEXT ? "text" : "blob");
+    }
+}
+
+static bool type_spell(struct mapper *m, struct map_column *to)
+{
+    struct buf sql = {0};
+
+    if (to->type)
+        return true;
+    if (is_sized(to))
+        buf_printf(&sql, "%s(%u)", to->shape == SHAPE_CHARS ? "varchar" : "varbinary", to->length);
+    else
+        buf_puts(&sql, to->shape == SHAPE_LONG_TEXT ? "longtext" : "longblob");
+    to->type = mapper_take(m, &sql);
+    return to->type != NULL;
+}
+
+int lengths_fit(struct mapper *m, uint32_t t)
+{
+    const struct rnl_table *table = mapper_table(m, t);
+    int status = RNL_OK;
+
+    for (uint32_t i = 0; i < table->nindexes; i++)
+        if (is_plain(table, INDEX(table, i)))
+            index_shrink(m, t, INDEX(table, i));
+    for (uint32_t i = 0; !status && i < table->nindexes; i++)
+        if (is_plain(table, INDEX(table, i)))
+            status = key_check(m, t, i);
+    row_shrink(m, t);
+    for (uint32_t i = 0; !status && i < table->ncolumns; i++)
+        if (!type_spell(m, &m->tables[t].columns[i]))
+            status = error_memory(m->err);
+    return status;
+}

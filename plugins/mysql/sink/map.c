@@ -1,0 +1,247 @@
+/* Decides how the tables are to stand in the target, and lists the steps that make them so. */
+#include "map.h"
+
+#include <stdarg.h>
+
+const struct rnl_table *mapper_table(const struct mapper *m, uint32_t table)
+{
+    return m->sink->host->table_at(m->catalog, table);
+}
+
+const char *mapper_take(struct mapper *m, struct buf *text)
+{
+    const char *at = buf_text(text), *copy = at ? pool_text(&m->pool, at) : NULL;
+
+    buf_free(text);
+    return copy;
+}
+
+void map_find(const struct mapper *m, uint32_t t, enum rnl_severity severity, const char *code,
+              const char *object, const char *policy, const char *fmt, ...)
+{
+    const struct rnl_table *table = mapper_table(m, t);
+    char text[1024];
+    struct rnl_finding finding = {
+        .size = sizeof(finding),
+        .severity = severity,
+        .code = code,
+        .schema = table->schema,
+        .table = table->name,
+        .object = object,
+        .text = text,
+        .policy = policy,
+        .count = -1,
+    };
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    m->sink->host->finding(m->sink->ctx, &finding);
+}
+
+int map_step(const struct mapper *m, enum rnl_phase phase, const char *what, uint32_t t,
+             const char *object, uint32_t weight, struct buf *text)
+{
+    const struct rnl_table *table = mapper_table(m, t);
+    struct rnl_step step = {.size = sizeof(step), .phase = phase, .table = t, .weight = weight};
+    struct buf id = {0};
+    int status;
+
+    buf_printf(&id, "%s %s.%s%s%s", what, table->schema, table->name, object ? " " : "",
+               object ? object : "");
+    step.id = buf_text(&id);
+    step.text = buf_text(text);
+    status = step.id && step.text ? m->sink->host->step_add(m->steps, &step, m->err)
+                                  : error_memory(m->err);
+    buf_free(&id);
+    buf_clear(text);
+    return status;
+}
+
+void sql_name(struct buf *sql, const char *name)
+{
+    expr_name(sql, EXPR_MYSQL, name);
+}
+
+/* A line's end within would end the statement for those who read the plan. */
+void sql_literal(struct buf *sql, const char *text)
+{
+    buf_byte(sql, '\'');
+    for (; *text; text++) {
+        if (*text == '\n') {
+            buf_puts(sql, "\\n");
+            continue;
+        }
+        if (*text == '\'' || *text == '\\')
+            buf_byte(sql, *text);
+        buf_byte(sql, *text);
+    }
+    buf_byte(sql, '\'');
+}
+
+uint32_t map_find_table(const struct mapper *m, const char *schema, const char *name)
+{
+    for (uint32_t i = 0; i < m->ntables; i++) {
+        const struct rnl_table *table = mapper_table(m, i);
+
+        if (strcmp(table->name, name) == 0 && (!schema || strcmp(table->schema, schema) == 0))
+            return i;
+    }
+    return UINT32_MAX;
+}
+
+struct scope_of {
+    const struct mapper *m;
+    uint32_t table;
+};
+
+static bool scope_column(void *arg, uint32_t index, struct expr_column *out)
+{
+    const struct scope_of *scope = arg;
+    const struct map_column *to = &scope->m->tables[scope->table].columns[index];
+
+    *out = (struct expr_column){.name = to->name, .class = to->yields, .bytewise = to->bytewise};
+    return true;
+}
+
+bool map_expression(const struct mapper *m, uint32_t t, const char *text, bool exact,
+                    struct buf *out, enum expr_class *yields, const char **why)
+{
+    const struct rnl_table *table = mapper_table(m, t);
+    struct scope_of arg = {m, t};
+    struct expr_scope scope = {
+        .to = EXPR_MYSQL,
+        .table = table,
+        .column = scope_column,
+        .arg = &arg,
+        .exact = exact,
+        .mariadb = m->sink->server.mariadb,
+        .version = m->sink->server.version,
+    };
+
+    *yields = EXPR_OTHER;
+    *why = "its expression is of another dialect";
+    if (m->tables[t].same) {
+        buf_puts(out, text);
+        return true;
+    }
+    if (!table->dialect || !expr_dialect_of(table->dialect, &scope.from))
+        return false;
+    return expr_translate(&scope, text, out, yields, why);
+}
+
+static int map_table_steps(struct mapper *m, uint32_t t)
+{
+    uint32_t structure = m->job->structure;
+    int status = RNL_OK;
+
+    if (m->job->schema_policy != RNL_VALIDATE_EXISTING) {
+        if (structure & RNL_WITH_TABLES)
+            status = ddl_table(m, t);
+        if (!status && (structure & RNL_WITH_INDEXES))
+            status = ddl_indexes(m, t);
+        if (!status && (structure & RNL_WITH_FOREIGN_KEYS))
+            status = ddl_foreign_keys(m, t);
+    } else if (m->job->write_mode == RNL_TRUNCATE_AND_LOAD) {
+        status = ddl_table(m, t);
+    }
+    return status ? status : ddl_values(m, t);
+}
+
+/* Names that had to be changed, so that a person isn't surprised. */
+static void tell_names(struct mapper *m, uint32_t t)
+{
+    const struct rnl_table *table = mapper_table(m, t);
+    const struct map_table *map = &m->tables[t];
+
+    if (strcmp(table->name, map->name.name) != 0)
+        map_find(m, t, RNL_NOTE, "name.table", NULL, NULL, "the table is named %s in the target",
+                 map->name.qualified);
+    for (uint32_t i = 0; i < table->ncolumns; i++)
+        if (strcmp(COLUMN(table, i)->name, map->columns[i].name) != 0)
+            map_find(m, t, RNL_NOTE, "name.column", COLUMN(table, i)->name, NULL,
+                     "the column is named `%s` in the target", map->columns[i].name);
+}
+
+/* For those who look at the plan alone. */
+static int tell_types(const struct mapper *m, uint32_t t)
+{
+    const struct rnl_host *host = m->sink->host;
+    int status = RNL_OK;
+
+    for (uint32_t i = 0; !status && i < mapper_table(m, t)->ncolumns; i++)
+        status = host->type_add(m->steps, t, i, m->tables[t].columns[i].type, m->err);
+    return status;
+}
+
+static int tables_name(struct mapper *m)
+{
+    struct table_name *names;
+    int status = names_of_catalog(m->sink, m->catalog, &m->pool, &names, m->err);
+
+    m->tables = pool_alloc(&m->pool, sizeof(*m->tables) * (m->ntables + 1));
+    if (status || !m->tables)
+        return status ? status : error_memory(m->err);
+    for (uint32_t t = 0; t < m->ntables; t++) {
+        const struct rnl_table *table = mapper_table(m, t);
+        struct map_table *map = &m->tables[t];
+
+        map->name = names[t];
+        map->same = table->dialect && strcmp(table->dialect, "mysql") == 0;
+        map->columns = pool_alloc(&m->pool, sizeof(*map->columns) * (table->ncolumns + 1));
+        map->hashed = pool_alloc(&m->pool, sizeof(*map->hashed) * (table->nindexes + 1));
+        map->in_create = pool_alloc(&m->pool, sizeof(*map->in_create) * (table->nindexes + 1));
+        map->index_names = pool_alloc(&m->pool, sizeof(*map->index_names) * (table->nindexes + 1));
+        if (!map->columns || !map->hashed || !map->in_create || !map->index_names)
+            return error_memory(m->err);
+    }
+    return RNL_OK;
+}
+
+static int make_plan(struct mapper *m)
+{
+    int status = tables_name(m);
+
+    if (!status)
+        status = collations_learn(m);
+    if (!status)
+        status = target_look(m);
+    for (uint32_t t = 0; !status && t < m->ntables; t++) {
+        status = types_decide(m, t);
+        if (!status)
+            status = ddl_index_names(m, t);
+    }
+    for (uint32_t t = 0; !status && t < m->ntables; t++) {
+        tell_names(m, t);
+        status = tell_types(m, t);
+        if (!status)
+            status = map_table_steps(m, t);
+    }
+    return status;
+}
+
+int sink_map(void *self, const struct rnl_job *job, const struct rnl_catalog *catalog,
+             bool resuming, struct rnl_steps *steps, struct rnl_error *err)
+{
+    struct my_sink *sink = self;
+    struct mapper m = {
+        .sink = sink,
+        .job = job,
+        .catalog = catalog,
+        .steps = steps,
+        .err = err,
+        .ntables = sink->host->table_count(catalog),
+        .resuming = resuming,
+        .existing = {.caseless = true},
+        .constraints = {.caseless = true},
+        .collations = {.caseless = true},
+    };
+    int status = make_plan(&m);
+
+    idents_free(&m.existing);
+    idents_free(&m.constraints);
+    idents_free(&m.collations);
+    pool_free(&m.pool);
+    return status;
+}

@@ -1,0 +1,125 @@
+/* How the source's tables are to stand in the target, and the statements that make them. */
+#ifndef MYSQL_MAP_H
+#define MYSQL_MAP_H
+
+#include "element.h"
+#include "expr.h"
+#include "ident.h"
+#include "sink.h"
+
+#define KEY_BYTES 3072  /* of all parts of an index */
+#define ROW_BYTES 65535 /* of a row, without what stands beside it */
+#define PART_COUNT 16   /* parts of an index */
+
+/* What a column's type is made of, as far as keys and rows count it. */
+enum shape {
+    SHAPE_FIXED,      /* type says all */
+    SHAPE_CHARS,      /* varchar(length) */
+    SHAPE_BYTES,      /* varbinary(length) */
+    SHAPE_LONG_TEXT,  /* longtext, or another that keys hold by a prefix alone */
+    SHAPE_LONG_BYTES, /* longblob */
+    SHAPE_JSON,       /* in no key at all */
+    SHAPE_GEOMETRY,
+};
+
+/* How one column is meant to stand: decided from the catalog and the policies alone. */
+struct map_column {
+    const char *name;
+    const char *type;    /* SQL, complete once types_decide() is through */
+    const char *charset; /* " CHARACTER SET … COLLATE …" behind type; or "" */
+    enum shape shape;
+    uint32_t length;     /* of CHARS and BYTES */
+    uint32_t bytes;      /* of FIXED: in an index */
+    uint32_t char_bytes; /* of texts */
+    bool open;           /* without a length in the source: ours may be changed */
+    bool keyed;          /* stands in an index or foreign key of the source */
+    bool verbatim;       /* the source's own type */
+    bool bytewise;       /* a text whose collation tells bytes apart */
+    enum expr_class yields;
+    const char *generated; /* the translated expression, or NULL */
+};
+
+struct map_table {
+    struct table_name name;
+    struct map_column *columns;
+    bool same;       /* dialect as ours: expressions as they are */
+    bool exists;     /* in the target, before the run */
+    bool *hashed;    /* of each index: a unique one of values that are too long */
+    bool *in_create; /* of each index: stands in CREATE TABLE */
+    const char **index_names;
+};
+
+/* All that one call of sink_map() works with; control thread. */
+struct mapper {
+    struct my_sink *sink;
+    const struct rnl_job *job;
+    const struct rnl_catalog *catalog;
+    struct rnl_steps *steps;
+    struct rnl_error *err;
+    struct pool pool;
+    struct map_table *tables;
+    uint32_t ntables;
+    bool resuming;
+    struct idents existing;    /* what stands in the target: see target.c */
+    struct idents constraints; /* foreign keys and checks: one namespace in a database */
+    struct idents collations;  /* that the server knows */
+    const char *collation;     /* of texts of other dialects */
+};
+
+const struct rnl_table *mapper_table(const struct mapper *m, uint32_t table);
+/* A text in the pool; the buf is emptied. NULL: no memory. */
+const char *mapper_take(struct mapper *m, struct buf *text);
+/* Tells a person: object may be NULL; policy too. */
+void map_find(const struct mapper *m, uint32_t table, enum rnl_severity severity, const char *code,
+              const char *object, const char *policy, const char *fmt, ...) RNL_PRINTF(7, 8);
+/* Adds a step "what schema.table object"; text is emptied. object may be NULL. */
+int map_step(const struct mapper *m, enum rnl_phase phase, const char *what, uint32_t table,
+             const char *object, uint32_t weight, struct buf *text);
+/* The table of the catalog; UINT32_MAX: not in this run. */
+uint32_t map_find_table(const struct mapper *m, const char *schema, const char *name);
+/* Appends the translation of an expression: see expr.h. */
+bool map_expression(const struct mapper *m, uint32_t table, const char *text, bool exact,
+                    struct buf *out, enum expr_class *yields, const char **why);
+void sql_name(struct buf *sql, const char *name);
+void sql_literal(struct buf *sql, const char *text);
+
+/* collation.c: which the server has, and which texts of other dialects get */
+int collations_learn(struct mapper *m);
+/* " CHARACTER SET … COLLATE …" for a text column; texts of a foreign dialect: the mapper's. */
+const char *collation_of(struct mapper *m, uint32_t table, uint32_t column, bool *bytewise);
+
+/* types.c: fills all columns of a table, with findings. */
+int types_decide(struct mapper *m, uint32_t table);
+/* native.c: true: the source's own type serves, and column is filled. */
+bool native_type(struct mapper *m, uint32_t table, uint32_t index, struct map_column *column);
+/* lengths.c: lengths of texts in keys, and that the row isn't too long. */
+int lengths_fit(struct mapper *m, uint32_t table);
+
+/* target.c: what schema_policy and write_mode forbid, and what stands there already. */
+int target_look(struct mapper *m);
+/* Whether the table that stands there is to go. */
+bool target_drops(const struct mapper *m, uint32_t table);
+/* A table's object that exists: kind 'i' (index), 'f' (foreign key), 'r' (the table itself). */
+bool target_has(const struct mapper *m, uint32_t table, char kind, const char *name);
+
+/* ddl.c: the step that makes a table; and that which sets its next number */
+int ddl_table(struct mapper *m, uint32_t table);
+int ddl_values(struct mapper *m, uint32_t table);
+/* ddl_default.c: adds " DEFAULT …" when the source's default translates; tells when not. */
+void ddl_default(struct mapper *m, uint32_t table, uint32_t column, struct buf *sql);
+/* ddl_index.c */
+int ddl_index_names(struct mapper *m, uint32_t table);
+/* Adds ",\n  KEY …" of those that stand in CREATE TABLE; all: every one that can. */
+void ddl_inline_indexes(struct mapper *m, uint32_t table, bool all, struct buf *sql);
+int ddl_indexes(struct mapper *m, uint32_t table);
+/* Whether a column is the first of an index that is made, as AUTO_INCREMENT needs. */
+bool ddl_leads_index(const struct mapper *m, uint32_t table, uint32_t column);
+/* ddl_constraint.c */
+int ddl_foreign_keys(struct mapper *m, uint32_t table);
+void ddl_inline_checks(struct mapper *m, uint32_t table, struct buf *sql);
+/* Adds statements that drop those of ours which stand there. */
+void ddl_drop_foreign_keys(const struct mapper *m, uint32_t table, struct buf *sql);
+/* ddl_partition.c */
+void ddl_partitions(struct mapper *m, uint32_t table, struct buf *sql);
+
+#endif
