@@ -21,7 +21,13 @@ static const char session_sql[] = "SET client_encoding = 'UTF8';"
                                   "SET idle_in_transaction_session_timeout = 0;"
                                   "SET default_transaction_isolation = 'read committed';"
                                   "SET default_transaction_read_only = off;"
-                                  "SET row_security = off;";
+                                  "SET row_security = off;"
+                                  /* the server notices too when the network is cut, and lets
+                                   * go of locks that the next attempt needs */
+                                  "SET tcp_keepalives_idle = 10;"
+                                  "SET tcp_keepalives_interval = 5;"
+                                  "SET tcp_keepalives_count = 2;"
+                                  "SET tcp_user_timeout = 20000;";
 
 static const char system_ca[] = "/etc/ssl/certs/ca-certificates.crt";
 
