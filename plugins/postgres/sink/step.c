@@ -3,33 +3,29 @@
 
 #include <stdlib.h>
 
-static int step_done(struct pg_writer *w, const char *pipeline, const char *id, bool *done,
-                     struct rnl_error *err)
+/* Quick ones that side by side could wait for each other in circles. */
+static bool needs_turn(const struct rnl_step *step)
 {
-    const char *params[] = {pipeline, id};
-    PGresult *result;
-    int status = conn_query(w->conn, "SELECT 1 FROM runnel.step WHERE pipeline = $1 AND id = $2", 2,
-                            params, "look whether a step is done", &result, err);
-
-    if (status == RNL_OK)
-        *done = PQntuples(result) > 0;
-    PQclear(result);
-    return status;
+    return step->phase == RNL_PHASE_FOREIGN_KEYS ||
+           (step->phase == RNL_PHASE_TABLES &&
+            (strstr(step->text, "DROP ") || strstr(step->text, "ALTER TABLE")));
 }
 
-static int step_settings(struct pg_writer *w, const struct rnl_step *step, struct rnl_error *err)
+/*
+ * Begins the transaction, and remembers the step first: one that is done already fails
+ * there, before anything is done twice.
+ */
+static void add_begin(const struct pg_config *config, const char *pipeline,
+                      const struct rnl_step *step, struct buf *sql)
 {
-    const struct pg_config *config = w->sink->config;
-    char sql[256];
-
-    snprintf(sql, sizeof(sql),
-             "SET LOCAL lock_timeout = %lld; SET LOCAL maintenance_work_mem = %lld",
-             (long long)config->lock_timeout_ms, (long long)(config->index_memory >> 10));
-    /* these are quick, and side by side they would wait for each other in circles */
-    if (step->phase == RNL_PHASE_TABLES || step->phase == RNL_PHASE_FOREIGN_KEYS)
-        snprintf(sql + strlen(sql), sizeof(sql) - strlen(sql),
-                 "; SELECT pg_advisory_xact_lock(1920298604, 1)");
-    return conn_exec(w->conn, sql, "set up a step", err);
+    buf_puts(sql, "BEGIN;INSERT INTO runnel.step (pipeline, id) VALUES (");
+    buf_literal(sql, pipeline);
+    buf_puts(sql, ", ");
+    buf_literal(sql, step->id);
+    buf_printf(sql, ");SET LOCAL lock_timeout = %lld;SET LOCAL maintenance_work_mem = %lld;",
+               (long long)config->lock_timeout_ms, (long long)(config->index_memory >> 10));
+    if (needs_turn(step))
+        buf_puts(sql, "SELECT pg_advisory_xact_lock(1920298604, 1);");
 }
 
 static void tell(struct pg_writer *w, const struct rnl_step *step, const char *code,
@@ -77,8 +73,9 @@ static int tell_orphans(struct pg_writer *w, const struct rnl_step *step, const 
 
     if (status == RNL_OK && PQntuples(result) == 1) {
         buf_printf(&sql,
-                   "SELECT count(*), (array_agg(k))[1] FROM (SELECT %s AS k FROM %s a WHERE %s AND"
-                   " NOT EXISTS (SELECT 1 FROM %s b WHERE %s)) o",
+                   "WITH o AS (SELECT %s AS k FROM %s a WHERE %s AND"
+                   " NOT EXISTS (SELECT 1 FROM %s b WHERE %s)) SELECT (SELECT count(*) FROM o),"
+                   " (SELECT string_agg(k, '; ') FROM (SELECT k FROM o LIMIT 5) first)",
                    PQgetvalue(result, 0, 4), PQgetvalue(result, 0, 0), PQgetvalue(result, 0, 2),
                    PQgetvalue(result, 0, 1), PQgetvalue(result, 0, 3));
         status = buf_text(&sql) ? conn_query(w->conn, sql.ptr, 0, NULL, "count rows without parent",
@@ -98,25 +95,55 @@ static int tell_orphans(struct pg_writer *w, const struct rnl_step *step, const 
 
 enum outcome { OUTCOME_FAILED, OUTCOME_TOLD };
 
+static bool is_one_of(const char *state, const char *const *states)
+{
+    for (; *states; states++)
+        if (strcmp(state, *states) == 0)
+            return true;
+    return false;
+}
+
+/* Keys to other tables: orphans, types that don't compare, no unique key at the other end. */
+static enum outcome judge_foreign_key(struct pg_writer *w, const struct rnl_step *step,
+                                      const char *state, const char *const *where,
+                                      const char *primary, struct rnl_error *err)
+{
+    static const char *const unfit[] = {"42804", "42830", "42883", NULL};
+
+    if (step->phase == RNL_PHASE_VALIDATE && strcmp(state, "23503") == 0 && where[0] && where[1] &&
+        where[2])
+        return tell_orphans(w, step, where, err) == RNL_OK ? OUTCOME_TOLD : OUTCOME_FAILED;
+    if (step->phase == RNL_PHASE_VALIDATE && strcmp(state, "42704") == 0)
+        return OUTCOME_TOLD; /* it could not be made, as was said then */
+    if (step->phase != RNL_PHASE_FOREIGN_KEYS)
+        return OUTCOME_FAILED;
+    if (strcmp(state, "23503") == 0)
+        tell(w, step, "fk.orphans", where[2], -1, NULL,
+             "rows refer to a parent that is not there: the foreign key was not made (a "
+             "partitioned table takes none that is NOT VALID)");
+    else if (is_one_of(state, unfit))
+        tell(w, step, "fk.skipped", where[2], -1, primary,
+             "the foreign key was not made: its columns don't fit those that they refer to");
+    else
+        return OUTCOME_FAILED;
+    return OUTCOME_TOLD;
+}
+
 /* What the source's data or the target's own objects stand in the way of: told, not fatal. */
 static enum outcome judge(struct pg_writer *w, const struct rnl_step *step, const PGresult *result,
                           struct rnl_error *err)
 {
+    static const char *const exists[] = {"42P07", "42710", "42P16", NULL};
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    const char *schema = PQresultErrorField(result, PG_DIAG_SCHEMA_NAME);
-    const char *table = PQresultErrorField(result, PG_DIAG_TABLE_NAME);
     const char *constraint = PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME);
     const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-    const char *where[] = {schema, table, constraint};
+    const char *where[] = {PQresultErrorField(result, PG_DIAG_SCHEMA_NAME),
+                           PQresultErrorField(result, PG_DIAG_TABLE_NAME), constraint};
 
     if (!state)
         return OUTCOME_FAILED;
-    if (strcmp(state, "23503") == 0 && step->phase == RNL_PHASE_VALIDATE && schema && table &&
-        constraint) {
-        PQclear(PQexec(w->conn->pg, "ROLLBACK"));
-        PQclear(PQexec(w->conn->pg, "BEGIN"));
-        return tell_orphans(w, step, where, err) == RNL_OK ? OUTCOME_TOLD : OUTCOME_FAILED;
-    }
+    if (judge_foreign_key(w, step, state, where, primary, err) == OUTCOME_TOLD)
+        return OUTCOME_TOLD;
     if (strcmp(state, "23514") == 0 && step->phase == RNL_PHASE_VALUES)
         tell(w, step, "check.violated", constraint, -1, NULL,
              "rows of the source break this check: it stays NOT VALID, it binds new rows only");
@@ -127,48 +154,68 @@ static enum outcome judge(struct pg_writer *w, const struct rnl_step *step, cons
     else if (strcmp(state, "42704") == 0 && step->phase == RNL_PHASE_ATTACH)
         tell(w, step, "key.no_index", NULL, -1, NULL,
              "its index could not be made, so it is no primary key either");
-    else if ((strcmp(state, "42P07") == 0 || strcmp(state, "42710") == 0 ||
-              strcmp(state, "42P16") == 0) &&
-             step->phase > RNL_PHASE_TABLES)
+    else if (is_one_of(state, exists) && step->phase > RNL_PHASE_TABLES)
         tell(w, step, "object.exists", NULL, -1, primary,
              "an object of this name stands in the target already and was left as it is");
     else
         return OUTCOME_FAILED;
-    PQclear(PQexec(w->conn->pg, "ROLLBACK"));
-    PQclear(PQexec(w->conn->pg, "BEGIN"));
     return OUTCOME_TOLD;
 }
 
-static int step_run(struct pg_writer *w, const struct rnl_step *step, struct rnl_error *err)
+/* Whether it failed over what runnel.step says; *done: that it was done already. */
+static bool is_about_memory(const PGresult *result, bool *done)
 {
-    char doing[300];
-    PGresult *result;
-    ExecStatusType state;
-    int status = RNL_OK;
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char *schema = PQresultErrorField(result, PG_DIAG_SCHEMA_NAME);
+    const char *table = PQresultErrorField(result, PG_DIAG_TABLE_NAME);
 
-    snprintf(doing, sizeof(doing), "do the step \"%.250s\"", step->id);
-    result = PQexec(w->conn->pg, step->text);
-    state = PQresultStatus(result);
-    if (state != PGRES_COMMAND_OK && state != PGRES_TUPLES_OK) {
-        error_result(w->conn, result, doing, err);
-        if (judge(w, step, result, err) == OUTCOME_FAILED)
-            status = err->status;
-    }
-    PQclear(result);
-    return status;
+    *done = state && strcmp(state, "23505") == 0;
+    return state && schema && table && strcmp(schema, "runnel") == 0 &&
+           strcmp(table, "step") == 0 && (*done || strcmp(state, "23503") == 0);
 }
 
-static int step_remember(struct pg_writer *w, const char *pipeline, const struct rnl_step *step,
-                         struct rnl_error *err)
+/* In one round trip: there may be tens of thousands of steps. */
+static int step_run(struct pg_writer *w, const char *pipeline, const struct rnl_step *step,
+                    struct rnl_error *err)
 {
-    const char *params[] = {pipeline, step->id};
-    PGresult *result;
-    int status = conn_query(w->conn,
-                            "INSERT INTO runnel.step (pipeline, id) VALUES ($1, $2)"
-                            " ON CONFLICT DO NOTHING",
-                            2, params, "remember a step", &result, err);
+    const struct pg_config *config = w->sink->config;
+    struct buf sql = {0};
+    char doing[300];
+    PGresult *result = NULL;
+    ExecStatusType state;
+    bool done;
+    int status = RNL_OK;
 
+    add_begin(config, pipeline, step, &sql);
+    buf_printf(&sql, "%s;COMMIT", step->text);
+    if (!buf_text(&sql)) {
+        status = error_memory(err);
+        goto free_sql;
+    }
+    snprintf(doing, sizeof(doing), "do the step \"%.250s\"", step->id);
+    result = PQexec(w->conn->pg, sql.ptr);
+    state = PQresultStatus(result);
+    if (state == PGRES_COMMAND_OK || state == PGRES_TUPLES_OK)
+        goto clear_result;
+    status = error_result(w->conn, result, doing, err);
+    PQclear(PQexec(w->conn->pg, "ROLLBACK"));
+    if (is_about_memory(result, &done)) {
+        status = done ? RNL_OK
+                      : rnl_fail(err, RNL_E_CONFIG, "sink.forgotten",
+                                 "the target remembers no run of pipeline %s any more: somebody "
+                                 "started over",
+                                 pipeline);
+    } else if (judge(w, step, result, err) == OUTCOME_TOLD) {
+        buf_clear(&sql);
+        add_begin(config, pipeline, step, &sql);
+        buf_puts(&sql, "COMMIT");
+        status = buf_text(&sql) ? conn_exec(w->conn, sql.ptr, "remember a step", err)
+                                : error_memory(err);
+    }
+clear_result:
     PQclear(result);
+free_sql:
+    buf_free(&sql);
     return status;
 }
 
@@ -177,24 +224,11 @@ int writer_step(void *writer, const char *pipeline, const struct rnl_step *step,
 {
     struct pg_writer *w = writer;
     struct rnl_error ignored = RNL_ERROR_INIT;
-    bool done = false;
     int status = state_own(w->sink, pipeline, err);
 
-    if (status == RNL_OK)
-        status = writer_begin(w, err);
-    if (status == RNL_OK)
-        status = step_done(w, pipeline, step->id, &done, err);
-    if (status == RNL_OK && !done)
-        status = step_settings(w, step, err);
-    if (status == RNL_OK && !done)
-        status = step_run(w, step, err);
-    if (status == RNL_OK && !done)
-        status = step_remember(w, pipeline, step, err);
-    if (status == RNL_OK) {
-        status = conn_exec(w->conn, "COMMIT", "commit a step", err);
-        w->mode = WRITER_IDLE;
-    } else {
+    if (w->mode != WRITER_IDLE)
         writer_rollback(w, &ignored);
-    }
-    return status;
+    if (status == RNL_OK && atomic_load(&w->sink->server.interrupted))
+        status = error_interrupted(err);
+    return status == RNL_OK ? step_run(w, pipeline, step, err) : status;
 }
