@@ -1,4 +1,5 @@
 /* Learns how the target's tables really stand, and how each column is to be written. */
+#include "bind.h"
 #include "convert.h"
 #include "idents.h"
 
@@ -83,7 +84,7 @@ static const char columns_sql[] =
     "WITH RECURSIVE base AS ("
     " SELECT u.i, a.attnum, a.attname, a.atttypid AS type, a.attnotnull,"
     "  pg_catalog.format_type(a.atttypid, a.atttypmod) AS spelled, %s AS generated, c.relkind,"
-    "  a.attidentity"
+    "  a.attidentity, a.atthasdef"
     " FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS u(s, r, i)"
     " JOIN pg_namespace n ON n.nspname = u.s"
     " JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = u.r"
@@ -93,31 +94,11 @@ static const char columns_sql[] =
     "  SELECT w.i, w.attnum, t.typbasetype FROM walk w JOIN pg_type t ON t.oid = w.type"
     "  WHERE t.typtype = 'd')"
     " SELECT b.i, b.attname, t.oid, t.typtype, t.typname, t.typelem, b.attnotnull, b.spelled,"
-    "  b.generated, b.relkind, b.attidentity"
+    "  b.generated, b.relkind, b.attidentity, b.atthasdef"
     " FROM base b JOIN walk w USING (i, attnum) JOIN pg_type t ON t.oid = w.type"
     " WHERE t.typtype <> 'd' ORDER BY b.i, b.attnum";
 
-enum {
-    C_TABLE,
-    C_NAME,
-    C_TYPE,
-    C_TYPTYPE,
-    C_TYPNAME,
-    C_ELEMENT,
-    C_NOTNULL,
-    C_SPELLED,
-    C_GENERATED,
-    C_KIND,
-    C_IDENTITY
-};
-
-/* The columns of one table among those of a batch. */
-struct found {
-    const PGresult *result;
-    int from, to;
-};
-
-static int find_column(const struct found *found, uint32_t hint, const char *name)
+int columns_find(const struct found *found, uint32_t hint, const char *name)
 {
     int likely = found->from + (int)hint;
 
@@ -137,6 +118,14 @@ static enum pg_kind kind_to_write(const struct rnl_column *source, enum pg_kind 
     return kind;
 }
 
+enum pg_kind columns_kind(const struct found *found, int at, const struct rnl_column *source)
+{
+    return kind_to_write(source,
+                         kind_of_type((Oid)strtoul(PQgetvalue(found->result, at, C_TYPE), NULL, 10),
+                                      PQgetvalue(found->result, at, C_TYPTYPE)[0],
+                                      PQgetvalue(found->result, at, C_TYPNAME)));
+}
+
 /* How its text is asked for; an inet's cast to text adds a prefix that its output lacks. */
 static void set_reading(struct bound_column *column)
 {
@@ -152,7 +141,7 @@ static int bind_column(struct pg_sink *sink, struct bound_table *bound, uint32_t
     struct bound_column *column = &bound->columns[index];
     const struct rnl_column *source = COLUMN(bound->source, index);
     const PGresult *result = found->result;
-    int at = find_column(found, index, name);
+    int at = columns_find(found, index, name);
 
     if (at < 0) {
         rnl_fail(err, RNL_E_CONFIG, "sink.missing_column", "the table %s has no column \"%s\"",
@@ -165,9 +154,7 @@ static int bind_column(struct pg_sink *sink, struct bound_table *bound, uint32_t
     column->name = arena_strdup(&sink->bound_arena, name);
     column->type = (Oid)strtoul(PQgetvalue(result, at, C_TYPE), NULL, 10);
     column->element = (Oid)strtoul(PQgetvalue(result, at, C_ELEMENT), NULL, 10);
-    column->kind =
-        kind_to_write(source, kind_of_type(column->type, PQgetvalue(result, at, C_TYPTYPE)[0],
-                                           PQgetvalue(result, at, C_TYPNAME)));
+    column->kind = columns_kind(found, at, source);
     column->digits = sink->money_digits;
     column->nullable = PQgetvalue(result, at, C_NOTNULL)[0] != 't';
     column->written = PQgetvalue(result, at, C_GENERATED)[0] != 't';
@@ -371,17 +358,13 @@ static int bind_table(struct pg_sink *sink, const struct rnl_job *job, const str
     return status == RNL_OK ? make_copy(sink, bound, index, err) : status;
 }
 
-#define BATCH_TABLES 256 /* asked for at once: what the answer takes is bounded */
-
-static int bind_batch(struct pg_sink *sink, const struct rnl_job *job,
-                      const struct map_table *names, uint32_t from, uint32_t to,
-                      struct rnl_error *err)
+int columns_query(struct pg_sink *sink, const struct map_table *names, uint32_t from, uint32_t to,
+                  PGresult **result, struct rnl_error *err)
 {
     struct buf schemas = {0}, tables = {0}, sql = {0};
-    struct found found = {NULL, 0, 0};
-    PGresult *result = NULL;
-    int status = RNL_OK;
+    int status;
 
+    *result = NULL;
     for (uint32_t i = from; i < to; i++) {
         buf_array_text(&schemas, names[i].schema);
         buf_array_text(&tables, names[i].name);
@@ -395,22 +378,37 @@ static int bind_batch(struct pg_sink *sink, const struct rnl_job *job,
     } else {
         const char *params[] = {schemas.ptr, tables.ptr};
 
-        status = conn_query(sink->control, sql.ptr, 2, params, "look at the tables", &result, err);
+        status = conn_query(sink->control, sql.ptr, 2, params, "look at the tables", result, err);
     }
-    found.result = result;
-    for (uint32_t i = from; status == RNL_OK && i < to; i++) {
-        int rows = PQntuples(result);
-
-        found.from = found.to;
-        while (found.to < rows && strtoul(PQgetvalue(result, found.to, C_TABLE), NULL, 10) ==
-                                      (unsigned long)(i - from + 1))
-            found.to++;
-        status = bind_table(sink, job, &names[i], i, &found, err);
-    }
-    PQclear(result);
     buf_free(&schemas);
     buf_free(&tables);
     buf_free(&sql);
+    return status;
+}
+
+void columns_next(struct found *found, uint32_t number)
+{
+    int rows = PQntuples(found->result);
+
+    found->from = found->to;
+    while (found->to < rows &&
+           strtoul(PQgetvalue(found->result, found->to, C_TABLE), NULL, 10) == number)
+        found->to++;
+}
+
+static int bind_batch(struct pg_sink *sink, const struct rnl_job *job,
+                      const struct map_table *names, uint32_t from, uint32_t to,
+                      struct rnl_error *err)
+{
+    PGresult *result;
+    int status = columns_query(sink, names, from, to, &result, err);
+    struct found found = {result, 0, 0};
+
+    for (uint32_t i = from; status == RNL_OK && i < to; i++) {
+        columns_next(&found, i - from + 1);
+        status = bind_table(sink, job, &names[i], i, &found, err);
+    }
+    PQclear(result);
     return status;
 }
 

@@ -163,6 +163,8 @@ static int make_plan(struct mapper *m)
         status = target_look(m);
     if (status == RNL_OK)
         status = types_decide(m);
+    if (status == RNL_OK)
+        status = target_validate(m);
     /* tables first, so that an index never takes a table's name */
     for (uint32_t t = 0; status == RNL_OK && t < m->ntables; t++)
         if (!idents_take(&m->relations, m->tables[t].qualified))

@@ -55,6 +55,8 @@ int types_decide(struct mapper *m);
 
 /* target.c: what schema_policy and write_mode forbid, and what stands there already. */
 int target_look(struct mapper *m);
+/* validate.c: whether the tables that stay can take the source's columns: lists what not. */
+int target_validate(struct mapper *m);
 /* Whether the table that stands there is to go. */
 bool target_drops(const struct mapper *m, uint32_t table);
 /* A table's object that exists: kind 'i' (index, by name), 'c' (constraint), 'p' (any primary key).
