@@ -82,7 +82,7 @@ static int name_columns(const struct pg_sink *sink, const struct rnl_table *tabl
     char fitted[NAME_BYTES + 1];
     bool good = true;
 
-    map->columns = arena_alloc(arena, sizeof(*map->columns) * table->ncolumns);
+    map->columns = arena_alloc(arena, sizeof(*map->columns) * (table->ncolumns + 1));
     for (size_t i = 0; i < sizeof(system_columns) / sizeof(system_columns[0]); i++)
         good = good && idents_take(&taken, system_columns[i]);
     for (uint32_t i = 0; good && map->columns && i < table->ncolumns; i++) {

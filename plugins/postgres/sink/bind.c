@@ -16,6 +16,7 @@ static enum pg_kind kind_of_oid(Oid type)
     case 23:
         return PG_INT4;
     case 20:
+    case 5069: /* xid8 */
         return PG_INT8;
     case 1700:
         return PG_NUMERIC;
@@ -319,9 +320,12 @@ static int make_copy(struct pg_sink *sink, struct bound_table *bound, uint32_t i
         buf_printf(&sql, "pg_temp.runnel_%u", index);
     else
         buf_puts(&sql, bound->qualified);
-    buf_puts(&sql, " (");
-    add_written(bound, &sql);
-    buf_puts(&sql, bound->text ? ") FROM STDIN" : ") FROM STDIN (FORMAT binary)");
+    if (bound->nwritten) {
+        buf_puts(&sql, " (");
+        add_written(bound, &sql);
+        buf_byte(&sql, ')');
+    }
+    buf_puts(&sql, bound->text ? " FROM STDIN" : " FROM STDIN (FORMAT binary)");
     bound->copy_in = keep_text(sink, &sql);
     buf_free(&sql);
     return bound->copy_in ? RNL_OK : error_memory(err);
@@ -339,16 +343,17 @@ static int bind_table(struct pg_sink *sink, const struct rnl_job *job, const str
     bound->name = map->name;
     bound->qualified = map->qualified;
     bound->columns =
-        arena_alloc(&sink->bound_arena, sizeof(*bound->columns) * bound->source->ncolumns);
+        arena_alloc(&sink->bound_arena, sizeof(*bound->columns) * (bound->source->ncolumns + 1));
     if (!bound->columns)
         return error_memory(err);
-    if (found->from == found->to) {
+    if (found->from == found->to && bound->source->ncolumns > 0) {
         rnl_fail(err, RNL_E_CONFIG, "sink.missing_table", "the table %s is not in the target",
                  map->qualified);
         rnl_hint(err, "let Runnel make it (structure.tables), or create it first");
         return RNL_E_CONFIG;
     }
-    bound->pages = PQgetvalue(found->result, found->from, C_KIND)[0] == 'r';
+    bound->pages =
+        found->from < found->to && PQgetvalue(found->result, found->from, C_KIND)[0] == 'r';
     for (uint32_t i = 0; status == RNL_OK && i < bound->source->ncolumns; i++)
         status = bind_column(sink, bound, i, map->columns[i].name, found, err);
     if (status == RNL_OK)

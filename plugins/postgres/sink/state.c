@@ -113,7 +113,15 @@ int state_own(struct pg_sink *sink, const char *pipeline, struct rnl_error *err)
     status = conn_open(&sink->server, &conn, err);
     if (status != RNL_OK)
         return status;
-    status = lock_pipeline(conn, pipeline, err);
+    /* a cut network: the server is to notice that we are gone, and to free the lock */
+    status = conn_exec(conn,
+                       "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5;"
+                       "SET tcp_keepalives_count = 3",
+                       "set up the session", err);
+    if (status == RNL_OK && PQserverVersion(conn->pg) >= 120000)
+        status = conn_exec(conn, "SET tcp_user_timeout = 20000", "set up the session", err);
+    if (status == RNL_OK)
+        status = lock_pipeline(conn, pipeline, err);
 
     pthread_mutex_lock(&sink->server.lock);
     if (!sink->owned && status == RNL_OK) {
