@@ -311,15 +311,13 @@ int bundle_add(struct rnl_bundle *bundle, const struct rnl_row *row, struct rnl_
 
 int bundle_mark(struct rnl_bundle *bundle, struct rnl_slice position, struct rnl_error *err)
 {
-    void *copy = malloc(position.len ? position.len : 1);
+    struct rnl_slice kept;
 
-    if (!copy)
-        return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for a position");
-    if (position.len)
-        memcpy(copy, position.ptr, position.len);
+    if (mask_place(bundle->mask, position, &kept, err) != RNL_OK)
+        return err->status;
     free(bundle->position);
-    bundle->position = copy;
-    bundle->position_len = position.len;
+    memcpy(&bundle->position, &kept.ptr, sizeof(bundle->position)); /* ours */
+    bundle->position_len = kept.len;
     bundle->marked_rows = bundle->rows;
     return RNL_OK;
 }

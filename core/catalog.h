@@ -73,6 +73,12 @@ void catalog_measure(struct rnl_catalog *catalog, uint32_t table, uint32_t colum
 uint32_t catalog_index(struct rnl_catalog *catalog, const char *schema, const char *name);
 /* Marks what other, an earlier run's, doesn't have in the target: RNL_TABLE_NOT_OURS. */
 void catalog_mark_others(struct rnl_catalog *catalog, struct rnl_catalog *other);
+/* The places of masked tables in a form that may be kept, and back: see mask_seal(). */
+struct rnl_plan;
+int catalog_seal_plan(const struct rnl_catalog *catalog, struct rnl_plan *plan,
+                      struct rnl_error *err);
+int catalog_open_plan(const struct rnl_catalog *catalog, struct rnl_plan *plan,
+                      struct rnl_error *err);
 
 /* As JSON text (malloc'd), and back: what crosses a transport and is kept for a resume. */
 char *catalog_to_json(const struct rnl_catalog *catalog);

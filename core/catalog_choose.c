@@ -9,8 +9,6 @@
 
 #include <stdlib.h>
 
-#define NONE UINT32_MAX
-
 void catalog_find(const struct rnl_catalog *catalog, const struct rnl_table *table,
                   const char *object, const char *code, const char *fmt, ...)
 {
@@ -42,22 +40,22 @@ bool catalog_same_name(const struct rnl_table *table, const char *a, const char 
                                                                      : strcasecmp(a, b) == 0;
 }
 
-static uint32_t column_named(const struct rnl_table *table, const char *name)
+uint32_t catalog_column(const struct rnl_table *table, const char *name)
 {
     for (uint32_t i = 0; i < table->ncolumns; i++)
         if (catalog_same_name(table, table->columns[i].name, name))
             return i;
-    return NONE;
+    return CATALOG_NONE;
 }
 
 /* --- names that rules give must be there ---------------------------------------------- */
 
-static size_t names_count(const struct table_rule *rule)
+size_t rule_names(const struct table_rule *rule)
 {
     return (size_t)rule->ncolumns + rule->nrenames + rule->nmasks;
 }
 
-static const char *name_at(const struct table_rule *rule, size_t i)
+const char *rule_name_at(const struct table_rule *rule, size_t i)
 {
     if (i < rule->ncolumns)
         return rule->columns[i];
@@ -65,8 +63,8 @@ static const char *name_at(const struct table_rule *rule, size_t i)
     return i < rule->nrenames ? rule->renames[i].from : rule->masks[i - rule->nrenames].column;
 }
 
-static int unknown_column(const struct table_rule *rule, const char *where, const char *column,
-                          struct rnl_error *err)
+int rule_unknown_column(const struct table_rule *rule, const char *where, const char *column,
+                        struct rnl_error *err)
 {
     rnl_fail(err, RNL_E_CONFIG, "selection.unknown_column", "%s%s%s has no column \"%s\"",
              rule->at ? rule->at : "", rule->at ? ": " : "", where, column);
@@ -81,36 +79,20 @@ static int note_names(struct rnl_catalog *catalog, size_t index, const struct rn
     const struct table_rule *rule = &catalog->details[index];
     char where[300];
 
-    if (names_count(rule) == 0)
+    if (rule_names(rule) == 0)
         return RNL_OK;
     if (!catalog->used)
         catalog->used = arena_alloc(&catalog->arena, catalog->ndetails * sizeof(bool *));
     if (catalog->used && !catalog->used[index])
-        catalog->used[index] = arena_alloc(&catalog->arena, names_count(rule));
+        catalog->used[index] = arena_alloc(&catalog->arena, rule_names(rule));
     if (!catalog->used || !catalog->used[index])
         return catalog_no_memory(err);
     snprintf(where, sizeof(where), "table %s.%s", table->schema, table->name);
-    for (size_t i = 0; i < names_count(rule); i++) {
-        if (column_named(table, name_at(rule, i)) != NONE)
+    for (size_t i = 0; i < rule_names(rule); i++) {
+        if (catalog_column(table, rule_name_at(rule, i)) != CATALOG_NONE)
             catalog->used[index][i] = true;
         else if (!rule_is_pattern(rule))
-            return unknown_column(rule, where, name_at(rule, i), err);
-    }
-    return RNL_OK;
-}
-
-static int check_names_met(const struct rnl_catalog *catalog, struct rnl_error *err)
-{
-    for (size_t r = 0; r < catalog->ndetails; r++) {
-        const struct table_rule *rule = &catalog->details[r];
-        char where[300];
-
-        if (!catalog->used || !catalog->used[r])
-            continue;
-        snprintf(where, sizeof(where), "no table that fits %s", rule->name);
-        for (size_t i = 0; i < names_count(rule); i++)
-            if (!catalog->used[r][i])
-                return unknown_column(rule, where, name_at(rule, i), err);
+            return rule_unknown_column(rule, where, rule_name_at(rule, i), err);
     }
     return RNL_OK;
 }
@@ -121,7 +103,7 @@ static int check_names_met(const struct rnl_catalog *catalog, struct rnl_error *
 struct cut {
     struct rnl_catalog *catalog;
     struct rnl_table *table;
-    uint32_t *to; /* new index of each column, or NONE */
+    uint32_t *to; /* new index of each column, or CATALOG_NONE */
     uint32_t kept;
 };
 
@@ -138,7 +120,7 @@ static bool is_listed(const struct rnl_table *table, const struct table_rule *ru
 static const char *lost_in(const struct cut *cut, const char *text)
 {
     for (uint32_t i = 0; text && *text && i < cut->table->ncolumns; i++)
-        if (cut->to[i] == NONE &&
+        if (cut->to[i] == CATALOG_NONE &&
             expression_names(cut->table->dialect, text, cut->table->columns[i].name))
             return cut->table->columns[i].name;
     return NULL;
@@ -153,7 +135,7 @@ static const char *lost_of_index(const struct cut *cut, const struct rnl_index *
     for (uint32_t p = 0; !lost && p < index->nparts; p++) {
         if (index->parts[p].expression)
             lost = lost_in(cut, index->parts[p].expression);
-        else if (cut->to[index->parts[p].column] == NONE)
+        else if (cut->to[index->parts[p].column] == CATALOG_NONE)
             lost = cut->table->columns[index->parts[p].column].name;
     }
     return lost;
@@ -180,7 +162,7 @@ static void cut_indexes(const struct cut *cut)
             if (!parts[p].expression)
                 parts[p].column = cut->to[parts[p].column];
         for (uint32_t c = 0; c < index->ninclude; c++)
-            if (cut->to[include[c]] != NONE)
+            if (cut->to[include[c]] != CATALOG_NONE)
                 include[included++] = cut->to[include[c]];
         index->ninclude = included;
         indexes[kept++] = *index;
@@ -199,7 +181,7 @@ static void cut_foreign_keys(const struct cut *cut)
         const char *lost = NULL;
 
         for (uint32_t c = 0; !lost && c < keys[i].ncolumns; c++)
-            if (cut->to[columns[c]] == NONE)
+            if (cut->to[columns[c]] == CATALOG_NONE)
                 lost = table->columns[columns[c]].name;
         if (lost) {
             catalog_find(cut->catalog, table, keys[i].name, "selection.foreign_key",
@@ -248,10 +230,10 @@ static void cut_columns(const struct cut *cut)
     struct rnl_column *columns = CATALOG_OWN(struct rnl_column, table->columns);
 
     for (uint32_t i = 0; i < table->ncolumns; i++) {
-        const char *lost = cut->to[i] == NONE ? NULL : lost_in(cut, columns[i].generated);
+        const char *lost = cut->to[i] == CATALOG_NONE ? NULL : lost_in(cut, columns[i].generated);
         char why[200];
 
-        if (cut->to[i] == NONE)
+        if (cut->to[i] == CATALOG_NONE)
             continue;
         if (lost) {
             snprintf(why, sizeof(why), "it needs column %s, which is left out", lost);
@@ -268,7 +250,7 @@ static void cut_columns(const struct cut *cut)
         columns[i].default_text = NULL;
     }
     for (uint32_t i = 0; i < table->ncolumns; i++)
-        if (cut->to[i] != NONE)
+        if (cut->to[i] != CATALOG_NONE)
             columns[cut->to[i]] = columns[i];
     table->ncolumns = cut->kept;
 }
@@ -293,7 +275,7 @@ static int choose_columns(struct rnl_catalog *catalog, struct rnl_table *table,
             rnl_hint(err, "name it among the columns, or mask it");
             return err->status;
         }
-        cut.to[i] = kept ? cut.kept++ : NONE;
+        cut.to[i] = kept ? cut.kept++ : CATALOG_NONE;
     }
     if (cut.kept == 0)
         return rnl_fail(err, RNL_E_CONFIG, "selection.no_columns", "%s: no column of %s.%s is left",
@@ -357,9 +339,9 @@ static int choose_renames(struct rnl_catalog *catalog, const struct rnl_table *t
             return catalog_no_memory(err);
     }
     for (uint32_t i = 0; i < rule->nrenames; i++) {
-        uint32_t column = column_named(table, rule->renames[i].from);
+        uint32_t column = catalog_column(table, rule->renames[i].from);
 
-        if (column == NONE)
+        if (column == CATALOG_NONE)
             continue; /* left out, or of another table */
         extra->columns[column] = arena_strdup(&catalog->arena, rule->renames[i].to);
         if (!extra->columns[column])
@@ -394,10 +376,10 @@ static int choose_masks(const struct rnl_table *table, struct catalog_extra *ext
                         const struct table_rule *rule, struct rnl_error *err)
 {
     for (uint32_t i = 0; i < rule->nmasks; i++) {
-        uint32_t column = column_named(table, rule->masks[i].column);
+        uint32_t column = catalog_column(table, rule->masks[i].column);
         struct rnl_error why = RNL_ERROR_INIT;
 
-        if (column == NONE)
+        if (column == CATALOG_NONE)
             continue;
         if (!extra->mask && !(extra->mask = mask_new()))
             return catalog_no_memory(err);
@@ -498,150 +480,6 @@ int catalog_choose(struct rnl_catalog *catalog, struct rnl_table *table,
         status = mask_generated(catalog, table, extra, err);
     }
     return status;
-}
-
-/* --- all tables are there ------------------------------------------------------------------ */
-
-/* What is wrong with the key's end in the other table; NULL: nothing. */
-static const char *broken_end(struct rnl_catalog *catalog, uint32_t t,
-                              const struct rnl_foreign_key *key)
-{
-    const struct rnl_table *table = catalog->tables[t], *parent;
-    uint32_t other = catalog_index(catalog, key->ref_schema, key->ref_table);
-
-    if (other == NONE)
-        return NULL; /* not wanted: the sink's to tell */
-    parent = catalog->tables[other];
-    for (uint32_t c = 0; c < key->ncolumns; c++) {
-        uint32_t column = column_named(parent, key->ref_columns[c]);
-
-        if (column == NONE)
-            return "a column that it points to is left out";
-        if (!mask_same(catalog->extras[t].mask, table, key->columns[c], catalog->extras[other].mask,
-                       parent, column))
-            return "its two ends are not masked alike";
-    }
-    return NULL;
-}
-
-static void settle_foreign_keys(struct rnl_catalog *catalog)
-{
-    for (uint32_t t = 0; t < catalog->count; t++) {
-        struct rnl_table *table = catalog->tables[t];
-        struct rnl_foreign_key *keys = CATALOG_OWN(struct rnl_foreign_key, table->foreign_keys);
-        uint32_t kept = 0;
-
-        for (uint32_t i = 0; i < table->nforeign_keys; i++) {
-            const char *why = broken_end(catalog, t, &keys[i]);
-
-            if (why)
-                catalog_find(catalog, table, keys[i].name, "selection.foreign_key",
-                             "the foreign key is not made: %s", why);
-            else
-                keys[kept++] = keys[i];
-        }
-        table->nforeign_keys = kept;
-    }
-}
-
-/* A sequence goes with the column that it numbers. */
-static void settle_objects(struct rnl_catalog *catalog)
-{
-    uint32_t kept = 0;
-
-    for (uint32_t i = 0; i < catalog->nobjects; i++) {
-        struct rnl_object *object = catalog->objects[i];
-        uint32_t t = object->owner_column
-                         ? catalog_index(catalog, object->owner_schema, object->owner_table)
-                         : NONE;
-
-        if (t == NONE || column_named(catalog->tables[t], object->owner_column) != NONE)
-            catalog->objects[kept++] = object;
-    }
-    catalog->nobjects = kept;
-}
-
-static int settle_names(struct rnl_catalog *catalog, struct rnl_error *err)
-{
-    struct rnl_catalog *view = catalog_view(catalog);
-
-    if (view == catalog)
-        return RNL_OK;
-    for (uint32_t t = 0; t < view->count; t++) {
-        const struct rnl_table *table = view->tables[t];
-        uint32_t other = catalog_index(view, table->schema, table->name);
-
-        if (other == t)
-            continue;
-        return rnl_fail(err, RNL_E_CONFIG, "selection.same_name",
-                        "tables %s.%s and %s.%s would both be %s.%s in the target",
-                        catalog->tables[t]->schema, catalog->tables[t]->name,
-                        catalog->tables[other]->schema, catalog->tables[other]->name, table->schema,
-                        table->name);
-    }
-    return RNL_OK;
-}
-
-/* A query that nobody described is a source that can't. */
-static int settle_queries(const struct rnl_catalog *catalog, struct rnl_error *err)
-{
-    uint32_t described = 0;
-
-    for (uint32_t t = 0; t < catalog->count; t++)
-        described += catalog->tables[t]->query != NULL;
-    if (described >= catalog->nqueries)
-        return RNL_OK;
-    return rnl_fail(err, RNL_E_CONFIG, "selection.query_unsupported",
-                    "the source describes %u of %u queries: it can't read queries", described,
-                    catalog->nqueries);
-}
-
-/* A table asked for by name that isn't there. */
-static void settle_rules(const struct rnl_catalog *catalog)
-{
-    for (size_t r = 0; r < catalog->nrules; r++) {
-        const struct table_rule *rule = &catalog->rules[r];
-        const struct rnl_table nowhere = {.schema = NULL, .name = rule->name};
-        bool met = rule->exclude || rule->query || rule_is_pattern(rule);
-
-        for (uint32_t t = 0; !met && t < catalog->count; t++)
-            met = rule_fits(rule, catalog->tables[t]->schema, catalog->tables[t]->name,
-                            catalog->tables[t]->query != NULL);
-        if (!met)
-            catalog_find(
-                catalog, &nowhere, NULL, "selection.no_such_table",
-                "asked for by name, and no table of the source that is moved is called so");
-    }
-}
-
-int catalog_settle(struct rnl_catalog *catalog, struct rnl_error *err)
-{
-    if (!catalog->ndetails)
-        return RNL_OK;
-    settle_rules(catalog);
-    settle_foreign_keys(catalog);
-    settle_objects(catalog);
-    if (settle_queries(catalog, err) != RNL_OK || check_names_met(catalog, err) != RNL_OK)
-        return err->status;
-    return settle_names(catalog, err);
-}
-
-int catalog_ask(struct rnl_catalog *catalog, struct rnl_error *err)
-{
-    for (size_t i = 0; i < catalog->ndetails; i++) {
-        const struct table_rule *rule = &catalog->details[i];
-        struct table_choice choice;
-        char buf[600];
-        struct rnl_query query = {.size = sizeof(query), .sql = rule->query, .key = rule->key};
-
-        if (!rule->query)
-            continue;
-        selection_split(rule->name, buf, sizeof(buf), &query.schema, &query.name);
-        selection_choose(catalog->rules, catalog->nrules, query.schema, query.name, true, &choice);
-        if (choice.wanted && catalog_query_add(catalog, &query, err) != RNL_OK)
-            return err->status;
-    }
-    return RNL_OK;
 }
 
 int catalog_arm(struct rnl_catalog *catalog, const struct table_rule *rules, size_t count,

@@ -1,4 +1,4 @@
-/* What the parts of the catalog share: catalog.c, catalog_copy.c, catalog_choose.c, catalog_view.c.
+/* What the parts of the catalog share: catalog*.c.
  */
 #ifndef CATALOG_PART_H
 #define CATALOG_PART_H
@@ -47,6 +47,14 @@ void catalog_find(const struct rnl_catalog *catalog, const struct rnl_table *tab
                   const char *object, const char *code, const char *fmt, ...);
 /* The columns, indexes and so on of a table that catalog_add made: they are ours to change. */
 #define CATALOG_OWN(type, pointer) ((type *)(uintptr_t)(pointer))
+#define CATALOG_NONE UINT32_MAX
+/* The column of this name, or CATALOG_NONE. */
+uint32_t catalog_column(const struct rnl_table *table, const char *name);
+/* The columns that a rule names: its list, its renames, its masks. */
+size_t rule_names(const struct table_rule *rule);
+const char *rule_name_at(const struct table_rule *rule, size_t i);
+int rule_unknown_column(const struct table_rule *rule, const char *where, const char *column,
+                        struct rnl_error *err);
 bool catalog_same_name(const struct rnl_table *table, const char *a, const char *b);
 int catalog_no_memory(struct rnl_error *err);
 

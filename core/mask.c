@@ -13,6 +13,7 @@
 #include <openssl/evp.h>
 #include <openssl/params.h>
 #include <stdlib.h>
+#include <sys/random.h>
 
 enum { DIGEST = 32, TEXT_LEAST = 16, BYTES_LEAST = 8, MASKS_MOST = 4096 };
 
@@ -264,6 +265,102 @@ int mask_add(struct mask *mask, const struct rnl_table *table, uint32_t column,
     }
     mask->columns = columns;
     columns[mask->count++] = made;
+    return RNL_OK;
+}
+
+/* --- places ---------------------------------------------------------------------------------- */
+
+enum { NONCE = 8 };
+
+static const struct rnl_secret *salt_of(const struct mask *mask)
+{
+    for (uint32_t i = 0; mask && i < mask->count; i++)
+        if (mask->columns[i].rule.with == MASK_HASH)
+            return mask->columns[i].rule.secret;
+    return NULL;
+}
+
+bool mask_seals(const struct mask *mask)
+{
+    return salt_of(mask) != NULL;
+}
+
+/* XORs bytes with HMACs of the nonce and a counter. */
+static bool run_stream(const struct rnl_secret *salt, const unsigned char nonce[NONCE],
+                       unsigned char *bytes, size_t len)
+{
+    EVP_MAC_CTX *ctx = mac_new(salt);
+    bool good = ctx != NULL;
+
+    for (uint64_t block = 0; good && block * DIGEST < len; block++) {
+        unsigned char input[NONCE + sizeof(block)], digest[DIGEST];
+
+        memcpy(input, nonce, NONCE);
+        memcpy(input + NONCE, &block, sizeof(block));
+        good = mac_of(ctx, 's', input, sizeof(input), digest);
+        for (size_t i = 0; i < DIGEST && block * DIGEST + i < len; i++)
+            bytes[block * DIGEST + i] ^= digest[i];
+    }
+    EVP_MAC_CTX_free(ctx);
+    return good;
+}
+
+static int not_sealed(struct rnl_error *err)
+{
+    return rnl_fail(err, RNL_E_FATAL, "mask.failed",
+                    "a place in a masked table can't be kept or read");
+}
+
+int mask_seal(const struct mask *mask, struct rnl_slice place, struct rnl_slice *out,
+              struct rnl_error *err)
+{
+    unsigned char *bytes = malloc(place.len + NONCE);
+
+    if (!bytes)
+        return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for a position");
+    if (place.len)
+        memcpy(bytes + NONCE, place.ptr, place.len);
+    if (getrandom(bytes, NONCE, 0) != NONCE ||
+        !run_stream(salt_of(mask), bytes, bytes + NONCE, place.len)) {
+        free(bytes);
+        return not_sealed(err);
+    }
+    *out = (struct rnl_slice){bytes, place.len + NONCE};
+    return RNL_OK;
+}
+
+int mask_open(const struct mask *mask, struct rnl_slice sealed, struct rnl_slice *out,
+              struct rnl_error *err)
+{
+    unsigned char *bytes;
+
+    if (sealed.len < NONCE)
+        return not_sealed(err);
+    bytes = malloc(sealed.len);
+    if (!bytes)
+        return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for a position");
+    memcpy(bytes, (const unsigned char *)sealed.ptr + NONCE, sealed.len - NONCE);
+    if (!run_stream(salt_of(mask), sealed.ptr, bytes, sealed.len - NONCE)) {
+        free(bytes);
+        return not_sealed(err);
+    }
+    *out = (struct rnl_slice){bytes, sealed.len - NONCE};
+    return RNL_OK;
+}
+
+int mask_place(const struct mask *mask, struct rnl_slice place, struct rnl_slice *out,
+               struct rnl_error *err)
+{
+    void *copy;
+
+    if (place.len && mask_seals(mask))
+        return mask_seal(mask, place, out, err);
+    copy = malloc(place.len + 1);
+    if (!copy)
+        return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for a position");
+    if (place.len)
+        memcpy(copy, place.ptr, place.len);
+    *out = (struct rnl_slice){copy, place.len};
     return RNL_OK;
 }
 

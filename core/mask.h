@@ -24,6 +24,20 @@ bool mask_same(const struct mask *mask, const struct rnl_table *table, uint32_t 
                const struct mask *other, const struct rnl_table *other_table,
                uint32_t other_column);
 
+/*
+ * Places in a table may hold values of key columns, and are kept in the target: those of a
+ * table whose mask has a salt are written with a keystream of it. out is malloc'd, and the
+ * caller's; the same call with open gives the place back.
+ */
+bool mask_seals(const struct mask *mask);
+int mask_seal(const struct mask *mask, struct rnl_slice place, struct rnl_slice *out,
+              struct rnl_error *err);
+int mask_open(const struct mask *mask, struct rnl_slice sealed, struct rnl_slice *out,
+              struct rnl_error *err);
+/* A copy of the place, sealed where the mask (or NULL) seals. */
+int mask_place(const struct mask *mask, struct rnl_slice place, struct rnl_slice *out,
+               struct rnl_error *err);
+
 /* A thread's means to apply one: kept while a bundle is filled. */
 struct masker;
 struct masker *masker_new(void);

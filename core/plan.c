@@ -147,6 +147,44 @@ void plan_set_position(struct rnl_plan *plan, uint32_t unit_id, struct rnl_slice
         unit->position = position;
 }
 
+/* change() leaves a place as it is, or gives other bytes, which are then copied and freed. */
+static int change_place(struct rnl_plan *plan, uint32_t table, struct rnl_slice *place,
+                        int (*change)(void *arg, uint32_t table, struct rnl_slice *place,
+                                      struct rnl_error *err),
+                        void *arg, struct rnl_error *err)
+{
+    struct rnl_slice made = *place;
+    bool copied;
+    int status = place->len ? change(arg, table, &made, err) : RNL_OK;
+    void *bytes;
+
+    if (status != RNL_OK || made.ptr == place->ptr)
+        return status;
+    memcpy(&bytes, &made.ptr, sizeof(bytes));
+    copied = copy_slice(&plan->arena, &made);
+    free(bytes);
+    if (!copied)
+        return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for the plan");
+    *place = made;
+    return RNL_OK;
+}
+
+int plan_change(struct rnl_plan *plan,
+                int (*change)(void *arg, uint32_t table, struct rnl_slice *place,
+                              struct rnl_error *err),
+                void *arg, struct rnl_error *err)
+{
+    for (uint32_t i = 0; i < plan->count; i++) {
+        struct rnl_unit *unit = &plan->units[i];
+        struct rnl_slice *const places[] = {&unit->from, &unit->to, &unit->position};
+
+        for (size_t p = 0; p < 3; p++)
+            if (change_place(plan, unit->table, places[p], change, arg, err) != RNL_OK)
+                return err->status;
+    }
+    return RNL_OK;
+}
+
 static void put_slice(json_t *object, const char *key, struct rnl_slice slice)
 {
     char *hex = slice.len ? hex_encode(slice.ptr, slice.len) : NULL;

@@ -13,6 +13,11 @@ const struct rnl_unit *plan_at(const struct rnl_plan *plan, uint32_t index);
 /* Largest first, heavy ones apart; ids stay. */
 void plan_order(struct rnl_plan *plan);
 void plan_set_position(struct rnl_plan *plan, uint32_t unit_id, struct rnl_slice position);
+/* Gives each place (from, to, position) of the units new bytes: change() makes them, malloc'd. */
+int plan_change(struct rnl_plan *plan,
+                int (*change)(void *arg, uint32_t table, struct rnl_slice *place,
+                              struct rnl_error *err),
+                void *arg, struct rnl_error *err);
 /* Binary safe; kept in the target for a resume. */
 char *plan_to_json(const struct rnl_plan *plan);
 int plan_from_json(const char *text, size_t len, struct rnl_plan **plan, struct rnl_error *err);

@@ -398,6 +398,7 @@ static int prepare_resumed(struct reader *reader, struct rnl_slice position, str
                           (struct rnl_slice){unit->position, unit->position_len});
     }
     err->status = RNL_OK;
+    catalog_open_plan(reader->record.catalog, reader->record.plan, err);
 free_now:
     free(now);
     return err->status;
@@ -428,7 +429,11 @@ static int prepare(struct reader *reader, struct rnl_error *err)
               reader->lanes);
     log_write(RNL_LOG_DEBUG, "reader", "position %s",
               reader->record.position ? reader->record.position : "unknown");
+    if (catalog_seal_plan(reader->record.catalog, reader->record.plan, err) != RNL_OK)
+        return err->status;
     word.record = record_to_json(&reader->record);
+    if (catalog_open_plan(reader->record.catalog, reader->record.plan, err) != RNL_OK)
+        return err->status;
     status = control_send(&reader->transport, "meta", &word, err);
     control_clear(&word);
     return status;

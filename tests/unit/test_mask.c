@@ -3,6 +3,7 @@
 
 #include "bundle.h"
 #include "catalog.h"
+#include "plan.h"
 #include "secret.h"
 
 #include <setjmp.h>
@@ -235,6 +236,38 @@ static void a_bundle_holds_masked_rows(void **state)
     mask_release(mask);
 }
 
+/* Key values stand in places: they are kept in a form that only the salt opens. */
+static void places_are_sealed(void **state)
+{
+    struct rnl_secret *salt = salt_of("0123456789abcdef");
+    struct rule_mask masks[] = {{.column = "email", .with = MASK_HASH, .secret = salt}};
+    const struct table_rule rule = {.name = "people", .masks = masks, .nmasks = 1};
+    struct rnl_catalog *catalog = catalog_new();
+    struct rnl_plan *plan = plan_new();
+    struct rnl_error err = RNL_ERROR_INIT;
+    static const char key[] = "somebody@example.org, whose key is longer than one block of it";
+    struct rnl_unit unit = {.size = sizeof(unit), .from = {key, sizeof(key)}};
+    char *text;
+
+    (void)state;
+    catalog_select(catalog, &rule, 1);
+    assert_int_equal(catalog_add(catalog, &people, &err), RNL_OK);
+    assert_int_equal(plan_add(plan, &unit, &err), RNL_OK);
+    assert_int_equal(catalog_seal_plan(catalog, plan, &err), RNL_OK);
+    assert_int_equal(plan_at(plan, 0)->from.len, sizeof(key) + 8);
+    assert_null(memmem(plan_at(plan, 0)->from.ptr, sizeof(key) + 8, "body@ex", 7));
+    assert_int_equal(plan_at(plan, 0)->to.len, 0);
+    text = plan_to_json(plan);
+    plan_free(plan);
+    assert_int_equal(plan_from_json(text, strlen(text), &plan, &err), RNL_OK);
+    assert_int_equal(catalog_open_plan(catalog, plan, &err), RNL_OK);
+    assert_string_equal(plan_at(plan, 0)->from.ptr, key);
+    free(text);
+    plan_free(plan);
+    catalog_free(catalog);
+    secret_free(salt);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -245,6 +278,7 @@ int main(void)
         cmocka_unit_test(a_kept_catalog_must_be_armed),
         cmocka_unit_test(a_computed_column_would_tell),
         cmocka_unit_test(a_bundle_holds_masked_rows),
+        cmocka_unit_test(places_are_sealed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
