@@ -92,6 +92,8 @@ static size_t queue_bytes(const struct pipeline_config *config, size_t share)
 
     if (setting && setting->text && parse_size(setting->text, &said) == 0 && said > 0)
         return (size_t)said;
+    if (config->on_error == ON_ERROR_SET_ASIDE) /* holds what may have to be gone over again, too */
+        return share / 5 * 3 < QUEUE_KEPT ? share / 5 * 3 : QUEUE_KEPT;
     return share / 4 < QUEUE_MOST ? share / 4 : QUEUE_MOST;
 }
 
@@ -105,6 +107,6 @@ void config_sizes(const struct pipeline_config *config, struct run_sizes *sizes)
     sizes->queue_bytes = queue_bytes(config, share);
     sizes->bundle_bytes =
         sizes->queue_bytes / 4 < BUNDLE_MOST ? sizes->queue_bytes / 4 : BUNDLE_MOST;
-    sizes->part_bytes = sizes->queue_bytes / 2;
+    sizes->part_bytes = sizes->queue_bytes / 3 * 2; /* the reader needs room to go on meanwhile */
     sizes->row_bytes = config->row_bytes ? (size_t)config->row_bytes : ROW_PRESET;
 }

@@ -25,17 +25,21 @@ static const struct rnl_sink_ops *sink_of(const struct lane *lane)
 
 /* --- one row ---------------------------------------------------------------------- */
 
-/* The column that err speaks of, as in: column "x". Only one that the table has. */
-static const char *column_of(const struct rnl_table *table, const struct rnl_error *err)
+/*
+ * The column that err speaks of, as in: column "x". Only one that the table has; target is the
+ * same table with the names that the sink knows.
+ */
+static const char *column_of(const struct rnl_table *table, const struct rnl_table *target,
+                             const struct rnl_error *err)
 {
     const char *at = err->text;
 
     while ((at = strstr(at, "column \""))) {
         at += strlen("column \"");
         for (uint32_t i = 0; i < table->ncolumns; i++) {
-            size_t len = strlen(table->columns[i].name);
+            size_t len = strlen(target->columns[i].name);
 
-            if (strncmp(at, table->columns[i].name, len) == 0 && at[len] == '"')
+            if (strncmp(at, target->columns[i].name, len) == 0 && at[len] == '"')
                 return table->columns[i].name;
         }
     }
@@ -100,7 +104,8 @@ static int write_letter(struct lane *lane, const struct rnl_row *row, struct rnl
         return rnl_fail(err, RNL_E_FATAL, "bundle.foreign", "a bundle names a table of no catalog");
     letter.schema = table->schema;
     letter.table = table->name;
-    letter.column = column_of(table, why);
+    letter.column =
+        column_of(table, catalog_at(catalog_view(lane->writer->record.catalog), row->table), why);
     key_of(table, row, key, sizeof(key));
     letter.key = key;
     if (config->keep_rows)
