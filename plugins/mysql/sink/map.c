@@ -124,11 +124,14 @@ bool map_expression(const struct mapper *m, uint32_t t, const char *text, bool e
     *why = "its expression is of another dialect";
     if (m->tables[t].same) {
         buf_puts(out, text);
+        *why = NULL;
         return true;
     }
-    if (!table->dialect || !expr_dialect_of(table->dialect, &scope.from))
+    if (!table->dialect || !expr_dialect_of(table->dialect, &scope.from) ||
+        !expr_translate(&scope, text, out, yields, why))
         return false;
-    return expr_translate(&scope, text, out, yields, why);
+    *why = NULL;
+    return true;
 }
 
 static int map_table_steps(struct mapper *m, uint32_t t)
