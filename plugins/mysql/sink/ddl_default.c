@@ -1,5 +1,6 @@
 /* Defaults: values and expressions that mean the same in the target. */
 #include "map.h"
+#include "pgtext.h"
 
 #include <strings.h>
 
@@ -69,6 +70,24 @@ static bool bool_literal(const char *text, struct buf *sql)
     return false;
 }
 
+/* Arrays and their like as the JSON that their rows become. */
+static bool native_literal(const struct rnl_column *column, const struct map_column *to,
+                           const char *text, struct buf *sql)
+{
+    struct buf json = {0};
+    const char *why;
+    bool good = to->shape != SHAPE_GEOMETRY;
+
+    if (good && to->shape == SHAPE_JSON) {
+        good = pgtext_json(column, text, strlen(text), &json, &why) && buf_text(&json);
+        text = json.ptr;
+    }
+    if (good)
+        sql_literal(sql, text);
+    buf_free(&json);
+    return good;
+}
+
 /* A value's text as the target's column takes it; false: it has no such value. */
 static bool add_literal(const struct mapper *m, uint32_t t, const struct rnl_column *column,
                         const struct map_column *to, struct buf *sql)
@@ -112,10 +131,7 @@ static bool add_literal(const struct mapper *m, uint32_t t, const struct rnl_col
         sql_literal(sql, text);
         return strspn(text, "01") == strlen(text);
     case RNL_T_NATIVE:
-        sql_literal(sql, to->shape == SHAPE_JSON ? "[]" : text);
-        return to->shape != SHAPE_GEOMETRY &&
-               (to->shape != SHAPE_JSON ||
-                (column->flags & RNL_COLUMN_ARRAY && strcmp(text, "{}") == 0));
+        return native_literal(column, to, text, sql);
     default:
         return false;
     }

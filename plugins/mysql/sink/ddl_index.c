@@ -279,6 +279,15 @@ static bool is_small(const struct rnl_table *table)
            table->bytes <= SMALL_BYTES;
 }
 
+/* A full-text index has a statement of its own; one of expressions may be refused. */
+static bool stands_alone(const struct rnl_index *index)
+{
+    for (uint32_t i = 0; i < index->nparts; i++)
+        if (index->parts[i].expression)
+            return true;
+    return index->flags & RNL_INDEX_FULLTEXT;
+}
+
 void ddl_inline_indexes(struct mapper *m, uint32_t t, bool all, struct buf *sql)
 {
     const struct rnl_table *table = mapper_table(m, t);
@@ -291,7 +300,7 @@ void ddl_inline_indexes(struct mapper *m, uint32_t t, bool all, struct buf *sql)
 
         if (!is_primary(m, t, i) && !is_needed(m, t, index) && !small && !all)
             continue;
-        if (index->flags & RNL_INDEX_FULLTEXT)
+        if (stands_alone(index) && !all)
             continue;
         buf_puts(sql, ",\n  ");
         why = add_index(m, t, i, sql);
@@ -309,7 +318,7 @@ static uint32_t weight_of(const struct rnl_table *table)
     return table->bytes > 0 ? (uint32_t)(table->bytes >> 20 & 0x7fffffff) : 0;
 }
 
-/* All that one pass over the rows can build; a full-text index has a statement of its own. */
+/* All that one pass over the rows can build is one statement. */
 int ddl_indexes(struct mapper *m, uint32_t t)
 {
     const struct rnl_table *table = mapper_table(m, t);
@@ -332,7 +341,7 @@ int ddl_indexes(struct mapper *m, uint32_t t)
             continue;
         }
         tell_changes(m, t, i);
-        if (index->flags & RNL_INDEX_FULLTEXT) {
+        if (stands_alone(index)) {
             struct buf alter = {0};
 
             buf_printf(&alter, "ALTER TABLE %s ADD %s", map->name.qualified, one.ptr);

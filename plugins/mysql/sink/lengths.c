@@ -3,7 +3,8 @@
 
 #include <strings.h>
 
-#define LONG_BYTES 12 /* of a row: what points to a long value */
+#define EXPRESSION_BYTES 16 /* of a part that is computed: a number, as a rule */
+#define LONG_BYTES 12       /* of a row: what points to a long value */
 
 static bool is_sized(const struct map_column *to)
 {
@@ -13,9 +14,11 @@ static bool is_sized(const struct map_column *to)
 /* Bytes in an index; more than it can have when the type is in none without a prefix. */
 static uint32_t part_bytes(const struct map_table *map, const struct rnl_index_part *part)
 {
-    const struct map_column *to = &map->columns[part->column];
-    uint32_t unit = to->char_bytes ? to->char_bytes : 1;
+    const struct map_column *to = part->expression ? NULL : &map->columns[part->column];
+    uint32_t unit = to && to->char_bytes ? to->char_bytes : 1;
 
+    if (!to)
+        return EXPRESSION_BYTES;
     if (part->prefix)
         return part->prefix * unit;
     if (is_sized(to))
@@ -23,14 +26,23 @@ static uint32_t part_bytes(const struct map_table *map, const struct rnl_index_p
     return to->shape == SHAPE_FIXED ? to->bytes : KEY_BYTES + 1;
 }
 
-static bool is_plain(const struct rnl_table *table, const struct rnl_index *index)
+/* Sorted, so that its parts have to fit. */
+static bool is_sorted(const struct rnl_table *table, const struct rnl_index *index)
 {
     if (index->flags & (RNL_INDEX_FULLTEXT | RNL_INDEX_SPATIAL | RNL_INDEX_EXCLUDE))
         return false;
     for (uint32_t i = 0; i < index->nparts; i++)
-        if (index->parts[i].expression || index->parts[i].column >= table->ncolumns)
+        if (!index->parts[i].expression && index->parts[i].column >= table->ncolumns)
             return false;
     return true;
+}
+
+/* A part whose length is ours to choose; NULL: it isn't. */
+static struct map_column *open_part(const struct map_table *map, const struct rnl_index_part *part)
+{
+    struct map_column *to = part->expression ? NULL : &map->columns[part->column];
+
+    return to && to->open && is_sized(to) && !part->prefix ? to : NULL;
 }
 
 static uint32_t index_bytes(const struct map_table *map, const struct rnl_index *index,
@@ -40,10 +52,8 @@ static uint32_t index_bytes(const struct map_table *map, const struct rnl_index 
 
     *open = 0;
     for (uint32_t i = 0; i < index->nparts; i++) {
-        const struct map_column *to = &map->columns[index->parts[i].column];
-
         sum += part_bytes(map, &index->parts[i]);
-        *open += to->open && is_sized(to) && !index->parts[i].prefix;
+        *open += open_part(map, &index->parts[i]) != NULL;
     }
     return sum;
 }
@@ -58,21 +68,18 @@ static void index_shrink(struct mapper *m, uint32_t t, const struct rnl_index *i
     if (sum <= KEY_BYTES || !open)
         return;
     for (uint32_t i = 0; i < index->nparts; i++) {
-        const struct map_column *to = &map->columns[index->parts[i].column];
-
-        if (to->open && is_sized(to) && !index->parts[i].prefix)
+        if (open_part(map, &index->parts[i]))
             rest -= part_bytes(map, &index->parts[i]);
     }
     if (rest >= KEY_BYTES)
         return;
     share = (KEY_BYTES - rest) / open;
     for (uint32_t i = 0; i < index->nparts; i++) {
-        const struct rnl_column *source = COLUMN(table, index->parts[i].column);
-        struct map_column *to = &map->columns[index->parts[i].column];
-        uint32_t length = share / (to->char_bytes ? to->char_bytes : 1);
+        struct map_column *to = open_part(map, &index->parts[i]);
+        uint32_t length = to ? share / (to->char_bytes ? to->char_bytes : 1) : 0;
 
-        if (to->open && is_sized(to) && !index->parts[i].prefix && to->length > length &&
-            source->max_length <= length)
+        if (to && to->length > length &&
+            COLUMN(table, index->parts[i].column)->max_length <= length)
             to->length = length;
     }
 }
@@ -84,6 +91,9 @@ static int key_check(struct mapper *m, uint32_t t, uint32_t i)
     struct map_table *map = &m->tables[t];
     uint32_t open;
 
+    for (uint32_t p = 0; p < index->nparts; p++)
+        if (index->parts[p].expression)
+            return RNL_OK; /* the server says what it thinks of it */
     if (!(index->flags & (RNL_INDEX_PRIMARY | RNL_INDEX_UNIQUE)) ||
         index_bytes(map, index, &open) <= KEY_BYTES || map->same)
         return RNL_OK;
@@ -154,16 +164,31 @@ static bool type_spell(struct mapper *m, struct map_column *to)
     return to->type != NULL;
 }
 
+/* A foreign key has an index of its columns, made by the server where there is none. */
+static void foreign_key_shrink(struct mapper *m, uint32_t t, const struct rnl_foreign_key *fk)
+{
+    struct rnl_index_part parts[PART_COUNT] = {0};
+    const struct rnl_index index = {.parts = parts, .nparts = fk->ncolumns};
+
+    if (fk->ncolumns > PART_COUNT)
+        return;
+    for (uint32_t i = 0; i < fk->ncolumns; i++)
+        parts[i].column = fk->columns[i];
+    index_shrink(m, t, &index);
+}
+
 int lengths_fit(struct mapper *m, uint32_t t)
 {
     const struct rnl_table *table = mapper_table(m, t);
     int status = RNL_OK;
 
     for (uint32_t i = 0; i < table->nindexes; i++)
-        if (is_plain(table, INDEX(table, i)))
+        if (is_sorted(table, INDEX(table, i)))
             index_shrink(m, t, INDEX(table, i));
+    for (uint32_t i = 0; i < table->nforeign_keys; i++)
+        foreign_key_shrink(m, t, FOREIGN_KEY(table, i));
     for (uint32_t i = 0; !status && i < table->nindexes; i++)
-        if (is_plain(table, INDEX(table, i)))
+        if (is_sorted(table, INDEX(table, i)))
             status = key_check(m, t, i);
     row_shrink(m, t);
     for (uint32_t i = 0; !status && i < table->ncolumns; i++)

@@ -11,7 +11,14 @@ enum {
     ERROR_ROW_SIZE = 1118,
     ERROR_DUPLICATE_FOREIGN_KEY = 1826,
     ERROR_DUPLICATE_KEY = 1062,
+    ERROR_FOREIGN_KEY = 1215,
+    ERROR_KEY_TOO_LONG = 1071,
+    ERROR_EXPRESSION_FIRST = 3753, /* what an index of an expression may not be */
+    ERROR_EXPRESSION_LAST = 3763,
 };
+
+/* Why two tables can't be bound by a foreign key: types, collations, no key at the other end. */
+static const unsigned foreign_key_errors[] = {1005, 1215, 1822, 3780, 6125};
 
 /*
  * A change of structure commits by itself, so that a step and its memory are two
@@ -149,6 +156,11 @@ static int statement_failed(struct my_writer *w, const struct rnl_step *step, co
 {
     unsigned number = mysql_errno(w->conn->mysql);
 
+    if (number >= ERROR_EXPRESSION_FIRST && number <= ERROR_EXPRESSION_LAST)
+        number = ERROR_KEY_TOO_LONG;
+    for (size_t i = 0; i < sizeof(foreign_key_errors) / sizeof(foreign_key_errors[0]); i++)
+        if (number == foreign_key_errors[i])
+            number = ERROR_FOREIGN_KEY;
     switch (number) {
     case ERROR_TABLE_EXISTS:
         return strncmp(sql, "CREATE TABLE", 12) == 0 ? exists_check(w, sql, err) : err->status;
@@ -161,6 +173,18 @@ static int statement_failed(struct my_writer *w, const struct rnl_step *step, co
         return step->phase > RNL_PHASE_TABLES ? RNL_OK : err->status;
     case ERROR_NO_SUCH_KEY: /* dropped already, by a process that was cut off */
         return strstr(sql, " DROP FOREIGN KEY ") ? RNL_OK : err->status;
+    case ERROR_KEY_TOO_LONG:
+    case ERROR_FOREIGN_KEY:
+        if (step->phase == RNL_PHASE_FOREIGN_KEYS) {
+            tell(w, step, "fk.refused", -1, err->text, NULL,
+                 "the server refuses this foreign key, so that it was left out");
+            return RNL_OK;
+        }
+        if (step->phase != RNL_PHASE_INDEXES)
+            return err->status;
+        tell(w, step, "index.refused", -1, err->text, NULL,
+             "the server refuses this index, so that it was left out");
+        return RNL_OK;
     case ERROR_DUPLICATE_KEY:
         rnl_hint(err, "two values of the source are one for the target: see its option collation");
         return err->status;
@@ -221,8 +245,11 @@ static int step_validate(struct my_writer *w, const struct rnl_step *step, struc
             ;
     }
     status = conn_finish(w->conn, result, "look for rows without a parent", err);
-    if (!status && count && !keep && drop)
+    if (!status && count && !keep && drop) {
         status = conn_run(w->conn, drop, err);
+        if (status && mysql_errno(w->conn->mysql) == ERROR_NO_SUCH_KEY)
+            status = RNL_OK;
+    }
     if (!status && count)
         tell(w, step, "fk.orphans", count, example, keep ? "orphans=keep" : "orphans=report",
              keep ? "rows refer to a parent that is not there: the foreign key binds new rows only"
