@@ -170,6 +170,17 @@ static bool keep_table(struct mapper *m, uint32_t t, struct buf *sql)
     return good;
 }
 
+int ddl_truncate(struct mapper *m, uint32_t t)
+{
+    struct buf sql = {0};
+    int status;
+
+    buf_printf(&sql, "TRUNCATE TABLE %s", m->tables[t].qualified);
+    status = map_step(m, RNL_PHASE_TABLES, "table", t, NULL, &sql);
+    buf_free(&sql);
+    return status;
+}
+
 int ddl_table(struct mapper *m, uint32_t t)
 {
     const struct rnl_table *table = mapper_table(m, t);

@@ -100,8 +100,13 @@ int map_step(const struct mapper *m, enum rnl_phase phase, const char *what, uin
 static int map_table_steps(struct mapper *m, uint32_t t)
 {
     uint32_t structure = m->job->structure;
+    bool keeps = m->job->schema_policy == RNL_VALIDATE_EXISTING || !(structure & RNL_WITH_TABLES);
     int status = RNL_OK;
 
+    if (keeps && m->job->write_mode == RNL_TRUNCATE_AND_LOAD)
+        status = ddl_truncate(m, t);
+    if (status != RNL_OK)
+        return status;
     if (m->job->schema_policy != RNL_VALIDATE_EXISTING) {
         if (structure & RNL_WITH_TABLES)
             status = ddl_table(m, t);

@@ -65,6 +65,8 @@ bool target_has(const struct mapper *m, uint32_t table, char kind, const char *n
 
 /* ddl.c: the step that makes a table, and those for what belongs to its columns. */
 int ddl_table(struct mapper *m, uint32_t table);
+/* The step that empties a table whose structure is left alone. */
+int ddl_truncate(struct mapper *m, uint32_t table);
 int ddl_values(struct mapper *m, uint32_t table);
 int ddl_comments(struct mapper *m, uint32_t table);
 /* Sets the number that a sequence gives next; higher: unless it stands beyond that. */

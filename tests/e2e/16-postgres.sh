@@ -1,0 +1,117 @@
+# PostgreSQL to PostgreSQL: all of the catalogue as it is; upserts; tables that stand there already.
+# once
+# shellcheck shell=bash
+. "${0%/*}/lib.sh"
+
+# Two databases on the target's server: SRC and DST, both of the user that moves.
+new_pair() {
+    new_databases
+    from=${db}_src
+    target_sql -d postgres -c "drop database if exists \"$from\" with (force)" 2>/dev/null
+    target_sql -d postgres -c "create database \"$from\" owner runnel"
+    SRC=$(server "$E2E_TARGET" URL)/$from
+}
+at_source() { psql -X -q -A -t -v ON_ERROR_STOP=1 "$SRC" "$@"; }
+at_target() { psql -X -q -A -t -v ON_ERROR_STOP=1 "$DST" "$@"; }
+
+# What a domain says of NULL stands at its column too: the one difference there may be.
+schema_of() { # URL
+    pg_dump --schema-only --exclude-schema=runnel "$1" | grep -vE '^(\\(un)?restrict|--)' |
+        sed 's/pos shop.positive NOT NULL/pos shop.positive/'
+}
+sequences_of() { # URL: what each gives next
+    psql -X -q -A -t "$1" -c "select format('select %L, nextval(%L)', sequencename,
+        format('%I.%I', schemaname, sequencename)) from pg_sequences
+        where schemaname <> 'runnel' order by 1" -c '\gexec' >/dev/null
+    psql -X -q -A -t "$1" <<'SQL'
+select format('select %L, nextval(%L)', sequencename, format('%I.%I', schemaname, sequencename))
+from pg_sequences where schemaname <> 'runnel' order by 1 \gexec
+SQL
+}
+
+test_catalogue_as_it_is() {
+    new_pair
+    at_source -f "$fixtures/postgres/catalogue.sql" >/dev/null
+    move_and_verify
+    schema_of "$SRC" >"$E2E_SCRATCH/from.sql"
+    schema_of "$DST" >"$E2E_SCRATCH/to.sql"
+    diff "$E2E_SCRATCH/from.sql" "$E2E_SCRATCH/to.sql" >&2 || fail "the schemas differ"
+    same "$(sequences_of "$SRC")" "$(sequences_of "$DST")" "what sequences give next"
+    # values of types that go as text are found, and mended
+    at_target -c "update shop.kinds set ta = '{x}', mac = null, mon = 1 where id = 10;
+        delete from shop.parent where (a, b) = (2, 'x')"
+    expect_exit 4 runnel verify "$SRC" "$DST"
+    said id=10 mac mon ta
+    expect_exit 0 runnel verify "$SRC" "$DST" --repair
+    same 12 "$(at_target -c "select count(*) from shop.kinds k where k.id = 10
+        and k.ta = '{{a,\"b \\\" \\\\ c\"},{NULL,\"\"}}'" | sed 's/^1$/12/')" "the mended row"
+    # the same once more: types that stand there are the same, or the earlier run's own
+    expect_exit 0 runnel migrate "$SRC" "$DST" --restart --yes --schema-policy drop_and_recreate
+    schema_of "$DST" | diff "$E2E_SCRATCH/from.sql" - >&2 || fail "the schemas differ after a restart"
+    expect_exit 0 runnel verify "$SRC" "$DST"
+}
+
+test_types_that_stand_there() {
+    new_pair
+    at_source -c "create type mood as enum ('a', 'b'); create table t (id int primary key, m mood);
+        insert into t values (1, 'a')"
+    at_target -c "create type mood as enum ('a', 'c')"
+    expect_exit 1,2 runnel migrate "$SRC" "$DST"
+    said object_differs mood
+    same "" "$(at_target -c "select tablename from pg_tables where schemaname = 'public'")" "tables made"
+    at_target -c "drop type mood; create type mood as enum ('a', 'b')"
+    move_and_verify
+}
+
+test_upsert_by_key() {
+    new_pair
+    at_source -c "create table t (id bigint generated always as identity primary key, v text, n numeric[]);
+        insert into t (v, n) select 'v' || i, array[i, null] from generate_series(1, 2000) i;
+        create table k (a int, b text, primary key (b, a)); insert into k values (1, 'x'), (2, 'y')"
+    expect_exit 0 runnel migrate "$SRC" "$DST" --write-mode upsert
+    expect_exit 0 runnel verify "$SRC" "$DST"
+    at_source -c "update t set v = 'new' where id % 7 = 0; insert into t (v) values ('more');
+        insert into k values (3, 'z')"
+    at_target -c "insert into k values (9, 'only here')"
+    expect_exit 0 runnel migrate "$SRC" "$DST" --write-mode upsert
+    same "$(at_source -c "select md5(string_agg(t::text, ',' order by id)) from t")" \
+        "$(at_target -c "select md5(string_agg(t::text, ',' order by id)) from t")" "the rows"
+    same 4 "$(at_target -c "select count(*) from k")" "rows of k"
+    at_source -c "create table nokey (v int)"
+    expect_exit 1,2 runnel migrate "$SRC" "$DST" --write-mode upsert
+    said nokey "no key"
+}
+
+test_tables_that_stand_there() {
+    new_pair
+    at_source -c "create table t (id int primary key, v text, w int); insert into t values (1, 'a', 2)"
+    expect_exit 1,2 runnel migrate "$SRC" "$DST" --schema-policy validate_existing
+    said "not in the target"
+    at_target -c "create table t (id int primary key, v int, more int not null)"
+    expect_exit 1,2 runnel migrate "$SRC" "$DST" --schema-policy validate_existing
+    said '"v"' "2 more"
+    expect_exit 1,2,4 runnel check "$SRC" "$DST" --schema-policy validate_existing
+    said "missing in the target" "no default"
+    expect_exit 1,2 runnel migrate "$SRC" "$DST" --schema-policy fail_if_exists
+    said fail_if_exists
+    at_target -c "drop table t; create table t (id int primary key, v varchar(9), w bigint, more int default 7)"
+    at_target -c "insert into t values (5, 'old', 5)"
+    expect_exit 1,2 runnel migrate "$SRC" "$DST" --schema-policy validate_existing
+    said "holds rows"
+    expect_exit 0 runnel migrate "$SRC" "$DST" --schema-policy validate_existing --write-mode append
+    same "1|a|2|7 5|old|5|7" "$(at_target -c "select * from t order by id" | xargs)" "rows after append"
+    expect_exit 0 runnel migrate "$SRC" "$DST" --schema-policy validate_existing --write-mode truncate_and_load
+    expect_exit 0 runnel verify "$SRC" "$DST"
+}
+
+test_orphans_are_listed() {
+    new_pair
+    at_source -c "create table p (id int primary key); create table c (id int primary key, p int);
+        insert into p values (1); insert into c select i, i from generate_series(1, 9) i;
+        alter table c add constraint to_p foreign key (p) references p not valid"
+    expect_exit 0 runnel migrate "$SRC" "$DST"
+    said "NOT VALID"
+    same f "$(at_target -c "select convalidated from pg_constraint where conname = 'to_p'")" "the key"
+}
+
+run_tests
