@@ -24,6 +24,12 @@ static char peek(const struct reader *r)
     return r->at < r->end ? *r->at : '\0';
 }
 
+/* A zero byte is no sign: strchr() would find it. */
+static bool is_sign(char c, const char *signs)
+{
+    return c && strchr(signs, c);
+}
+
 static void skip_blanks(struct reader *r)
 {
     while (r->at < r->end && (*r->at == ' ' || (*r->at >= '\t' && *r->at <= '\r')))
@@ -134,7 +140,7 @@ static bool read_quoted(struct reader *r)
 static bool read_plain(struct reader *r, const char *signs)
 {
     buf_clear(&r->item);
-    while (r->at < r->end && !strchr(signs, *r->at)) {
+    while (r->at < r->end && !is_sign(*r->at, signs)) {
         if (*r->at == '\\' && ++r->at == r->end)
             return fail(r, "it ends with a backslash");
         buf_byte(&r->item, *r->at++);
@@ -209,7 +215,7 @@ static bool skip_bounds(struct reader *r)
 {
     if (peek(r) != '[')
         return true;
-    while (r->at < r->end && strchr("[]:+-0123456789", *r->at))
+    while (r->at < r->end && is_sign(*r->at, "[]:+-0123456789"))
         r->at++;
     if (peek(r) != '=')
         return fail(r, "its bounds are not known");

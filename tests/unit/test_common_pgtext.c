@@ -74,6 +74,20 @@ static void test_composites(void **state)
     check(RNL_COLUMN_COMPOSITE, 0, "1,2)", NULL);
 }
 
+/* Bytes that no server sends: neither an endless loop nor a look behind the end. */
+static void test_zero_bytes(void **state)
+{
+    struct buf out = {0};
+    const char *why;
+
+    (void)state;
+    assert_true(pgtext_composite_json("(\0,b)", 6, NULL, 0, &out, &why));
+    buf_clear(&out);
+    assert_false(pgtext_array_json("{a\0", 4, RNL_T_TEXT, &out, &why));
+    assert_false(pgtext_hstore_json("\0", 1, &out, &why));
+    buf_free(&out);
+}
+
 static void test_maps(void **state)
 {
     (void)state;
@@ -95,6 +109,7 @@ int main(void)
         cmocka_unit_test(test_arrays),
         cmocka_unit_test(test_composites),
         cmocka_unit_test(test_maps),
+        cmocka_unit_test(test_zero_bytes),
     };
 
     return cmocka_run_group_tests_name("common pgtext", tests, NULL, NULL);
