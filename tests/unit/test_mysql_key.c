@@ -62,12 +62,10 @@ static void a_key_is_chosen(void **state)
     (void)state;
     key_choose(&table, &key);
     assert_string_equal(key.index, "PRIMARY");
-    assert_true(key_is_integer(&table, &key));
     table = table_of(primary, 1);
     key_choose(&table, &key);
     assert_string_equal(key.index, "u");
     assert_int_equal(key.ncolumns, 2);
-    assert_false(key_is_integer(&table, &key));
     table = table_of(none, 4);
     key_choose(&table, &key);
     assert_null(key.index);

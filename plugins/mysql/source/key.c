@@ -75,16 +75,6 @@ void key_choose(const struct rnl_table *table, struct key *key)
         key_take(table, &table->indexes[i], key);
 }
 
-bool key_is_integer(const struct rnl_table *table, const struct key *key)
-{
-    uint16_t type;
-
-    if (key->ncolumns != 1)
-        return false;
-    type = table->columns[key->columns[0]].type;
-    return type == RNL_T_INT || type == RNL_T_UINT;
-}
-
 static void bytes_add(struct text *out, uint64_t value, int bytes)
 {
     for (int i = bytes - 1; i >= 0; i--) {
@@ -124,11 +114,6 @@ int place_encode(struct text *out, const struct rnl_value *values, uint32_t coun
         value_encode(out, &values[i]);
     }
     return out->failed ? -1 : 0;
-}
-
-void place_integer(struct text *out, const struct rnl_value *value)
-{
-    place_encode(out, value, 1);
 }
 
 static int bytes_take(struct rnl_slice *in, int bytes, uint64_t *value)
@@ -240,8 +225,7 @@ static int quoted_literal(struct text *sql, const struct rnl_value *value, const
     return 0;
 }
 
-static int literal_add(struct text *sql, const struct rnl_column *column,
-                       const struct rnl_value *value)
+int literal_add(struct text *sql, const struct rnl_column *column, const struct rnl_value *value)
 {
     char buf[CALENDAR_TEXT];
 
@@ -284,8 +268,8 @@ static int literal_add(struct text *sql, const struct rnl_column *column,
     }
 }
 
-static int compare_add(struct text *sql, const struct rnl_column *column, const char *operator,
-                       const struct rnl_value * value)
+int compare_add(struct text *sql, const struct rnl_column *column, const char *operator,
+                const struct rnl_value * value)
 {
     text_name(sql, column->name);
     text_printf(sql, " %s ", operator);
@@ -313,7 +297,8 @@ int place_condition(struct text *sql, const struct rnl_table *table, const struc
     uint32_t i;
 
     if (bytes_take(&place, 1, &version) || version != PLACE_VERSION ||
-        bytes_take(&place, 1, &count) || count != key->ncolumns || !count)
+        bytes_take(&place, 1, &count) || !count || count > key->ncolumns ||
+        (side == PLACE_BEHIND && count < key->ncolumns))
         return -1;
     /* (a > 1 OR a = 1 AND (b > 2 OR …)); a >= 1 once more for the range of the index */
     text_add(sql, "(");

@@ -15,22 +15,27 @@ struct key {
 };
 
 void key_choose(const struct rnl_table *table, struct key *key);
-/* Whether the key is one integer, so that ranges of it can be computed. */
-bool key_is_integer(const struct rnl_table *table, const struct key *key);
 
-/* A place as bytes: values stand in the order of key->columns. -1: it can't be told. */
+/*
+ * A place as bytes: values of the first count columns of the key, in its order. -1: it
+ * can't be told.
+ */
 int place_encode(struct text *out, const struct rnl_value *values, uint32_t count);
-/* Values of type INT or UINT alone, from one number. */
-void place_integer(struct text *out, const struct rnl_value *value);
 
 enum place_side { PLACE_BEHIND, PLACE_FROM, PLACE_BEFORE };
 
 /*
- * Adds the condition that a row's key is behind, at or behind, or before the place.
+ * Adds the condition that a row's key is behind, at or behind, or before the place; a
+ * place of the first columns alone is only for the last two.
  * The bytes come from outside: -1 when they are no place of this key.
  */
 int place_condition(struct text *sql, const struct rnl_table *table, const struct key *key,
                     struct rnl_slice place, enum place_side side);
+
+/* A value as SQL has it, and a comparison of a column with it. -1: it can't be written. */
+int literal_add(struct text *sql, const struct rnl_column *column, const struct rnl_value *value);
+int compare_add(struct text *sql, const struct rnl_column *column, const char *operator,
+                const struct rnl_value * value);
 
 /* The key's values as a condition a person can use: `a` = 1 AND `b` = 2. -1: it can't be told. */
 int place_describe(struct text *out, const struct rnl_table *table, const struct key *key,
