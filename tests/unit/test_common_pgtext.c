@@ -81,9 +81,9 @@ static void test_zero_bytes(void **state)
     const char *why;
 
     (void)state;
-    assert_true(pgtext_composite_json("(\0,b)", 6, NULL, 0, &out, &why));
+    assert_true(pgtext_composite_json("(\0,b)", 5, NULL, 0, &out, &why));
     buf_clear(&out);
-    assert_false(pgtext_array_json("{a\0", 4, RNL_T_TEXT, &out, &why));
+    assert_false(pgtext_array_json("{a\0", 3, RNL_T_TEXT, &out, &why));
     assert_false(pgtext_hstore_json("\0", 1, &out, &why));
     buf_free(&out);
 }
