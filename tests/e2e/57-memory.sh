@@ -15,7 +15,7 @@ peak() {
     done
     wait "$pid" || fail "exit code $?: $(tail -n 2 "$E2E_SCRATCH/err")"
     say "$((now / 1024)) MiB"
-    [ "$now" -gt 1000 ] && [ "$now" -le $((most * 1024)) ] || fail "$((now / 1024)) MiB, not $most: $*"
+    [[ $now -gt 1000 && $now -le $((most * 1024)) ]] || fail "$((now / 1024)) MiB, not $most: $*"
 }
 
 test_stays_below_its_ceiling() {

@@ -1,5 +1,6 @@
 /* Configuration files: what is read of them, and that each mistake is told with its place. */
 #include "config.h"
+#include "config_run.h"
 #include "fake_plugins.h"
 
 #include <fcntl.h>
@@ -65,7 +66,9 @@ static const char whole[] = CONNECTIONS
     "    sink = { plugin = \"postgres\"; connection = \"warehouse\"; };\n"
     "    structure = { indexes = false; };\n"
     "    schema_policy = \"drop_and_recreate\"; write_mode = \"append\"; lanes = 2;\n"
+    "    on_error = \"set_aside\"; error_limit = 5; keep_rows = false;\n"
     "  };\n"
+    "  retry = { seconds = 9; first_ms = 3; max_ms = 4; }; memory = \"40M\"; max_row = \"2M\";\n"
     "  limits = { events = 7L; seconds = 0; };\n"
     "};\n";
 
@@ -108,6 +111,14 @@ static void everything_is_read(void **state)
     assert_int_equal(pipeline->structure,
                      RNL_WITH_TABLES | RNL_WITH_FOREIGN_KEYS | RNL_WITH_CHECKS | RNL_WITH_COMMENTS);
     assert_int_equal(pipeline->limit_events, 7);
+    assert_int_equal(pipeline->on_error, ON_ERROR_SET_ASIDE);
+    assert_int_equal(pipeline->error_limit, 5);
+    assert_false(pipeline->keep_rows);
+    assert_int_equal(pipeline->retry.seconds, 9);
+    assert_int_equal(pipeline->retry.first_ms, 3);
+    assert_int_equal(pipeline->retry.max_ms, 4);
+    assert_int_equal(pipeline->memory_bytes, 40 << 20);
+    assert_int_equal(pipeline->row_bytes, 2 << 20);
     assert_string_equal(settings_find(&pipeline->transport_settings, "queue_bytes")->text, "1M");
     assert_int_equal(config_runnable(pipeline, &err), RNL_E_CONFIG);
     assert_string_equal(err.code, "config.mode_unsupported");
@@ -144,6 +155,29 @@ static void presets_stand(void **state)
     assert_int_equal(config_runnable(config->pipelines[1], &err), RNL_OK);
     assert_int_equal(config->pipelines[1]->limit_seconds, 5);
     config_free(config);
+}
+
+/* What follows from a pipeline's memory, for each lane: never more than there is, never nothing. */
+static void sizes_follow_from_memory(void **state)
+{
+    struct pipeline_config config = {.reader = {.lanes = 4}, .writer = {.lanes = 4}};
+    struct run_sizes sizes;
+
+    (void)state;
+    config_presets(&config);
+    config_sizes(&config, &sizes);
+    assert_int_equal(sizes.queue_bytes, 2 << 20);
+    assert_int_equal(sizes.bundle_bytes, 256 << 10);
+    config.on_error = ON_ERROR_SET_ASIDE;
+    config_sizes(&config, &sizes);
+    assert_true(sizes.part_bytes + sizes.bundle_bytes < sizes.queue_bytes);
+    assert_true(4 * sizes.queue_bytes < 32 << 20);
+    config.memory_bytes = 32 << 20;
+    config.writer.lanes = 64;
+    config_sizes(&config, &sizes);
+    assert_true(sizes.bundle_bytes > 1024);
+    assert_true(64 * sizes.queue_bytes < 8 << 20);
+    assert_true(sizes.part_bytes + sizes.bundle_bytes < sizes.queue_bytes);
 }
 
 /* A file that can't be right: which error, at which line, and a word that must be told. */
@@ -253,6 +287,14 @@ static const struct {
      "config.unknown_word", 8, "indexes"},
     {CONNECTIONS "pipeline = { name = \"a\"; " READER WRITER "limits = { events = -1; }; };\n",
      "config.out_of_range", 8, "events"},
+    {CONNECTIONS "pipeline = { name = \"a\"; " READER WRITER "memory = \"8M\"; };\n",
+     "config.out_of_range", 8, "memory"},
+    {CONNECTIONS "pipeline = { name = \"a\"; " READER WRITER
+                 "retry = { first_ms = 20; max_ms = 10; }; };\n",
+     "config.bad_value", 8, "first_ms"},
+    {CONNECTIONS "pipeline = { name = \"a\"; " READER "writer = { sink = { connection = "
+                 "\"warehouse\"; };\n on_error = \"skip\"; }; };\n",
+     "config.bad_value", 8, "did you mean"},
     {CONNECTIONS "pipeline = { name = \"a\"; " READER WRITER "transport = { plugin = \"nats\"; "
                  "}; };\n",
      "plugin.unknown", 8, "nats"},
@@ -393,9 +435,13 @@ const char *__lsan_default_suppressions(void)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(everything_is_read), cmocka_unit_test(presets_stand),
-        cmocka_unit_test(mistakes_are_told),  cmocka_unit_test(folders_and_includes),
-        cmocka_unit_test(odd_files),          cmocka_unit_test(flags_rank_before_files),
+        cmocka_unit_test(sizes_follow_from_memory),
+        cmocka_unit_test(everything_is_read),
+        cmocka_unit_test(presets_stand),
+        cmocka_unit_test(mistakes_are_told),
+        cmocka_unit_test(folders_and_includes),
+        cmocka_unit_test(odd_files),
+        cmocka_unit_test(flags_rank_before_files),
         cmocka_unit_test(examples_load),
     };
 

@@ -4,6 +4,8 @@
 #include "module.h"
 #include "options.h"
 #include "pipeline.h"
+#include "record.h"
+#include "replay.h"
 #include "session.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -295,6 +297,61 @@ static void letters_come_once_however_often_commits_fail(void **state)
     assert_true(last_attempts > 2);
     assert_rows(&config, bad);
     assert_letters(&config, bad);
+    teardown(&config);
+}
+
+/* What the run of a store has recorded of its tables. */
+static void recall_record(const struct session *session, const char *pipeline,
+                          struct record *record)
+{
+    struct rnl_error err = RNL_ERROR_INIT;
+    struct rnl_memory memory = {0};
+
+    assert_int_equal(session->plugin->sink.recall(session->self, pipeline, &memory, &err), RNL_OK);
+    assert_int_equal(record_from_json(memory.plan, memory.plan_len, record, &err), RNL_OK);
+    memory_clear(&memory);
+}
+
+/* Rows go in one by one, each with its letter; those that still don't fit stay. */
+static void letters_are_replayed(void **state)
+{
+    struct rnl_letters *letters = letters_new();
+    struct rnl_error err = RNL_ERROR_INIT;
+    struct pipeline_config config;
+    struct record record;
+    struct session session;
+    struct replay replay;
+
+    (void)state;
+    setup(&config, "replayed", 2);
+    config.on_error = ON_ERROR_SET_ASIDE;
+    config.keep_rows = true;
+    setenv("TOY_BAD", "7,70,700", 1);
+    assert_int_equal(run_it(&config, false, 0, NULL), PIPELINE_DEGRADED);
+    open_sink(&config, &session);
+    recall_record(&session, config.name, &record);
+    replay = (struct replay){.sink = session.plugin,
+                             .self = session.self,
+                             .pipeline = config.name,
+                             .catalog = record.catalog};
+    assert_int_equal(replay_open(&replay, &err), RNL_OK);
+    assert_int_equal(
+        session.plugin->sink.letters(session.self, config.name, 0, 100, true, letters, &err),
+        RNL_OK);
+    setenv("TOY_BAD", "70", 1);
+    for (uint32_t i = 0; i < letters_count(letters); i++)
+        assert_int_equal(replay_letter(&replay, letters_at(letters, i), &err), RNL_OK);
+    replay_close(&replay);
+    assert_int_equal(replay.done, 2 * TABLES);
+    assert_int_equal(replay.left, TABLES);
+    assert_string_equal(replay.last.code, "toy.bad");
+    assert_rows(&config, "70");
+    assert_letters(&config, "70");
+    unsetenv("TOY_BAD");
+    letters_free(letters);
+    record_clear(&record);
+    session_close(&session);
+    assert_int_equal(run_it(&config, false, 0, NULL), PIPELINE_DEGRADED);
     teardown(&config);
 }
 
@@ -636,6 +693,7 @@ int main(void)
         cmocka_unit_test(a_failed_new_start_forgets_nothing),
         cmocka_unit_test(rows_that_dont_fit_are_set_aside),
         cmocka_unit_test(letters_come_once_however_often_commits_fail),
+        cmocka_unit_test(letters_are_replayed),
         cmocka_unit_test(rows_that_dont_fit_stop_a_run),
         cmocka_unit_test(what_may_pass_is_gone_on_with),
         cmocka_unit_test(patience_ends_without_progress),
