@@ -100,6 +100,19 @@ static const char ordered_sql[] = "SET LOCAL enable_seqscan = off; SET LOCAL ena
 static const char plain_sql[] = "SET LOCAL enable_seqscan = on; SET LOCAL enable_sort = on;"
                                 "SET LOCAL enable_bitmapscan = on";
 
+static int choose_plans(struct cursor *c, struct rnl_error *err)
+{
+    bool ordered = key_is_read(c);
+    int status = RNL_OK;
+
+    if (c->lane->ordered != ordered)
+        status =
+            conn_exec(c->lane->conn, ordered ? ordered_sql : plain_sql, "prepare to read", err);
+    if (status == RNL_OK)
+        c->lane->ordered = ordered;
+    return status;
+}
+
 static int start_copy(struct cursor *c, const struct rnl_unit *unit, struct rnl_error *err)
 {
     struct bound resumed, *from = &c->place.from;
@@ -108,7 +121,7 @@ static int start_copy(struct cursor *c, const struct rnl_unit *unit, struct rnl_
     PGresult *place = NULL, *result;
     bool behind = unit->position.len && key_is_read(c);
     char doing[256];
-    int status = conn_exec(conn, key_is_read(c) ? ordered_sql : plain_sql, "prepare to read", err);
+    int status = choose_plans(c, err);
 
     if (status == RNL_OK && behind) {
         from = &resumed;

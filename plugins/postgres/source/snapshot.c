@@ -67,7 +67,7 @@ int lane_enter(struct pg_source *source, struct lane *lane, struct rnl_error *er
     buf_puts(&sql, lane->inside ? "COMMIT; " : "");
     buf_puts(&sql, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT ");
     buf_literal(&sql, source->snapshot);
-    lane->inside = false;
+    lane->inside = lane->ordered = false;
     lane->locks = 0;
     status = buf_text(&sql) ? conn_exec(lane->conn, sql.ptr, "read the shared snapshot", err)
                             : error_memory(err);

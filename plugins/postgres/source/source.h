@@ -38,6 +38,7 @@ struct lane {
     struct pg_conn *conn;
     bool inside;    /* in a transaction that sees the snapshot */
     uint32_t locks; /* tables read in it: each leaves locks behind */
+    bool ordered;   /* in it rows come in the order of keys */
 };
 
 struct pg_source {
