@@ -1,0 +1,156 @@
+/* Decides how the tables are to stand in the file, and lists the steps that make them so. */
+#include "map.h"
+
+#include <stdarg.h>
+
+const struct rnl_table *mapper_table(const struct mapper *m, uint32_t table)
+{
+    return m->sink->host->table_at(m->catalog, table);
+}
+
+void map_find(const struct mapper *m, uint32_t t, enum rnl_severity severity, const char *code,
+              const char *object, const char *policy, const char *fmt, ...)
+{
+    const struct rnl_table *table = mapper_table(m, t);
+    char text[1024];
+    struct rnl_finding finding = {
+        .size = sizeof(finding),
+        .severity = severity,
+        .code = code,
+        .schema = table->schema,
+        .table = table->name,
+        .object = object,
+        .text = text,
+        .policy = policy,
+        .count = -1,
+    };
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    m->sink->host->finding(m->sink->ctx, &finding);
+}
+
+int map_step(const struct mapper *m, enum rnl_phase phase, const char *what, uint32_t t,
+             const char *object, struct buf *text)
+{
+    const struct rnl_table *table = mapper_table(m, t);
+    struct rnl_step step = {.size = sizeof(step), .phase = phase, .table = t};
+    struct buf id = {0};
+    int status;
+
+    buf_printf(&id, "%s %s.%s%s%s", what, table->schema, table->name, object ? " " : "",
+               object ? object : "");
+    step.id = buf_text(&id);
+    step.text = buf_text(text);
+    step.weight = table->bytes > 0 ? (uint32_t)(table->bytes >> 20 & 0x7fffffff) : 0;
+    status = step.id && step.text ? m->sink->host->step_add(m->steps, &step, m->err)
+                                  : error_memory(m->err);
+    buf_free(&id);
+    buf_clear(text);
+    return status;
+}
+
+/* Names that had to be changed, so that a person isn't surprised. */
+static void tell_names(struct mapper *m, uint32_t t)
+{
+    const struct rnl_table *table = mapper_table(m, t);
+    const struct map_table *map = &m->tables[t];
+
+    if (strcmp(table->name, map->name) != 0)
+        map_find(m, t, RNL_NOTE, "name.table", NULL, "schemas=auto",
+                 "the table is named \"%s\" in the target", map->name);
+    for (uint32_t i = 0; i < table->ncolumns; i++)
+        if (strcmp(COLUMN(table, i)->name, map->columns[i].name) != 0)
+            map_find(m, t, RNL_NOTE, "name.column", COLUMN(table, i)->name, NULL,
+                     "the column is named \"%s\" in the target", map->columns[i].name);
+}
+
+/* What SQLite has no place for. */
+static void tell_lost(struct mapper *m, uint32_t t)
+{
+    const struct rnl_table *table = mapper_table(m, t);
+    bool comments = table->comment && *table->comment, touched = false;
+    bool caseless = false;
+
+    for (uint32_t i = 0; i < table->ncolumns; i++) {
+        const struct rnl_column *column = COLUMN(table, i);
+
+        comments = comments || (column->comment && *column->comment);
+        touched = touched || (column->flags & RNL_COLUMN_TOUCHED);
+        caseless = caseless || (column->collation && strstr(column->collation, "_ci"));
+    }
+    if (comments && (m->job->structure & RNL_WITH_COMMENTS))
+        map_find(m, t, RNL_WARNING, "table.comments", NULL, NULL,
+                 "its comments are not carried over: SQLite has none");
+    if (touched)
+        map_find(m, t, RNL_WARNING, "column.on_update", NULL, NULL,
+                 "columns that are set to now at each update are not in SQLite");
+    if (caseless && !m->tables[t].same)
+        map_find(m, t, RNL_NOTE, "table.collation", NULL, NULL,
+                 "its texts are compared byte by byte in the target, so that no two keys become "
+                 "one");
+    if (table->flags & RNL_TABLE_PARTITIONED)
+        map_find(m, t, RNL_WARNING, "table.partitions", NULL, NULL,
+                 "is partitioned; in the target it is one plain table");
+}
+
+static int map_table_steps(struct mapper *m, uint32_t t)
+{
+    uint32_t structure = m->job->structure;
+    int status = RNL_OK;
+
+    if (m->job->schema_policy == RNL_VALIDATE_EXISTING)
+        return RNL_OK;
+    if (structure & RNL_WITH_TABLES)
+        status = ddl_table(m, t);
+    if (status == RNL_OK && (structure & RNL_WITH_INDEXES))
+        status = ddl_indexes(m, t, false, NULL);
+    if (status == RNL_OK)
+        status = ddl_validate(m, t);
+    return status == RNL_OK ? ddl_values(m, t) : status;
+}
+
+static int make_plan(struct mapper *m)
+{
+    int status = names_of_catalog(m->sink, m->catalog, &m->arena, &m->tables, m->err);
+
+    m->relations.caseless = true;
+    if (status == RNL_OK)
+        status = target_look(m);
+    if (status == RNL_OK)
+        status = types_decide(m);
+    /* tables first, so that an index never takes a table's name */
+    for (uint32_t t = 0; status == RNL_OK && t < m->ntables; t++)
+        if (!idents_take(&m->relations, m->tables[t].name))
+            status = error_memory(m->err);
+    for (uint32_t t = 0; status == RNL_OK && t < m->ntables; t++) {
+        tell_names(m, t);
+        if (!m->resuming)
+            tell_lost(m, t);
+        status = map_table_steps(m, t);
+    }
+    return status;
+}
+
+int sink_map(void *self, const struct rnl_job *job, const struct rnl_catalog *catalog,
+             bool resuming, struct rnl_steps *steps, struct rnl_error *err)
+{
+    struct sink *sink = self;
+    struct mapper m = {
+        .sink = sink,
+        .job = job,
+        .catalog = catalog,
+        .steps = steps,
+        .err = err,
+        .ntables = sink->host->table_count(catalog),
+        .resuming = resuming,
+    };
+    int status = make_plan(&m);
+
+    idents_free(&m.relations);
+    idents_free(&m.existing);
+    arena_free(&m.arena);
+    return status;
+}
