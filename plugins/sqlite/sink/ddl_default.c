@@ -152,6 +152,21 @@ static bool fits(const struct rnl_column *column, enum expr_class class)
     }
 }
 
+/* x'616263', as MySQL writes the default of a binary column. */
+static bool add_hex(const struct rnl_column *column, struct buf *sql)
+{
+    const char *text = column->default_text;
+    size_t len;
+
+    if (column->type != RNL_T_BYTES || !text || (text[0] | 0x20) != 'x' || text[1] != '\'')
+        return false;
+    len = strspn(text + 2, "0123456789abcdefABCDEF");
+    if (len % 2 || strcmp(text + 2 + len, "'") != 0)
+        return false;
+    buf_puts(sql, text);
+    return true;
+}
+
 static bool add_expression(const struct mapper *m, uint32_t t, uint32_t index, struct buf *sql)
 {
     const struct rnl_column *column = COLUMN(mapper_table(m, t), index);
@@ -159,6 +174,8 @@ static bool add_expression(const struct mapper *m, uint32_t t, uint32_t index, s
     enum expr_class class;
     const char *why;
 
+    if (add_hex(column, sql))
+        return true;
     buf_byte(sql, '(');
     if (!map_expression(m, t, column->default_text, false, false, sql, &class, &why) ||
         (!same && (!fits(column, class) || m->tables[t].columns[index].form != FORM_PLAIN)))

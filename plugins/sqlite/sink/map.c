@@ -72,14 +72,12 @@ static void tell_lost(struct mapper *m, uint32_t t)
 {
     const struct rnl_table *table = mapper_table(m, t);
     bool comments = table->comment && *table->comment, touched = false;
-    bool caseless = false;
 
     for (uint32_t i = 0; i < table->ncolumns; i++) {
         const struct rnl_column *column = COLUMN(table, i);
 
         comments = comments || (column->comment && *column->comment);
         touched = touched || (column->flags & RNL_COLUMN_TOUCHED);
-        caseless = caseless || (column->collation && strstr(column->collation, "_ci"));
     }
     if (comments && (m->job->structure & RNL_WITH_COMMENTS))
         map_find(m, t, RNL_WARNING, "table.comments", NULL, NULL,
@@ -87,13 +85,39 @@ static void tell_lost(struct mapper *m, uint32_t t)
     if (touched)
         map_find(m, t, RNL_WARNING, "column.on_update", NULL, NULL,
                  "columns that are set to now at each update are not in SQLite");
-    if (caseless && !m->tables[t].same)
-        map_find(m, t, RNL_NOTE, "table.collation", NULL, NULL,
-                 "its texts are compared byte by byte in the target, so that no two keys become "
-                 "one");
     if (table->flags & RNL_TABLE_PARTITIONED)
         map_find(m, t, RNL_WARNING, "table.partitions", NULL, NULL,
                  "is partitioned; in the target it is one plain table");
+}
+
+static bool is_caseless(const struct rnl_table *table)
+{
+    for (uint32_t i = 0; i < table->ncolumns; i++) {
+        const char *collation = COLUMN(table, i)->collation;
+
+        if (collation && strstr(collation, "_ci"))
+            return true;
+    }
+    return false;
+}
+
+/* Once, not for each table. */
+static void tell_collation(struct mapper *m)
+{
+    struct rnl_finding finding = {
+        .size = sizeof(finding),
+        .severity = RNL_NOTE,
+        .code = "target.collation",
+        .text = "texts whose case doesn't count in the source are compared byte by byte in the "
+                "target: no two keys become one, but queries must mind the case (COLLATE NOCASE)",
+        .count = -1,
+    };
+
+    for (uint32_t t = 0; t < m->ntables; t++)
+        if (!m->tables[t].same && is_caseless(mapper_table(m, t))) {
+            m->sink->host->finding(m->sink->ctx, &finding);
+            return;
+        }
 }
 
 static int map_table_steps(struct mapper *m, uint32_t t)
@@ -121,6 +145,8 @@ static int make_plan(struct mapper *m)
         status = target_look(m);
     if (status == RNL_OK)
         status = types_decide(m);
+    if (status == RNL_OK && !m->resuming)
+        tell_collation(m);
     /* tables first, so that an index never takes a table's name */
     for (uint32_t t = 0; status == RNL_OK && t < m->ntables; t++)
         if (!idents_take(&m->relations, m->tables[t].name))
