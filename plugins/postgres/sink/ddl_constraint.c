@@ -258,11 +258,24 @@ static int add_enum_check(struct mapper *m, uint32_t t, uint32_t index, struct i
     return status;
 }
 
+/* As it is called, or after its table: "t_check", "t_t_check", … */
+static bool name_check(struct mapper *m, uint32_t t, const struct rnl_check *check,
+                       struct idents *taken, char *name)
+{
+    bool named = check->name && *check->name;
+    char wanted[NAME_BYTES * 2 + 8], fitted[NAME_BYTES + 1];
+
+    snprintf(wanted, sizeof(wanted), "%s_check", m->tables[t].name);
+    ident_fit(named ? check->name : wanted, m->sink->config->name_case == CASE_LOWER, fitted);
+    return idents_choose(taken, fitted, m->tables[t].name, named ? check->name : check->expression,
+                         name);
+}
+
 /* Just as it is; of a domain's checks the domain itself takes care. */
 static int native_check(struct mapper *m, uint32_t t, const struct rnl_check *check,
                         struct idents *taken)
 {
-    char fitted[NAME_BYTES + 1], name[NAME_BYTES + 1];
+    char name[NAME_BYTES + 1];
     const char *why = "it is not enforced in the source";
     struct buf condition = {0};
     int status = RNL_OK;
@@ -273,9 +286,9 @@ static int native_check(struct mapper *m, uint32_t t, const struct rnl_check *ch
         map_find(m, t, RNL_WARNING, "check.skipped", check->name, NULL,
                  "is not carried over: %s (%.300s)", why, check->expression);
     } else {
-        ident_fit(check->name, m->sink->config->name_case == CASE_LOWER, fitted);
-        status = idents_choose(taken, fitted, m->tables[t].name, check->name, name)
-                     ? add_check(m, t, check->name, name, &condition)
+        status = name_check(m, t, check, taken, name)
+                     ? add_check(m, t, check->name && *check->name ? check->name : name, name,
+                                 &condition)
                      : error_memory(m->err);
     }
     buf_free(&condition);
@@ -285,7 +298,7 @@ static int native_check(struct mapper *m, uint32_t t, const struct rnl_check *ch
 static int map_check(struct mapper *m, uint32_t t, const struct rnl_check *check,
                      struct idents *taken)
 {
-    char fitted[NAME_BYTES + 1], name[NAME_BYTES + 1];
+    char name[NAME_BYTES + 1];
     const char *why = "its expression is of another dialect";
     struct buf condition = {0};
     enum expr_class class = EXPR_OTHER;
@@ -305,9 +318,9 @@ static int map_check(struct mapper *m, uint32_t t, const struct rnl_check *check
                  "is not carried over: %s (%.300s)",
                  check->enforced ? why : "it is not enforced in the source", check->expression);
     } else {
-        ident_fit(check->name, m->sink->config->name_case == CASE_LOWER, fitted);
-        status = idents_choose(taken, fitted, m->tables[t].name, check->name, name)
-                     ? add_check(m, t, check->name, name, &condition)
+        status = name_check(m, t, check, taken, name)
+                     ? add_check(m, t, check->name && *check->name ? check->name : name, name,
+                                 &condition)
                      : error_memory(m->err);
     }
     buf_free(&condition);

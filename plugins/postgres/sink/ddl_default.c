@@ -225,6 +225,16 @@ static bool add_now(const struct rnl_column *column, const struct map_column *ma
     }
 }
 
+/* SQLite's CURRENT_TIMESTAMP is a text, of UTC. */
+static bool add_utc_text(const struct rnl_table *table, const struct map_column *map,
+                         struct buf *sql)
+{
+    if (map->kind != PG_TEXT || !table->dialect || strcmp(table->dialect, "sqlite") != 0)
+        return false;
+    buf_puts(sql, "to_char(CURRENT_TIMESTAMP AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')");
+    return true;
+}
+
 /* x'616263', as MySQL writes the default of a binary column. */
 static bool add_hex(const char *text, enum pg_kind kind, struct buf *sql)
 {
@@ -312,7 +322,7 @@ void ddl_default(struct mapper *m, uint32_t t, uint32_t index, struct buf *sql)
         good = add_literal(m, column, map, sql);
         break;
     case RNL_DEFAULT_NOW:
-        good = add_now(column, map, sql);
+        good = add_now(column, map, sql) || add_utc_text(table, map, sql);
         break;
     case RNL_DEFAULT_EXPRESSION:
         good = add_expression(m, t, column, map, sql);

@@ -149,19 +149,56 @@ static int add_primary(struct mapper *m, uint32_t t, const struct rnl_index *ind
     return status;
 }
 
+/* The condition of a partial index; NULL, or why it can't be. */
+static const char *add_where(struct mapper *m, uint32_t t, const struct rnl_index *index,
+                             struct buf *sql)
+{
+    const char *why = "its condition is of another dialect";
+    enum expr_class class;
+
+    buf_puts(sql, " WHERE (");
+    if (!translate(m, t, TRANSLATE_ROW, index->where, sql, &class, &why))
+        return why;
+    if (class == EXPR_INT)
+        buf_puts(sql, " <> 0");
+    else if (class != EXPR_BOOL)
+        return "its condition yields no truth value";
+    buf_byte(sql, ')');
+    return NULL;
+}
+
+/* SQLite numbers the keys that stand inside of CREATE TABLE: their columns say more. */
+static const char *index_wanted(const struct mapper *m, uint32_t t, const struct rnl_index *index,
+                                char *out, size_t size)
+{
+    struct buf name = {0};
+
+    if (strncmp(index->name, "sqlite_autoindex_", 17) != 0)
+        return index->name;
+    buf_puts(&name, m->tables[t].name);
+    for (uint32_t i = 0; i < index->nparts; i++)
+        if (!index->parts[i].expression && index->parts[i].column < mapper_table(m, t)->ncolumns)
+            buf_printf(&name, "_%s", m->tables[t].columns[index->parts[i].column].name);
+    buf_puts(&name, "_key");
+    snprintf(out, size, "%s", buf_text(&name) ? name.ptr : index->name);
+    buf_free(&name);
+    return out;
+}
+
 static int add_btree(struct mapper *m, uint32_t t, const struct rnl_index *index)
 {
     bool unique = index->flags & RNL_INDEX_UNIQUE, plain;
     struct buf parts = {0}, sql = {0};
     const char *why = add_parts(m, t, index, &parts, &plain);
-    char name[NAME_BYTES + 1];
+    char name[NAME_BYTES + 1], wanted[512];
     int status = RNL_OK;
 
-    if (index->where)
-        why = "it is partial";
+    if (!why && index->where)
+        why = add_where(m, t, index, &parts);
     if (why || !buf_text(&parts)) {
         tell_skipped(m, t, index, why ? why : "out of memory");
-    } else if (!index_choose_name(m, t, index, index->name, name)) {
+    } else if (!index_choose_name(m, t, index, index_wanted(m, t, index, wanted, sizeof(wanted)),
+                                  name)) {
         status = error_memory(m->err);
     } else if (!target_has(m, t, 'i', name)) {
         if (unique && plain) {

@@ -158,7 +158,8 @@ static void decide_collation(struct mapper *m, uint32_t t, uint32_t index,
     const struct rnl_table *table = mapper_table(m, t);
     bool unique = false;
 
-    if (!c->collation || !strcasestr(c->collation, "_ci"))
+    if (!c->collation ||
+        (!strcasestr(c->collation, "_ci") && strcasecmp(c->collation, "NOCASE") != 0))
         return;
     for (uint32_t i = 0; i < table->nindexes && !unique; i++) {
         const struct rnl_index *at = INDEX(table, i);
