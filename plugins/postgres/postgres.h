@@ -18,6 +18,7 @@ enum zero_date_policy { ZERO_MINUS_INFINITY, ZERO_NULL, ZERO_EPOCH, ZERO_ERROR }
 enum partial_date_policy { PARTIAL_ERROR, PARTIAL_NULL, PARTIAL_FIRST_DAY, PARTIAL_MINUS_INFINITY };
 enum nul_policy { NUL_ERROR, NUL_STRIP, NUL_REPLACE, NUL_BYTEA };
 enum case_policy { CASE_KEEP, CASE_LOWER };
+enum collation_policy { COLLATION_PLAIN, COLLATION_CI };
 enum on_update_policy { ON_UPDATE_TRIGGER, ON_UPDATE_REPORT };
 
 /* Filled by the host from the table in plugin.c. */
@@ -26,7 +27,7 @@ struct pg_config {
     const char *schema; /* NULL: see keeps_schemas() in idents.c */
 
     int32_t tinyint1, ubigint, time, enums, sets, json, binary16, geometry;
-    int32_t zero_date, partial_date, nul, name_case, on_update;
+    int32_t zero_date, partial_date, nul, name_case, collation, on_update;
     int64_t index_memory;
     int64_t lock_timeout_ms;
 };
@@ -75,6 +76,7 @@ struct map_column {
     enum pg_kind kind;
     const char *type;      /* SQL, as CREATE TABLE has it */
     const char *enum_type; /* qualified name of the type to create, or NULL */
+    const char *collation; /* a name that collations_steps() makes; NULL: the database's */
     const char *generated; /* the translated expression, or NULL */
     bool identity;
     bool by_auto; /* kind was chosen by an auto policy, so that a foreign key may widen it */

@@ -114,4 +114,16 @@ test_orphans_are_listed() {
     same f "$(at_target -c "select convalidated from pg_constraint where conname = 'to_p'")" "the key"
 }
 
+test_keys_that_ignore_case() {
+    new_databases
+    source_sql "$db" -e "create table t (name varchar(20) collate utf8mb4_general_ci primary key);
+        create table c (id int primary key, n varchar(20) collate utf8mb4_general_ci,
+        foreign key (n) references t (name));
+        insert into t values ('Abc'), ('d'); insert into c values (1, 'aBC')"
+    expect_exit 0 runnel migrate "$SRC" "$DST" --set collation=ci
+    not_said orphans
+    expect_exit 0 runnel verify "$SRC" "$DST" --set collation=ci
+    ! at_target -c "insert into t values ('ABC')" 2>/dev/null || fail "the key is not kept"
+}
+
 run_tests

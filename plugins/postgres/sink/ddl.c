@@ -111,6 +111,10 @@ static void add_column(struct mapper *m, uint32_t t, uint32_t index, struct buf 
     buf_puts(sql, index ? ",\n  " : "\n  ");
     buf_name(sql, map->name);
     buf_printf(sql, " %s", map->type);
+    if (map->collation) {
+        buf_puts(sql, " COLLATE ");
+        buf_qualified(sql, m->tables[t].schema, map->collation);
+    }
     if (native) {
         native_column(m, t, index, sql);
     } else if (map->generated) {

@@ -515,6 +515,37 @@ static int object_step(struct mapper *m, const struct map_object *object)
     return status;
 }
 
+/* Collations that types.c chose, in the schemas of the tables. */
+static int collation_step(struct mapper *m, const char *schema, const char *name)
+{
+    bool accents = strcmp(name, "runnel_ci") == 0;
+    struct buf sql = {0}, id = {0};
+    int status = RNL_OK;
+
+    buf_printf(&id, "collation %s.%s", schema, name);
+    if (buf_text(&id) && !idents_has(&m->relations, id.ptr)) {
+        buf_puts(&sql, "CREATE COLLATION IF NOT EXISTS ");
+        buf_qualified(&sql, schema, name);
+        buf_printf(&sql, " (provider = icu, locale = 'und-u-ks-level%d', deterministic = false)",
+                   accents ? 2 : 1);
+        status = idents_take(&m->relations, id.ptr) ? add_step(m, RNL_PHASE_TYPES, id.ptr, &sql)
+                                                    : error_memory(m->err);
+    }
+    buf_free(&sql);
+    buf_free(&id);
+    return status;
+}
+
+static int collations_steps(struct mapper *m, uint32_t t)
+{
+    int status = RNL_OK;
+
+    for (uint32_t i = 0; status == RNL_OK && i < mapper_table(m, t)->ncolumns; i++)
+        if (m->tables[t].columns[i].collation)
+            status = collation_step(m, m->tables[t].schema, m->tables[t].columns[i].collation);
+    return status;
+}
+
 int objects_steps(struct mapper *m)
 {
     int status = drop_step(m);
@@ -523,6 +554,8 @@ int objects_steps(struct mapper *m)
         status = object_step(m, &m->objects[i]);
     for (uint32_t t = 0; status == RNL_OK && t < m->ntables; t++) {
         status = schema_step(m, m->tables[t].schema);
+        if (status == RNL_OK)
+            status = collations_steps(m, t);
         for (uint32_t i = 0; status == RNL_OK && i < mapper_table(m, t)->npartitions; i++)
             if (m->tables[t].partitions)
                 status = schema_step(m, m->tables[t].partitions[i].schema);

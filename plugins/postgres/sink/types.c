@@ -152,26 +152,43 @@ static void decide_text(struct mapper *m, uint32_t t, const struct rnl_column *c
                                             : "zero bytes in the text become U+FFFD");
 }
 
-static void decide_collation(struct mapper *m, uint32_t t, uint32_t index,
-                             const struct rnl_column *c)
+static bool is_in_unique_key(const struct rnl_table *table, uint32_t column)
 {
-    const struct rnl_table *table = mapper_table(m, t);
-    bool unique = false;
-
-    if (!c->collation ||
-        (!strcasestr(c->collation, "_ci") && strcasecmp(c->collation, "NOCASE") != 0))
-        return;
-    for (uint32_t i = 0; i < table->nindexes && !unique; i++) {
+    for (uint32_t i = 0; i < table->nindexes; i++) {
         const struct rnl_index *at = INDEX(table, i);
 
-        for (uint32_t k = 0; k < at->nparts && (at->flags & RNL_INDEX_UNIQUE); k++)
-            unique = unique || (!at->parts[k].expression && at->parts[k].column == index);
+        for (uint32_t k = 0; k < at->nparts; k++)
+            if ((at->flags & (RNL_INDEX_UNIQUE | RNL_INDEX_PRIMARY)) && !at->parts[k].expression &&
+                at->parts[k].column == column)
+                return true;
     }
-    if (unique)
-        map_find(m, t, RNL_NOTE, "type.collation", c->name, NULL,
+    return false;
+}
+
+/* Keys alone: PostgreSQL before 18 knows no LIKE for columns with such a collation. */
+static void decide_collation(struct mapper *m, uint32_t t, uint32_t index,
+                             const struct rnl_column *c, struct map_column *map)
+{
+    const struct rnl_table *table = mapper_table(m, t);
+    bool nocase = c->collation && strcasecmp(c->collation, "NOCASE") == 0;
+    bool unique = is_in_unique_key(table, index);
+
+    if (!c->collation || (!strcasestr(c->collation, "_ci") && !nocase) || map->kind != PG_TEXT ||
+        map->enum_type || (!unique && !is_in_foreign_key(table, index)))
+        return;
+    if (m->sink->config->collation == COLLATION_CI && m->sink->server.version >= 120000) {
+        map->collation =
+            nocase || strcasestr(c->collation, "_as_ci") ? "runnel_ci" : "runnel_ai_ci";
+        map_find(m, t, RNL_NOTE, "type.collation", c->name, "collation=ci",
+                 "gets the collation %s: 'a' and 'A' are one, as by %s; LIKE on it needs "
+                 "PostgreSQL 18",
+                 map->collation, c->collation);
+    } else if (unique) {
+        map_find(m, t, RNL_NOTE, "type.collation", c->name, "collation=plain",
                  "%s compares without regard to case; in the target 'a' and 'A' differ, "
                  "also for the unique key on it",
                  c->collation);
+    }
 }
 
 static void decide_bytes(struct mapper *m, uint32_t t, const struct rnl_column *c,
@@ -360,7 +377,7 @@ static void decide_column(struct mapper *m, uint32_t t, uint32_t index, const st
         break;
     case RNL_T_TEXT:
         decide_text(m, t, c, map);
-        decide_collation(m, t, index, c);
+        decide_collation(m, t, index, c, map);
         break;
     case RNL_T_BYTES:
         decide_bytes(m, t, c, map);
