@@ -123,7 +123,8 @@ static bool is_key_like(const struct rnl_table *table, uint32_t column, uint32_t
             if (table->foreign_keys[i].columns[j] == column)
                 return true;
     for (uint32_t i = 0; i < table->nindexes; i++)
-        if (table->indexes[i].flags & index_flags && index_has(&table->indexes[i], column))
+        if ((index_flags == UINT32_MAX || table->indexes[i].flags & index_flags) &&
+            index_has(&table->indexes[i], column))
             return true;
     return false;
 }

@@ -262,6 +262,7 @@ static int open_with(struct my_server *server, unsigned infile, struct conn **ou
         status = rnl_fail(err, RNL_E_RETRY, "mysql.files", "connecting: %s", strerror(errno));
         goto close_mysql;
     }
+    conn->id = mysql_thread_id(conn->mysql);
     keepalive_set(conn);
     status = conn_link(conn, err);
     if (!status)
@@ -295,6 +296,7 @@ void conn_close(struct conn *conn)
 {
     if (!conn)
         return;
+    lost_remember(conn);
     conn_unlink(conn);
     mysql_close(conn->mysql);
     close(conn->fd);

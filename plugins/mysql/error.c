@@ -138,7 +138,7 @@ int error_connect(const struct my_server *server, MYSQL *mysql, struct rnl_error
     rnl_fail(err, RNL_E_RETRY, "mysql.refused", "%s: %s", what, mysql_error(mysql));
     rnl_hint(err, "%s",
              link->socket ? "is the server running, and is this the path of its socket?"
-                            : "is the server running there, and does it listen on this address "
-                              "and port?");
+                          : "is the server running there, and does it listen on this address "
+                            "and port?");
     return err->status;
 }

@@ -13,8 +13,7 @@ int library_check(struct rnl_error *err)
                     version);
 }
 
-void server_init(struct my_server *server, const struct rnl_ctx *ctx,
-                 const struct mysql_link *link,
+void server_init(struct my_server *server, const struct rnl_ctx *ctx, const struct mysql_link *link,
                  int (*session_set)(struct conn *conn, struct rnl_error *err))
 {
     *server = (struct my_server){.ctx = ctx, .link = link, .session_set = session_set};
@@ -33,6 +32,7 @@ int server_learn(struct my_server *server, struct conn *conn, struct rnl_error *
 
     if (!status && !server->database)
         return error_memory(err);
+    lost_learn(server, conn);
     rnl_debug(server->ctx, "connected to %s %u.%u.%u", server->mariadb ? "MariaDB" : "MySQL",
               server->version / 10000, server->version / 100 % 100, server->version % 100);
     return status;

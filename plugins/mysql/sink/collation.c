@@ -146,3 +146,16 @@ const char *collation_of(struct mapper *m, uint32_t t, uint32_t index, bool *byt
         return NULL;
     return spell(m, name, bytewise);
 }
+
+const char *collation_of_table(struct mapper *m, uint32_t t)
+{
+    const char *storage = mapper_table(m, t)->storage;
+    const char *at = storage ? strcasestr(storage, "COLLATE=") : NULL, *name;
+    bool bytewise;
+
+    if (!at)
+        return NULL;
+    at += strlen("COLLATE=");
+    name = pool_copy(&m->pool, at, strcspn(at, " "));
+    return name && known(m, name) ? spell(m, name, &bytewise) : NULL;
+}

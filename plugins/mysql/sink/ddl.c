@@ -159,6 +159,22 @@ static void add_column(struct mapper *m, uint32_t t, uint32_t index, struct buf 
     add_comment(m, t, column->name, column->comment, COLUMN_COMMENT, " COMMENT ", sql);
 }
 
+/* What the map decides itself: engine and character set. */
+static bool is_decided(const char *word, size_t len)
+{
+    static const char *const words[] = {
+        "ENGINE=", "DEFAULT", "CHARSET=", "COLLATE=", "CHARACTER", "SET"};
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        size_t size = strlen(words[i]);
+
+        if (len >= size && strncasecmp(word, words[i], size) == 0 &&
+            (len == size || words[i][size - 1] == '='))
+            return true;
+    }
+    return false;
+}
+
 /*
  * Rows and checkpoint commit together in InnoDB alone, so that other engines don't come
  * along; what was said for them doesn't hold for it.
@@ -168,20 +184,18 @@ static void add_storage(struct mapper *m, uint32_t t, struct buf *sql)
     const struct rnl_table *table = mapper_table(m, t);
     const char *storage = m->tables[t].same && table->storage ? table->storage : "";
     const char *engine = strcasestr(storage, "ENGINE=");
-    const char *rest = engine ? engine + 7 + strcspn(engine + 7, " ") : storage;
     bool innodb = !engine || strncasecmp(engine + 7, "InnoDB", 6) == 0;
 
-    buf_puts(sql, "\n) ENGINE=InnoDB");
+    buf_printf(sql, "\n) ENGINE=InnoDB DEFAULT%s", m->tables[t].charset);
     if (!innodb)
         map_find(m, t, RNL_WARNING, "table.engine", NULL, NULL,
                  "becomes InnoDB, which keeps rows and progress together (%.200s)", storage);
-    else if (engine && engine > storage)
-        buf_printf(sql, " %.*s%s", (int)(engine - storage), storage, rest);
-    else
-        buf_printf(sql, "%s%s", *rest && *rest != ' ' ? " " : "", rest);
-    if (!strcasestr(storage, "CHARSET") && !m->tables[t].same) {
-        buf_printf(sql, " DEFAULT CHARSET=%.*s COLLATE=%s", (int)strcspn(m->collation, "_"),
-                   m->collation, m->collation);
+    while (innodb && *storage) {
+        size_t len = strcspn(storage, " ");
+
+        if (len && !is_decided(storage, len))
+            buf_printf(sql, " %.*s", (int)len, storage);
+        storage += len + (storage[len] != '\0');
     }
     add_comment(m, t, NULL, table->comment, TABLE_COMMENT, " COMMENT=", sql);
     ddl_partitions(m, t, sql);
@@ -193,9 +207,7 @@ static void keep_table(struct mapper *m, uint32_t t, struct buf *sql)
     if (!m->resuming)
         map_find(m, t, RNL_NOTE, "table.exists", NULL, "schema_policy=create_missing_only",
                  "stands in the target already and keeps its columns");
-    if (m->job->structure & RNL_WITH_FOREIGN_KEYS && m->job->schema_policy != RNL_VALIDATE_EXISTING)
-        ddl_drop_foreign_keys(m, t, sql);
-    /* a foreign key of another table forbids TRUNCATE, even unchecked in MySQL: checks are off */
+    /* foreign keys stay: our sessions don't check them, and look for orphans in the end */
     if (m->job->write_mode == RNL_TRUNCATE_AND_LOAD)
         buf_printf(sql, "TRUNCATE TABLE %s", m->tables[t].name.qualified);
 }

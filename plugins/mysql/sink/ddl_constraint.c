@@ -118,7 +118,7 @@ static void add_action(const struct mapper *m, uint32_t t, const struct rnl_fore
         buf_printf(sql, " ON %s%s", event, actions[action]);
 }
 
-/* In a comment before the statement: what step.c asks for rows without a parent by. */
+/* What step.c asks for rows without a parent by. */
 static void add_orphans_query(const struct mapper *m, uint32_t t, const struct rnl_foreign_key *fk,
                               uint32_t ref, const uint32_t *columns, struct buf *sql)
 {
@@ -163,26 +163,32 @@ static int add_foreign_key(struct mapper *m, uint32_t t, const struct rnl_foreig
     const struct map_table *map = &m->tables[t];
     char name[IDENT_ROOM];
     struct buf sql = {0};
+    bool standing;
     int status = RNL_OK;
 
     if (!constraint_name(m, t, fk->name && *fk->name ? fk->name : "foreign_key", name))
         return error_memory(m->err);
     tell_changes(m, t, fk);
-    /* one that stands there already was dropped before the rows came: see ddl_table() */
-    buf_printf(&sql, "ALTER TABLE %s ADD CONSTRAINT ", map->name.qualified);
-    sql_name(&sql, name);
-    buf_puts(&sql, " FOREIGN KEY ");
-    add_names(map, fk->columns, fk->ncolumns, &sql);
-    buf_printf(&sql, " REFERENCES %s ", m->tables[ref].name.qualified);
-    add_names(&m->tables[ref], columns, fk->ncolumns, &sql);
-    add_action(m, t, fk, "DELETE", fk->on_delete, &sql);
-    add_action(m, t, fk, "UPDATE", fk->on_update, &sql);
-    status = map_step(m, RNL_PHASE_FOREIGN_KEYS, "foreign key", t, name, 0, &sql);
+    /* one that stands there already stays: our sessions don't check it while rows come */
+    standing = !m->resuming && target_has(m, t, 'f', name);
+    if (!standing) {
+        buf_printf(&sql, "ALTER TABLE %s ADD CONSTRAINT ", map->name.qualified);
+        sql_name(&sql, name);
+        buf_puts(&sql, " FOREIGN KEY ");
+        add_names(map, fk->columns, fk->ncolumns, &sql);
+        buf_printf(&sql, " REFERENCES %s ", m->tables[ref].name.qualified);
+        add_names(&m->tables[ref], columns, fk->ncolumns, &sql);
+        add_action(m, t, fk, "DELETE", fk->on_delete, &sql);
+        add_action(m, t, fk, "UPDATE", fk->on_update, &sql);
+        status = map_step(m, RNL_PHASE_FOREIGN_KEYS, "foreign key", t, name, 0, &sql);
+    }
     if (!status) {
         add_orphans_query(m, t, fk, ref, columns, &sql);
-        buf_printf(&sql, ";\n-- when there are any:\nALTER TABLE %s DROP FOREIGN KEY ",
-                   map->name.qualified);
-        sql_name(&sql, name);
+        if (!standing) {
+            buf_printf(&sql, ";\n-- when there are any:\nALTER TABLE %s DROP FOREIGN KEY ",
+                       map->name.qualified);
+            sql_name(&sql, name);
+        }
         status = map_step(m, RNL_PHASE_VALIDATE, "validate", t, name, 0, &sql);
     }
     buf_free(&sql);
@@ -227,25 +233,6 @@ int ddl_foreign_keys(struct mapper *m, uint32_t t)
     for (uint32_t i = 0; !status && i < table->nforeign_keys; i++)
         status = map_foreign_key(m, t, FOREIGN_KEY(table, i));
     return status;
-}
-
-/* Those of ours which an earlier run made are made again after the rows. */
-void ddl_drop_foreign_keys(const struct mapper *m, uint32_t t, struct buf *sql)
-{
-    const struct rnl_table *table = mapper_table(m, t);
-    const struct ident_rule rule = {.max = 64, .characters = true};
-
-    for (uint32_t i = 0; i < table->nforeign_keys; i++) {
-        const struct rnl_foreign_key *fk = FOREIGN_KEY(table, i);
-        char name[IDENT_ROOM];
-
-        ident_cut(&rule, fk->name && *fk->name ? fk->name : "foreign_key", name);
-        if (!target_has(m, t, 'f', name))
-            continue;
-        buf_printf(sql, "ALTER TABLE %s DROP FOREIGN KEY ", m->tables[t].name.qualified);
-        sql_name(sql, name);
-        buf_puts(sql, ";\n");
-    }
 }
 
 static void tell_check(const struct mapper *m, uint32_t t, const struct rnl_check *check,

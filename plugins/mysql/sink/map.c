@@ -221,7 +221,7 @@ static int make_plan(struct mapper *m)
         if (!status)
             status = map_table_steps(m, t);
     }
-    return status;
+    return status ? status : ddl_standing_keys(m);
 }
 
 int sink_map(void *self, const struct rnl_job *job, const struct rnl_catalog *catalog,

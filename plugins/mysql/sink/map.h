@@ -42,10 +42,11 @@ struct map_column {
 struct map_table {
     struct table_name name;
     struct map_column *columns;
-    bool same;       /* dialect as ours: expressions as they are */
-    bool exists;     /* in the target, before the run */
-    bool *hashed;    /* of each index: a unique one of values that are too long */
-    bool *in_create; /* of each index: stands in CREATE TABLE */
+    const char *charset; /* as of a column, for all that say nothing of it */
+    bool same;           /* dialect as ours: expressions as they are */
+    bool exists;         /* in the target, before the run */
+    bool *hashed;        /* of each index: a unique one of values that are too long */
+    bool *in_create;     /* of each index: stands in CREATE TABLE */
     const char **index_names;
 };
 
@@ -87,6 +88,8 @@ void sql_literal(struct buf *sql, const char *text);
 int collations_learn(struct mapper *m);
 /* " CHARACTER SET … COLLATE …" for a text column; texts of a foreign dialect: the mapper's. */
 const char *collation_of(struct mapper *m, uint32_t table, uint32_t column, bool *bytewise);
+/* The same of a table, by what its storage says; NULL: nothing that the server knows. */
+const char *collation_of_table(struct mapper *m, uint32_t table);
 
 /* types.c: fills all columns of a table, with findings. */
 int types_decide(struct mapper *m, uint32_t table);
@@ -117,8 +120,8 @@ bool ddl_leads_index(const struct mapper *m, uint32_t table, uint32_t column);
 /* ddl_constraint.c */
 int ddl_foreign_keys(struct mapper *m, uint32_t table);
 void ddl_inline_checks(struct mapper *m, uint32_t table, struct buf *sql);
-/* Adds statements that drop those of ours which stand there. */
-void ddl_drop_foreign_keys(const struct mapper *m, uint32_t table, struct buf *sql);
+/* ddl_standing.c: looks at the keys of tables that stood before, when the rows have come */
+int ddl_standing_keys(struct mapper *m);
 /* ddl_partition.c */
 void ddl_partitions(struct mapper *m, uint32_t table, struct buf *sql);
 

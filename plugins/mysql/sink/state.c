@@ -146,6 +146,7 @@ int state_own(struct my_sink *sink, const char *pipeline, struct rnl_error *err)
     status = conn_open(&sink->server, &conn, err);
     if (status)
         return status;
+    lost_end(conn); /* after a cut network the server may hold our own last attempt's lock */
     status = pipeline_lock(sink, conn, pipeline, err);
 
     pthread_mutex_lock(&sink->lock);

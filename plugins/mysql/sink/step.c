@@ -176,6 +176,8 @@ static int statement_failed(struct my_writer *w, const struct rnl_step *step, co
     case ERROR_KEY_TOO_LONG:
     case ERROR_FOREIGN_KEY:
         if (step->phase == RNL_PHASE_FOREIGN_KEYS) {
+            if (strstr(err->text, "errno: 121")) /* MariaDB: it stands already */
+                return RNL_OK;
             tell(w, step, "fk.refused", -1, err->text, NULL,
                  "the server refuses this foreign key, so that it was left out");
             return RNL_OK;
@@ -226,8 +228,8 @@ static int step_statements(struct my_writer *w, const struct rnl_step *step, str
  */
 static int step_validate(struct my_writer *w, const struct rnl_step *step, struct rnl_error *err)
 {
-    bool keep = w->sink->config->orphans == ORPHANS_KEEP;
     const char *end = statement_end(step->text), *drop = strstr(end, "ALTER TABLE");
+    bool keep = w->sink->config->orphans == ORPHANS_KEEP || !drop; /* not ours to drop */
     char *question = strndup(step->text, (size_t)(end - step->text)), *example = NULL;
     int64_t count = 0;
     MYSQL_RES *result;
@@ -245,13 +247,16 @@ static int step_validate(struct my_writer *w, const struct rnl_step *step, struc
             ;
     }
     status = conn_finish(w->conn, result, "look for rows without a parent", err);
-    if (!status && count && !keep && drop) {
+    if (!status && count && !keep) {
         status = conn_run(w->conn, drop, err);
         if (status && mysql_errno(w->conn->mysql) == ERROR_NO_SUCH_KEY)
             status = RNL_OK;
     }
     if (!status && count)
-        tell(w, step, "fk.orphans", count, example, keep ? "orphans=keep" : "orphans=report",
+        tell(w, step, "fk.orphans", count, example,
+             !drop  ? NULL
+             : keep ? "orphans=keep"
+                    : "orphans=report",
              keep ? "rows refer to a parent that is not there: the foreign key binds new rows only"
                   : "rows refer to a parent that is not there: the foreign key was left out");
     free(example);

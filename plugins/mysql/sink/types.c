@@ -446,6 +446,28 @@ static void tell_domain(struct chooser *c)
                  c->source->type_name);
 }
 
+/* What the first text has is the table's own; columns that have the same needn't say it. */
+static bool charset_choose(struct mapper *m, uint32_t t)
+{
+    struct map_table *map = &m->tables[t];
+    struct buf sql = {0};
+
+    if (map->same && !m->sink->config->collation)
+        map->charset = collation_of_table(m, t);
+    for (uint32_t i = 0; i < mapper_table(m, t)->ncolumns && !map->charset; i++)
+        if (*map->columns[i].charset && strcmp(map->columns[i].charset, ASCII) != 0)
+            map->charset = map->columns[i].charset;
+    if (!map->charset) {
+        buf_printf(&sql, " CHARACTER SET %.*s COLLATE %s", (int)strcspn(m->collation, "_"),
+                   m->collation, m->collation);
+        map->charset = mapper_take(m, &sql);
+    }
+    for (uint32_t i = 0; map->charset && i < mapper_table(m, t)->ncolumns; i++)
+        if (strcmp(map->columns[i].charset, map->charset) == 0)
+            map->columns[i].charset = "";
+    return map->charset != NULL;
+}
+
 int types_decide(struct mapper *m, uint32_t t)
 {
     const struct rnl_table *table = mapper_table(m, t);
@@ -472,5 +494,7 @@ int types_decide(struct mapper *m, uint32_t t)
         tell_losses(&c);
         tell_domain(&c);
     }
+    if (!charset_choose(m, t))
+        return error_memory(m->err);
     return lengths_fit(m, t);
 }
