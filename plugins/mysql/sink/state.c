@@ -279,8 +279,9 @@ static int recall_lanes(struct my_sink *sink, const char *pipeline, struct rnl_m
 
     if (status)
         return status;
+    /* the row that claims raise is there from the start, so that commits can lock it */
     while ((row = mysql_fetch_row(result)))
-        if (!status)
+        if (!status && (strcmp(row[0], FENCE_LANE) != 0 || strcmp(row[2], "0") != 0))
             status = sink->host->memory_lane(memory, (uint32_t)strtoul(row[0], NULL, 10),
                                              strtoull(row[1], NULL, 10), strtoull(row[2], NULL, 10),
                                              err);
