@@ -95,6 +95,9 @@ static bool table_watch(const struct check *check, uint32_t index, struct check_
     t->key = calloc(table->ncolumns + 1, sizeof(*t->key));
     if (!t->watches || !t->columns || !t->key)
         return false;
+    if (check->options->findings &&
+        findings_block(check->options->findings, table->schema, table->name))
+        return true; /* it is known that it can't be read, and why */
     for (uint32_t i = 0; i < table->ncolumns; i++) {
         uint32_t wanted = wanted_facts(check, table, i);
 

@@ -130,6 +130,22 @@ void findings_add(struct findings *findings, const struct rnl_finding *finding)
     pthread_mutex_unlock(&findings->lock);
 }
 
+bool findings_block(struct findings *findings, const char *schema, const char *table)
+{
+    bool blocked = false;
+
+    pthread_mutex_lock(&findings->lock);
+    for (size_t i = 0; !blocked && i < findings->count; i++) {
+        const struct rnl_finding *f = &findings->items[i];
+
+        blocked =
+            f->severity == RNL_BLOCKER &&
+            (!f->table || (strcmp(f->table, table) == 0 && compare_texts(f->schema, schema) == 0));
+    }
+    pthread_mutex_unlock(&findings->lock);
+    return blocked;
+}
+
 size_t findings_count(struct findings *findings, enum rnl_severity at_least)
 {
     size_t count = 0;

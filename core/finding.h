@@ -9,6 +9,8 @@ struct findings *findings_new(void);
 void findings_free(struct findings *findings);
 /* Any thread. The same code, table, object and policy twice: kept once, counts added. */
 void findings_add(struct findings *findings, const struct rnl_finding *finding);
+/* Whether a BLOCKER names the table, or none at all: then nothing can be read of it. */
+bool findings_block(struct findings *findings, const char *schema, const char *table);
 size_t findings_count(struct findings *findings, enum rnl_severity at_least);
 /* Sorted by severity, code, table. The finding is borrowed until the next add. */
 const struct rnl_finding *findings_at(struct findings *findings, size_t index);

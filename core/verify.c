@@ -309,14 +309,18 @@ static int find_all_rows(struct verify *verify, struct rnl_error *err)
     return RNL_OK;
 }
 
-/* Whether a row removed from one table may have taken rows of another with it. */
-static bool refers_to(const struct rnl_table *child, const struct rnl_table *parent)
+/* Whether a row removed from a table that is looked at again may have taken rows of this one. */
+static bool hangs_on_one(const struct verify *verify, const struct rnl_table *child,
+                         const bool *again)
 {
+    struct rnl_catalog *catalog = verify->options->sides.catalog;
+
     for (uint32_t i = 0; i < child->nforeign_keys; i++) {
         const struct rnl_foreign_key *key = &child->foreign_keys[i];
+        uint32_t parent = catalog_index(catalog, key->ref_schema ? key->ref_schema : child->schema,
+                                        key->ref_table);
 
-        if (strcmp(key->ref_table, parent->name) == 0 &&
-            (!key->ref_schema || !parent->schema || strcmp(key->ref_schema, parent->schema) == 0))
+        if (parent != UINT32_MAX && again[parent])
             return true;
     }
     return false;
@@ -332,9 +336,8 @@ static void mark_again(const struct verify *verify, bool *again)
     while (grown) {
         grown = false;
         for (uint32_t i = 0; i < verify->ntables; i++)
-            for (uint32_t j = 0; !again[i] && j < verify->ntables; j++)
-                if (again[j] && refers_to(verify->states[i].table, verify->states[j].table))
-                    grown = again[i] = true;
+            if (!again[i] && hangs_on_one(verify, verify->states[i].table, again))
+                grown = again[i] = true;
     }
 }
 

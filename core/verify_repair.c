@@ -157,10 +157,15 @@ static void visit(const struct repair *repair, uint32_t index, uint8_t *seen, ui
     if (seen[index])
         return;
     seen[index] = 1;
-    for (uint32_t i = 0; i < table->nforeign_keys; i++)
-        for (uint32_t j = 0; j < verify->ntables; j++)
-            if (strcmp(table->foreign_keys[i].ref_table, verify->states[j].table->name) == 0)
-                visit(repair, j, seen, count);
+    for (uint32_t i = 0; i < table->nforeign_keys; i++) {
+        const struct rnl_foreign_key *key = &table->foreign_keys[i];
+        uint32_t parent =
+            catalog_index(verify->options->sides.catalog,
+                          key->ref_schema ? key->ref_schema : table->schema, key->ref_table);
+
+        if (parent != UINT32_MAX)
+            visit(repair, parent, seen, count);
+    }
     repair->order[(*count)++] = index;
 }
 

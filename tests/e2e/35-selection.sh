@@ -127,4 +127,46 @@ test_flags() {
     said orders 10
 }
 
+# A schema goes into another with all that hangs on it; a query becomes a table; positions of a
+# masked key are not kept in the clear.
+test_postgres_to_postgres() {
+    [ "$E2E_SOURCE" = mariadb ] || skip "once is enough"
+    new_databases
+    target_sql -d postgres -c "drop database if exists \"${db}_src\"" -c "create database \"${db}_src\" owner runnel" 2>/dev/null
+    target_sql -d "${db}_src" <<'EOF'
+create schema crm; create type crm.mood as enum ('sad', 'ok');
+create table crm.people (id serial unique, email text primary key, m crm.mood default 'ok',
+    total int not null check (total > 0), dbl int generated always as (total * 2) stored);
+create table crm.orders (id bigint generated always as identity primary key,
+    person int references crm.people (id) on delete cascade, made date);
+create table crm.parts (k int, made date) partition by range (made);
+create table crm.parts_1 partition of crm.parts for values from ('2020-01-01') to ('2021-01-01');
+create table crm.parts_d partition of crm.parts default;
+create index on crm.people (lower(m::text)) where total > 5;
+insert into crm.people (email, total) select 'somebody' || i, i from generate_series(1, 500) i;
+insert into crm.orders (person, made) select i, '2020-01-01'::date + i from generate_series(1, 500) i;
+insert into crm.parts select i, '2020-06-01'::date + i from generate_series(1, 500) i;
+grant usage on schema crm to runnel; grant select on all tables in schema crm to runnel;
+grant select on all sequences in schema crm to runnel;
+EOF
+    SRC=${DST/"/$db"/"/${db}_src"}
+    export MASK_SALT=0123456789abcdef0123456789abcdef
+    pipeline '{ name = "crm.*"; target = "warehouse.*"; },
+        { name = "people"; rename = { total = "sum"; id = "nr"; };
+          mask = ( { column = "email"; with = "hash"; salt = "env:MASK_SALT"; } ); },
+        { name = "parts"; rename = { made = "built"; }; },
+        { query = "select person, count(*) n from crm.orders group by person"; name = "report";
+          key = "person"; target = "warehouse.per_person"; }'
+    sed -i 's/plugin = "mysql"/plugin = "postgres"/' "$file"
+    expect_exit 0 runnel run "$file"
+    expect_exit 0 runnel verify "$file"
+    said crm.people report 500
+    same 501 "$(target "select nextval('warehouse.people_id_seq')")" "the sequence"
+    same "warehouse.people" "$(target "select confrelid::regclass from pg_constraint where conname = 'orders_person_fkey'")" \
+        "the foreign key"
+    same 2 "$(target "select count(*) from pg_inherits where inhparent = 'warehouse.parts'::regclass")" partitions
+    same 500 "$(target 'select count(*) from warehouse.per_person')" "rows of the query"
+    same 0 "$(target "select count(*) from warehouse.people where email like 'some%'")" "keys in the clear"
+}
+
 run_tests

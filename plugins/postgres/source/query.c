@@ -28,8 +28,9 @@ static int natives_read(struct describer *d, const PGresult *fields, PGresult **
     params[1] = buf_text(&modifiers);
     status = params[0] && params[1]
                  ? conn_query(d->source->control,
-                              "SELECT pg_catalog.format_type(u.t, u.m) FROM pg_catalog.unnest("
-                              "$1::pg_catalog.oid[], $2::pg_catalog.int4[]) WITH ORDINALITY"
+                              "SELECT pg_catalog.format_type(u.t, u.m) FROM ROWS FROM ("
+                              "pg_catalog.unnest($1::pg_catalog.oid[]),"
+                              " pg_catalog.unnest($2::pg_catalog.int4[])) WITH ORDINALITY"
                               " u(t, m, n) ORDER BY u.n",
                               2, params, "describe a query", natives, err)
                  : error_memory(err);
