@@ -54,6 +54,9 @@ void lanes_close(struct source *source);
 int source_plan(void *self, const struct rnl_catalog *catalog, uint32_t table, int64_t chunk_bytes,
                 struct rnl_plan *plan, struct rnl_error *err);
 
+/* query.c: a query in the place of a table's name */
+void query_from(struct text *sql, const char *query);
+
 /* cursor.c */
 int source_cursor_open(void *self, const struct rnl_catalog *catalog, uint32_t lane,
                        const struct rnl_unit *unit, void **cursor, struct rnl_error *err);

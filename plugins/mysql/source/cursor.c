@@ -121,16 +121,20 @@ static int select_write(struct cursor *cursor, const struct rnl_unit *unit, stru
     }
     loss_add(cursor, sql);
     text_add(sql, " FROM ");
-    text_name(sql, table->schema);
-    text_add(sql, ".");
-    text_name(sql, table->name);
+    if (table->query) {
+        query_from(sql, table->query);
+    } else {
+        text_name(sql, table->schema);
+        text_add(sql, ".");
+        text_name(sql, table->name);
+    }
     /* rows lie in the key's order: any other way would need to sort them */
-    if (cursor->key.index && info && info->clustered && !table->where) {
+    if (cursor->key.index && info && info->clustered && !table->where && !table->query) {
         text_add(sql, " FORCE INDEX (");
         text_name(sql, cursor->key.index);
         text_add(sql, ")");
     }
-    if (table->where && *table->where) {
+    if (table->where && *table->where && !table->query) {
         text_printf(sql, "%s(%s)", joint, table->where);
         joint = " AND ";
     }
@@ -273,7 +277,9 @@ static int text_lost(const struct cursor *cursor, struct rnl_error *err)
 
 static int unit_finish(struct cursor *cursor, struct rnl_error *err)
 {
-    int status = definition_check(cursor->source, cursor->conn, cursor->table, err);
+    int status = cursor->table->query
+                     ? RNL_OK
+                     : definition_check(cursor->source, cursor->conn, cursor->table, err);
 
     return status ? status : RNL_DONE;
 }

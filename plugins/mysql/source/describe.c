@@ -214,5 +214,7 @@ int source_describe(void *self, struct rnl_catalog *catalog, struct rnl_error *e
         status = tables_add(&drafts, catalog, err);
     pool_free(&drafts.pool);
     free(drafts.items);
+    if (!status)
+        status = queries_describe(self, catalog, err);
     return status ? status : objects_report(self, catalog, err);
 }

@@ -40,6 +40,9 @@ typedef int draft_row_fn(struct drafts *drafts, MYSQL_ROW row);
 int drafts_query(struct drafts *drafts, struct text *sql, draft_row_fn *row_fn,
                  struct rnl_error *err);
 
+/* query.c: what the operator wants read in the place of tables */
+int queries_describe(struct source *source, struct rnl_catalog *catalog, struct rnl_error *err);
+
 int columns_describe(struct drafts *drafts, struct rnl_error *err);
 int keys_describe(struct drafts *drafts, struct rnl_error *err);
 /* After columns: a MariaDB json_valid check makes its column JSON. */
