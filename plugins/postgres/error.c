@@ -177,6 +177,8 @@ static const struct {
      "is the server running, and is this its socket's folder?"},
     {"timeout expired", RNL_E_RETRY, "postgres.timeout",
      "the host doesn't answer: check address and firewall, or raise connect_timeout"},
+    {"not yet accepting", RNL_E_RETRY, "postgres.gone", "the server is starting"},
+    {"in recovery mode", RNL_E_RETRY, "postgres.gone", "the server is starting"},
     {"starting up", RNL_E_RETRY, "postgres.gone", "the server is starting"},
     {"shutting down", RNL_E_RETRY, "postgres.gone", "the server is stopping"},
     {"Network is unreachable", RNL_E_RETRY, "postgres.refused", "check the host's address"},

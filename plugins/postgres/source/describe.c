@@ -155,7 +155,7 @@ static int wanted_describe(struct describer *d, struct rnl_error *err)
 
 /* What a CREATE TABLE says beside its columns: UNLOGGED, options. */
 static const char details_sql[] =
-    "SELECT c.oid, c.relkind = 'p', c.reltuples::bigint, pg_catalog.pg_table_size(c.oid),"
+    "SELECT c.oid, c.relkind = 'p',"
     " pg_catalog.obj_description(c.oid, 'pg_class'),"
     " CASE WHEN c.relkind = 'p' THEN pg_catalog.pg_get_partkeydef(c.oid) END,"
     " NULLIF(pg_catalog.concat_ws(' ', CASE WHEN c.relpersistence = 'u' THEN 'UNLOGGED' END,"
@@ -172,13 +172,9 @@ static int details_row(struct describer *d, const PGresult *result, int row)
     if (!draft)
         return 0;
     draft->partitioned = cell_true(result, row, 1);
-    draft->table.rows = cell_number(result, row, 2);
-    draft->table.bytes = cell_number(result, row, 3);
-    if (draft->table.rows == 0 && draft->table.bytes > 0) /* never counted */
-        draft->table.rows = -1;
-    draft->table.comment = batch_text(d, cell(result, row, 4));
-    draft->table.partition_by = batch_text(d, cell(result, row, 5));
-    draft->table.storage = batch_text(d, cell(result, row, 6));
+    draft->table.comment = batch_text(d, cell(result, row, 2));
+    draft->table.partition_by = batch_text(d, cell(result, row, 3));
+    draft->table.storage = batch_text(d, cell(result, row, 4));
     if (draft->partitioned)
         draft->table.flags |= RNL_TABLE_PARTITIONED;
     return 0;
@@ -191,8 +187,6 @@ static void draft_measure(const struct describer *d, struct draft *draft)
     const struct leaf *leaves =
         leaves_of(d->source, draft->table.schema, draft->table.name, &count);
 
-    if (!draft->partitioned)
-        return;
     draft->table.rows = draft->table.bytes = 0;
     for (size_t i = 0; i < count; i++) {
         draft->table.bytes += leaves[i].bytes;

@@ -33,6 +33,7 @@ struct sequence {
     bool identity; /* made by GENERATED … AS IDENTITY: no object of its own */
     bool needed;
     bool readable;
+    bool known; /* next was read */
     int64_t next, increment, start;
     const char *schema, *name, *comment, *definition;
     const char *column; /* that it belongs to */

@@ -88,6 +88,13 @@ static int sequence_row(struct describer *d, const PGresult *result, int row)
     return sequence.schema && sequence.name && sequence.definition ? 0 : -1;
 }
 
+static struct sequence *sequence_find(struct describer *d, Oid oid)
+{
+    struct sequence key = {.oid = oid};
+
+    return d->nsequences ? bsearch(&key, d->sequences, d->nsequences, sizeof(key), by_oid) : NULL;
+}
+
 /* Those that defaults of wanted tables name. */
 static const char used_sql[] = "SELECT DISTINCT d.refobjid, e.adrelid FROM pg_catalog.pg_depend d"
                                " JOIN pg_catalog.pg_attrdef e ON e.oid = d.objid"
@@ -97,40 +104,74 @@ static const char used_sql[] = "SELECT DISTINCT d.refobjid, e.adrelid FROM pg_ca
 
 static int used_row(struct describer *d, const PGresult *result, int row)
 {
-    struct sequence key = {.oid = cell_oid(result, row, 0)}, *sequence;
+    struct sequence *sequence = sequence_find(d, cell_oid(result, row, 0));
 
-    sequence =
-        d->nsequences ? bsearch(&key, d->sequences, d->nsequences, sizeof(key), by_oid) : NULL;
     if (sequence && wanted_has(d, cell_oid(result, row, 1)))
         sequence->needed = true;
     return 0;
 }
 
-static int value_row(struct describer *d, const PGresult *result, int row)
+static void value_take(struct sequence *sequence, int64_t last, bool called)
 {
-    struct sequence key = {.oid = cell_oid(result, row, 0)}, *sequence;
-    int64_t last = cell_number(result, row, 1);
+    sequence->known = true;
+    sequence->next = last;
+    if (called && __builtin_add_overflow(last, sequence->increment, &sequence->next))
+        sequence->next = last;
+}
 
-    sequence = bsearch(&key, d->sequences, d->nsequences, sizeof(key), by_oid);
-    if (!sequence)
-        return 0;
-    sequence->next = last;
-    if (cell_true(result, row, 2) && __builtin_add_overflow(last, sequence->increment, &last))
-        last = sequence->next;
-    sequence->next = last;
+static int last_row(struct describer *d, const PGresult *result, int row)
+{
+    struct sequence *sequence = sequence_find(d, cell_oid(result, row, 0));
+
+    if (sequence && cell(result, row, 1))
+        value_take(sequence, cell_number(result, row, 1), true);
     return 0;
 }
 
-/* A sequence is a table of one row. */
+static int value_row(struct describer *d, const PGresult *result, int row)
+{
+    struct sequence *sequence = sequence_find(d, cell_oid(result, row, 0));
+
+    if (sequence)
+        value_take(sequence, cell_number(result, row, 1), cell_true(result, row, 2));
+    return 0;
+}
+
+/* Those of sequences that have given a number: quick, and a lock for each. */
+static int lasts_read(struct describer *d, struct rnl_error *err)
+{
+    Oid list[VALUES_AT_ONCE];
+    size_t count = 0;
+    int status = RNL_OK;
+
+    for (size_t i = 0; status == RNL_OK && i < d->nsequences; i++) {
+        if (d->sequences[i].needed && d->sequences[i].readable)
+            list[count++] = d->sequences[i].oid;
+        if (count == VALUES_AT_ONCE || (count && i + 1 == d->nsequences)) {
+            char *oids = oids_text(list, count);
+
+            status = oids ? describe_query(d,
+                                           "SELECT w.oid, pg_catalog.pg_sequence_last_value(w.oid)"
+                                           " FROM pg_catalog.unnest($1::pg_catalog.oid[]) w(oid)",
+                                           oids, "read sequences", last_row, err)
+                          : error_memory(err);
+            free(oids);
+            count = 0;
+        }
+    }
+    return status;
+}
+
+/* Those of others, which may have been set: a sequence is a table of one row. */
 static int values_read(struct describer *d, struct rnl_error *err)
 {
     struct buf sql = {0};
-    int status = RNL_OK, count = 0;
+    int status = lasts_read(d, err), count = 0;
 
     for (size_t i = 0; status == RNL_OK && i < d->nsequences; i++) {
         const struct sequence *sequence = &d->sequences[i];
 
-        if (sequence->needed && sequence->readable) {
+        if (sequence->needed && sequence->readable && !sequence->known) {
             buf_printf(&sql, "%sSELECT %u, last_value, is_called FROM ", count ? " UNION ALL " : "",
                        sequence->oid);
             buf_qualified(&sql, sequence->schema, sequence->name);
