@@ -210,9 +210,6 @@ static int check_rule(const config_setting_t *group, const struct table_rule *ru
 {
     bool details = rule->where || rule->ncolumns || rule->nrenames || rule->nmasks || rule->target;
 
-    if (rule->exclude && rule->where && !rule->ncolumns)
-        return block_fail(group, "config.bad_value", err,
-                          "a table that is left out can't have a where");
     if (rule->exclude && (details || rule->query))
         return block_fail(group, "config.bad_value", err,
                           "a table that is left out has nothing to be said of");

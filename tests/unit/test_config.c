@@ -181,6 +181,11 @@ static void sizes_follow_from_memory(void **state)
 }
 
 /* A file that can't be right: which error, at which line, and a word that must be told. */
+#define TABLES(rules)                                                     \
+    CONNECTIONS "pipeline = { name = \"a\"; " WRITER                      \
+                "reader = { source = { connection = \"shop-mysql\"; };\n" \
+                " tables = ( " rules " ); }; };\n"
+
 static const struct {
     const char *text, *code;
     int line; /* 0: not told */
@@ -304,7 +309,60 @@ static const struct {
     {CONNECTIONS "pipeline = { name = \"a\"; " READER WRITER "transport = { plugin = \"memory\"; "
                  "queue_bytes = 5; }; };\n",
      "config.out_of_range", 8, "queue_bytes"},
+    {TABLES("{ name = \"t\"; column = [ \"a\" ]; }"), "config.unknown_word", 8, "columns"},
+    {TABLES("{ name = \"t\"; columns = [ ]; }"), "config.bad_value", 8, "one at least"},
+    {TABLES("{ name = \"t\"; columns = [ \"a\" ]; exclude_columns = [ \"b\" ]; }"),
+     "config.bad_value", 8, "contradict"},
+    {TABLES("{ name = \"t\"; exclude = true; target = \"x\"; }"), "config.bad_value", 8,
+     "left out"},
+    {TABLES("{ name = \"t*\"; target = \"x\"; }"), "config.bad_value", 8, "warehouse.*"},
+    {TABLES("{ name = \"t\"; target = \"x.\"; }"), "config.bad_value", 8, "no target"},
+    {TABLES("{ name = \"t\"; key = \"a\"; }"), "config.bad_value", 8, "query"},
+    {TABLES("{ name = \"t*\"; query = \"SELECT 1\"; }"), "config.bad_value", 8, "no pattern"},
+    {TABLES("{ name = \"t\"; query = \"SELECT 1\"; where = \"a\"; }"), "config.bad_value", 8,
+     "itself"},
+    {TABLES("{ name = \"t\"; rename = { a = 5; }; }"), "config.bad_value", 8, "new name"},
+    {TABLES("{ name = \"t\"; mask = ( { column = \"a\"; with = \"hide\"; } ); }"),
+     "config.bad_value", 8, "hash"},
+    {TABLES("{ name = \"t\"; mask = ( { column = \"a\"; with = \"hash\"; } ); }"),
+     "config.missing_word", 8, "salt"},
+    {TABLES("{ name = \"t\"; mask = ( { column = \"a\"; with = \"fixed\"; } ); }"),
+     "config.bad_value", 8, "value"},
+    {TABLES("{ name = \"t\"; mask = ( { column = \"a\"; with = \"null\"; salt = \"x\"; } ); }"),
+     "config.bad_value", 8, "salt"},
 };
+
+/* All that can be said of a table. */
+static void tables_have_details(void **state)
+{
+    static const char text[] =
+        TABLES("{ name = \"t\"; where = \"a > 1\"; columns = [ \"a\", \"b c\" ];\n"
+               " target = \"s.*\"; rename = ( { column = \"b c\"; to = \"d\"; } );\n"
+               " mask = ( { column = \"a\"; with = \"hash\"; salt = \"env:SALT\"; } ); },\n"
+               " { query = \"SELECT 1\"; name = \"q\"; key = \"x\"; rename = { x = \"y\"; }; }");
+    struct rnl_error err = RNL_ERROR_INIT;
+    const struct table_rule *rule;
+    struct config *config;
+
+    (void)state;
+    assert_int_equal(config_load(write_file("tables.cfg", text), &config, &err), RNL_OK);
+    assert_int_equal(config_pipeline(config, "a")->ntables, 2);
+    rule = config_pipeline(config, "a")->tables;
+    assert_string_equal(rule->where, "a > 1");
+    assert_int_equal(rule->ncolumns, 2);
+    assert_string_equal(rule->columns[1], "b c");
+    assert_false(rule->columns_exclude);
+    assert_string_equal(rule->target, "s.*");
+    assert_string_equal(rule->renames[0].from, "b c");
+    assert_string_equal(rule->renames[0].to, "d");
+    assert_int_equal(rule->masks[0].with, MASK_HASH);
+    assert_string_equal(rule->masks[0].salt, "env:SALT");
+    assert_non_null(strstr(rule->at, "tables.cfg:8"));
+    assert_string_equal(rule[1].query, "SELECT 1");
+    assert_string_equal(rule[1].key, "x");
+    assert_string_equal(rule[1].renames[0].to, "y");
+    config_free(config);
+}
 
 static void mistakes_are_told(void **state)
 {
@@ -439,6 +497,7 @@ int main(void)
         cmocka_unit_test(everything_is_read),
         cmocka_unit_test(presets_stand),
         cmocka_unit_test(mistakes_are_told),
+        cmocka_unit_test(tables_have_details),
         cmocka_unit_test(folders_and_includes),
         cmocka_unit_test(odd_files),
         cmocka_unit_test(flags_rank_before_files),
