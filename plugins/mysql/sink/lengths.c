@@ -3,8 +3,10 @@
 
 #include <strings.h>
 
-#define EXPRESSION_BYTES 16 /* of a part that is computed: a number, as a rule */
-#define LONG_BYTES 12       /* of a row: what points to a long value */
+#define EXPRESSION_BYTES 16   /* of a part that is computed: a number, as a rule */
+#define PAGE_BYTES_LEAST 1900 /* that fit into a page of any size */
+#define COLUMNS_MAX 1017u
+#define LONG_BYTES 12 /* of a row: what points to a long value */
 
 static bool is_sized(const struct map_column *to)
 {
@@ -150,6 +152,92 @@ static void row_shrink(struct mapper *m, uint32_t t)
     }
 }
 
+static uint32_t decimal_stored(uint32_t precision, uint32_t scale)
+{
+    static const uint8_t rest[] = {0, 1, 1, 2, 2, 3, 3, 4, 4, 4};
+    uint32_t whole = precision - scale;
+
+    return whole / 9 * 4 + rest[whole % 9] + scale / 9 * 4 + rest[scale % 9];
+}
+
+/* What a value takes of the page that holds its row, whatever it is; 0: it may stand elsewhere. */
+static uint32_t stored_bytes(const struct rnl_column *source, const struct map_column *to)
+{
+    unsigned precision, scale;
+
+    if (to->shape != SHAPE_FIXED || !to->type)
+        return 0;
+    if (sscanf(to->type, "decimal(%u,%u)", &precision, &scale) == 2 && scale <= precision)
+        return decimal_stored(precision, scale);
+    switch (source->type) {
+    case RNL_T_BOOL:
+        return 1;
+    case RNL_T_INT:
+    case RNL_T_UINT:
+        return strncasecmp(to->type, "year", 4) == 0 ? 1u : source->width ? source->width : 8u;
+    case RNL_T_FLOAT:
+        return 4;
+    case RNL_T_DOUBLE:
+        return 8;
+    case RNL_T_DATE:
+    case RNL_T_TIME:
+        return 3;
+    case RNL_T_TIMESTAMP:
+    case RNL_T_TIMESTAMPTZ:
+        return 4;
+    case RNL_T_BITS:
+        return (source->length + 7) / 8;
+    case RNL_T_UUID:
+        return 16;
+    default:
+        return source->flags & (RNL_COLUMN_ENUM | RNL_COLUMN_SET) ? 1 : 0;
+    }
+}
+
+/* A page holds two rows at least: the server's own arithmetic. */
+static int page_limit(struct mapper *m, uint32_t *limit)
+{
+    char *value = NULL;
+    int status = conn_value(m->sink->control, "SELECT @@innodb_page_size", 0, &value, m->err);
+    unsigned long page = value ? strtoul(value, NULL, 10) : 0;
+
+    free(value);
+    *limit = page >= 32768 ? 16318 : page ? (uint32_t)page / 2 - 66 : 8126;
+    return status;
+}
+
+/* Refused before anything is made: no row that is full could be written. */
+static int page_check(struct mapper *m, uint32_t t)
+{
+    const struct rnl_table *table = mapper_table(m, t);
+    const struct map_table *map = &m->tables[t];
+    uint32_t sum = 18 + table->ncolumns / 8, limit;
+    int status;
+
+    if (table->ncolumns > COLUMNS_MAX)
+        return rnl_fail(m->err, RNL_E_CONFIG, "sink.columns",
+                        "the table %s has %u columns, one of InnoDB has %u at most",
+                        map->name.qualified, table->ncolumns, COLUMNS_MAX);
+    for (uint32_t i = 0; i < table->ncolumns; i++)
+        if (!map->same || !(COLUMN(table, i)->flags & RNL_COLUMN_NULLABLE))
+            sum += stored_bytes(COLUMN(table, i), &map->columns[i]);
+    if (sum < PAGE_BYTES_LEAST)
+        return RNL_OK;
+    status = page_limit(m, &limit);
+    if (status || sum <= limit || map->exists)
+        return status;
+    map_find(m, t, RNL_BLOCKER, "table.row_size", NULL, NULL,
+             "its rows have %u bytes that InnoDB can't keep elsewhere, a page takes %u of a row",
+             sum, limit);
+    rnl_fail(m->err, RNL_E_CONFIG, "sink.row_size",
+             "the table %s can't be in the target: its columns of fixed size make rows of %u "
+             "bytes, and a page of InnoDB takes %u",
+             map->name.qualified, sum, limit);
+    rnl_hint(m->err, "leave columns out (a list of columns in the pipeline), or choose narrower "
+                     "types in the source");
+    return m->err->status;
+}
+
 static bool type_spell(struct mapper *m, struct map_column *to)
 {
     struct buf sql = {0};
@@ -194,5 +282,5 @@ int lengths_fit(struct mapper *m, uint32_t t)
     for (uint32_t i = 0; !status && i < table->ncolumns; i++)
         if (!type_spell(m, &m->tables[t].columns[i]))
             status = error_memory(m->err);
-    return status;
+    return status ? status : page_check(m, t);
 }
