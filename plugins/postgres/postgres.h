@@ -89,6 +89,8 @@ struct map_partition {
     const char *qualified;
 };
 
+struct map_object;
+
 struct map_table {
     char schema[NAME_BYTES + 1];
     char name[NAME_BYTES + 1];
@@ -96,6 +98,7 @@ struct map_table {
     struct map_column *columns;
     struct map_partition *partitions; /* as in the catalog; NULL: it is one plain table */
     const char **index_names;         /* of the catalog's indexes; NULL where there is none */
+    const struct map_object *owned;   /* sequences of its columns */
     const struct rnl_index *early;    /* a key that is made before the rows, for an upsert */
     bool exists;                      /* in the target, before the run */
 };

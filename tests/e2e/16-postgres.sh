@@ -51,6 +51,20 @@ test_catalogue_as_it_is() {
     expect_exit 0 runnel verify "$SRC" "$DST"
 }
 
+test_to_another_version() {
+    server postgres17 PORT >/dev/null
+    new_pair
+    at_source -f "$fixtures/postgres/catalogue.sql" >/dev/null
+    E2E_TARGET=postgres17 target_sql -d postgres -c "drop database if exists \"$db\""
+    E2E_TARGET=postgres17 target_sql -d postgres -c "create database \"$db\" owner runnel"
+    DST=$(server postgres17 URL)/$db
+    move_and_verify
+    same "$(at_source -c "select format_type(atttypid, atttypmod) from pg_attribute
+        where attrelid = 'shop.kinds'::regclass and attnum > 0 order by attnum")" \
+        "$(at_target -c "select format_type(atttypid, atttypmod) from pg_attribute
+        where attrelid = 'shop.kinds'::regclass and attnum > 0 order by attnum")" "the types"
+}
+
 test_types_that_stand_there() {
     new_pair
     at_source -c "create type mood as enum ('a', 'b'); create table t (id int primary key, m mood);

@@ -302,6 +302,7 @@ int ddl_values(struct mapper *m, uint32_t t)
         else
             add_identity(m, t, i, &sql);
     }
+    objects_own_values(m, t, &sql);
     buf_printf(&sql, "ANALYZE %s", m->tables[t].qualified);
     status = map_step(m, RNL_PHASE_VALUES, "values", t, NULL, &sql);
     buf_free(&sql);

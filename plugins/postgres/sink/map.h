@@ -35,6 +35,8 @@ struct mapper {
     struct ext_type *ext_types;
     struct map_object *objects; /* of the catalog, those of PostgreSQL */
     uint32_t nobjects;
+    const struct map_object **named; /* the same by name: see object_find() */
+    uint32_t nnamed;                 /* of them, without extensions */
     bool keeps_schemas;
     bool resuming;
 };

@@ -10,15 +10,21 @@ struct map_object {
     char schema[NAME_BYTES + 1], name[NAME_BYTES + 1];
     const char *qualified;
     const char *verb; /* behind CREATE: "TYPE", … */
-    bool exists;      /* in the target, before the run */
-    bool drops;       /* it does, an earlier run made it, and it is to go */
+    uint32_t owner;   /* of a sequence: the table that it numbers; UINT32_MAX: none */
+    const struct map_object *next_owned; /* of the same table */
+    bool exists;                         /* in the target, before the run */
+    bool drops;                          /* it does, an earlier run made it, and it is to go */
 };
 
 /* Whether the target has one: 'n' a schema, 'x' an extension, 't' a type or sequence, 'p' a
  * function, 's' (schema "") a step that the pipeline's earlier run did. */
 bool object_exists(const struct mapper *m, char kind, const char *schema, const char *name);
-/* objects.c: fills m->objects and looks which of them stand in the target already. */
+/* objects_look.c: fills m->objects and looks which of them stand in the target already. */
 int objects_look(struct mapper *m);
+/* objects.c: what objects_look() needs of it */
+int objects_index(struct mapper *m);
+int object_definition(const struct mapper *m, const struct rnl_object *source, struct buf *sql);
+void object_step_id(const struct map_object *object, struct buf *id);
 /* The steps that make schemas, types and sequences. */
 int objects_steps(struct mapper *m);
 /* Those that set the numbers that sequences give next, for all that belong to no column. */
@@ -27,6 +33,8 @@ int objects_values(struct mapper *m);
 const struct map_object *object_find(const struct mapper *m, const char *schema, const char *name);
 /* Adds statements that tie sequences to the columns of a table that they belong to. */
 void objects_own(const struct mapper *m, uint32_t table, struct buf *sql);
+/* And those that set the numbers they give next. */
+void objects_own_values(const struct mapper *m, uint32_t table, struct buf *sql);
 /* Whether a sequence of the catalog numbers this column: the source's serial. */
 const struct map_object *object_of_column(const struct mapper *m, uint32_t table, uint32_t column);
 
