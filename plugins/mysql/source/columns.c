@@ -170,8 +170,9 @@ static int generated_set(struct drafts *drafts, struct rnl_column *column, MYSQL
     column->flags |= RNL_COLUMN_GENERATED;
     if (strcasestr(row[C_EXTRA], "VIRTUAL"))
         column->flags |= RNL_COLUMN_VIRTUAL;
-    column->generated = drafts->source->server.mariadb ? pool_text(&drafts->pool, expression)
-                                                : expression_plain(&drafts->pool, expression);
+    column->generated = drafts->source->server.mariadb
+                            ? pool_text(&drafts->pool, expression)
+                            : expression_plain(&drafts->pool, expression);
     return column->generated ? 0 : -1;
 }
 
@@ -188,6 +189,21 @@ static int default_set(struct drafts *drafts, struct rnl_column *column, MYSQL_R
     if (column->flags & RNL_COLUMN_GENERATED)
         return 0;
     return default_parse(&drafts->pool, &input, &column->default_kind, &column->default_text);
+}
+
+/* MariaDB writes COMPRESSED into a comment behind the type. */
+static int storage_take(struct drafts *drafts, struct rnl_column *column, MYSQL_ROW row)
+{
+    char *native = pool_text(&drafts->pool, row[C_NATIVE]);
+    char *comment = native ? strstr(native, " /*") : NULL;
+
+    column->native = native;
+    if (!comment)
+        return native ? 0 : -1;
+    if (strcasestr(comment, "COMPRESSED"))
+        column->storage = "COMPRESSED";
+    *comment = '\0';
+    return 0;
 }
 
 static int column_row(struct drafts *drafts, MYSQL_ROW row)
@@ -209,7 +225,6 @@ static int column_row(struct drafts *drafts, MYSQL_ROW row)
     if (!row[C_EXTRA])
         return -1;
     column->name = pool_text(pool, row[C_NAME]);
-    column->native = pool_text(pool, row[C_NATIVE]);
     column->comment = pool_text(pool, row[C_COMMENT]);
     column->charset = pool_text(pool, row[C_CHARSET]);
     column->collation = pool_text(pool, row[C_COLLATION]);
@@ -220,7 +235,7 @@ static int column_row(struct drafts *drafts, MYSQL_ROW row)
     if (column->flags & (RNL_COLUMN_ENUM | RNL_COLUMN_SET) &&
         labels_parse(pool, row[C_NATIVE], &column->labels, &column->nlabels))
         return -1;
-    if (!column->name || !column->native || generated_set(drafts, column, row))
+    if (!column->name || storage_take(drafts, column, row) || generated_set(drafts, column, row))
         return -1;
     return default_set(drafts, column, row);
 }

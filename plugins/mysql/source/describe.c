@@ -92,7 +92,17 @@ static struct draft *draft_add(struct drafts *drafts)
     return &drafts->items[drafts->count++];
 }
 
-enum { T_NAME, T_ENGINE, T_ROWS, T_BYTES, T_IDENTITY, T_CREATED, T_OPTIONS, T_COMMENT };
+enum {
+    T_NAME,
+    T_ENGINE,
+    T_ROWS,
+    T_BYTES,
+    T_IDENTITY,
+    T_CREATED,
+    T_OPTIONS,
+    T_COMMENT,
+    T_COLLATION
+};
 
 static int table_row(struct drafts *drafts, MYSQL_ROW row)
 {
@@ -115,7 +125,9 @@ static int table_row(struct drafts *drafts, MYSQL_ROW row)
     };
     if (row[T_OPTIONS] && strstr(row[T_OPTIONS], "partitioned"))
         draft->table.flags |= RNL_TABLE_PARTITIONED;
-    return draft->engine && draft->created && draft->table.name ? 0 : -1;
+    if (!draft->engine || !draft->created || !draft->table.name)
+        return -1;
+    return storage_set(drafts, draft, draft->engine, row[T_OPTIONS], row[T_COLLATION]);
 }
 
 static int tables_describe(struct drafts *drafts, struct rnl_error *err)
@@ -123,10 +135,23 @@ static int tables_describe(struct drafts *drafts, struct rnl_error *err)
     struct text sql = {0};
 
     text_add(&sql, "SELECT TABLE_NAME, ENGINE, TABLE_ROWS, DATA_LENGTH, AUTO_INCREMENT, "
-                   "CREATE_TIME, CREATE_OPTIONS, TABLE_COMMENT FROM information_schema.TABLES");
+                   "CREATE_TIME, CREATE_OPTIONS, TABLE_COMMENT, TABLE_COLLATION "
+                   "FROM information_schema.TABLES");
     where_database(drafts, &sql, "TABLE_SCHEMA");
     text_add(&sql, " AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')");
     return drafts_query(drafts, &sql, table_row, err);
+}
+
+/* What a load keeps of itself in a target. */
+static bool is_own(const char *name)
+{
+    static const char *const names[] = {"runnel_pipelines", "runnel_units", "runnel_lanes",
+                                        "runnel_steps", "runnel_dead_letters"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
 }
 
 /* Of all tables those that are wanted, sorted. */
@@ -136,7 +161,9 @@ static void drafts_select(struct drafts *drafts, const struct rnl_catalog *catal
     size_t kept = 0;
 
     for (size_t i = 0; i < drafts->count; i++)
-        if (host->table_wanted(catalog, drafts->source->server.database, drafts->items[i].table.name))
+        if (!is_own(drafts->items[i].table.name) &&
+            host->table_wanted(catalog, drafts->source->server.database,
+                               drafts->items[i].table.name))
             drafts->items[kept++] = drafts->items[i];
     drafts->count = kept;
     if (kept)
@@ -177,6 +204,9 @@ static int tables_add(struct drafts *drafts, struct rnl_catalog *catalog, struct
         struct draft *draft = &drafts->items[i];
         struct rnl_table *table = &draft->table;
 
+        for (uint32_t c = 0; c < table->ncolumns; c++)
+            if (draft->columns[c].flags & RNL_COLUMN_IDENTITY)
+                draft->columns[c].next_value = table->next_identity;
         table->columns = draft->columns;
         table->indexes = draft->indexes;
         table->foreign_keys = draft->foreign_keys;
@@ -208,6 +238,8 @@ int source_describe(void *self, struct rnl_catalog *catalog, struct rnl_error *e
         status = keys_describe(&drafts, err);
     if (!status)
         status = checks_describe(&drafts, err);
+    if (!status)
+        status = partitions_describe(&drafts, err);
     if (!status)
         status = infos_keep(&drafts, err);
     if (!status)

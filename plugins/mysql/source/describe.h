@@ -43,6 +43,11 @@ int drafts_query(struct drafts *drafts, struct text *sql, draft_row_fn *row_fn,
 /* query.c: what the operator wants read in the place of tables */
 int queries_describe(struct source *source, struct rnl_catalog *catalog, struct rnl_error *err);
 
+/* partitions.c. storage_set: -1: out of memory */
+int storage_set(struct drafts *drafts, struct draft *draft, const char *engine, const char *options,
+                const char *collation);
+int partitions_describe(struct drafts *drafts, struct rnl_error *err);
+
 int columns_describe(struct drafts *drafts, struct rnl_error *err);
 int keys_describe(struct drafts *drafts, struct rnl_error *err);
 /* After columns: a MariaDB json_valid check makes its column JSON. */
