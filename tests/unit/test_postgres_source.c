@@ -55,11 +55,12 @@ static void test_domain_checks(void **state)
     struct buf text = {0};
 
     (void)state;
-    check_spell(&text, "((VALUE > 0) AND (VALUE <> 'VALUE'::text) AND (\"VALUE\" < xVALUE))",
+    check_spell(&text,
+                "((VALUE > 0) AND (VALUE <> 'VALUE'::text) AND (\"VALUE\" < xVALUE) AND VALUES)",
                 "a\"b");
     assert_string_equal(
         buf_text(&text),
-        "((\"a\"\"b\" > 0) AND (\"a\"\"b\" <> 'VALUE'::text) AND (\"VALUE\" < xVALUE))");
+        "((\"a\"\"b\" > 0) AND (\"a\"\"b\" <> 'VALUE'::text) AND (\"VALUE\" < xVALUE) AND VALUES)");
     buf_free(&text);
 }
 
@@ -221,6 +222,9 @@ static void test_units(void **state)
         if (place_decode(&unit, &back))
             assert_true(back.from.count < 2);
     }
+    unit.from.len = from.len;
+    to.ptr[3] = 2; /* a value longer than what is there */
+    assert_false(place_decode(&unit, &back));
     buf_free(&from);
     buf_free(&to);
 }
