@@ -175,6 +175,20 @@ static bool is_decided(const char *word, size_t len)
     return false;
 }
 
+/* The source's own next number; the server itself goes on behind the largest that came. */
+static uint64_t next_number(const struct mapper *m, uint32_t t)
+{
+    const struct rnl_table *table = mapper_table(m, t);
+
+    for (uint32_t i = 0; i < table->ncolumns; i++) {
+        const struct rnl_column *column = COLUMN(table, i);
+
+        if (column->flags & RNL_COLUMN_IDENTITY && ddl_leads_index(m, t, i))
+            return column->next_value ? column->next_value : table->next_identity;
+    }
+    return 0;
+}
+
 /*
  * Rows and checkpoint commit together in InnoDB alone, so that other engines don't come
  * along; what was said for them doesn't hold for it.
@@ -184,9 +198,12 @@ static void add_storage(struct mapper *m, uint32_t t, struct buf *sql)
     const struct rnl_table *table = mapper_table(m, t);
     const char *storage = m->tables[t].same && table->storage ? table->storage : "";
     const char *engine = strcasestr(storage, "ENGINE=");
+    uint64_t next = next_number(m, t);
     bool innodb = !engine || strncasecmp(engine + 7, "InnoDB", 6) == 0;
 
     buf_printf(sql, "\n) ENGINE=InnoDB DEFAULT%s", m->tables[t].charset);
+    if (m->job->structure & RNL_WITH_INDEXES && next > 1)
+        buf_printf(sql, " AUTO_INCREMENT=%" PRIu64, next);
     if (!innodb)
         map_find(m, t, RNL_WARNING, "table.engine", NULL, NULL,
                  "becomes InnoDB, which keeps rows and progress together (%.200s)", storage);
@@ -250,21 +267,15 @@ int ddl_table(struct mapper *m, uint32_t t)
     return status;
 }
 
-/* The source's own next number; the server itself goes on behind the largest that came. */
+/* A table that we make has it from the start. */
 int ddl_values(struct mapper *m, uint32_t t)
 {
-    const struct rnl_table *table = mapper_table(m, t);
+    bool made = !m->tables[t].exists || target_drops(m, t);
+    uint64_t next = next_number(m, t);
     struct buf sql = {0};
-    uint64_t next = 0;
     int status = RNL_OK;
 
-    for (uint32_t i = 0; i < table->ncolumns; i++) {
-        const struct rnl_column *column = COLUMN(table, i);
-
-        if (column->flags & RNL_COLUMN_IDENTITY && ddl_leads_index(m, t, i) && !next)
-            next = column->next_value ? column->next_value : table->next_identity;
-    }
-    if (next > 1) {
+    if (next > 1 && !made) {
         buf_printf(&sql, "ALTER TABLE %s AUTO_INCREMENT = %" PRIu64, m->tables[t].name.qualified,
                    next);
         status = map_step(m, RNL_PHASE_VALUES, "values", t, NULL, 0, &sql);

@@ -240,7 +240,11 @@ int sink_map(void *self, const struct rnl_job *job, const struct rnl_catalog *ca
         .constraints = {.caseless = true},
         .collations = {.caseless = true},
     };
-    int status = make_plan(&m);
+    int status;
+
+    sink->tables_plain =
+        job->schema_policy != RNL_DROP_AND_RECREATE && job->write_mode != RNL_TRUNCATE_AND_LOAD;
+    status = make_plan(&m);
 
     idents_free(&m.existing);
     idents_free(&m.constraints);

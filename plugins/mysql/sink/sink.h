@@ -47,6 +47,8 @@ struct my_sink {
     bool lower_names;     /* and the server writes them in lower case */
     size_t max_packet;    /* max_allowed_packet */
 
+    bool tables_plain; /* making a table is all that its step does: see step.c */
+
     struct pool bound_pool; /* of tables; control thread, read only once bound */
     struct bound_table *tables;
     uint32_t ntables;

@@ -277,6 +277,12 @@ static int step_run(struct my_writer *w, const struct rnl_step *step, struct rnl
                                              : step_statements(w, step, err);
 }
 
+/* That a plain table was made is seen by the table itself: a resumed run doesn't ask for it. */
+static bool needs_memory(const struct my_writer *w, const struct rnl_step *step)
+{
+    return step->phase != RNL_PHASE_TABLES || !w->sink->tables_plain;
+}
+
 int writer_step(void *writer, const char *pipeline, const struct rnl_step *step,
                 struct rnl_error *err)
 {
@@ -286,11 +292,11 @@ int writer_step(void *writer, const char *pipeline, const struct rnl_step *step,
 
     if (!status)
         status = writer_rollback(w, err);
-    if (!status)
+    if (!status && needs_memory(w, step))
         status = step_done(w, pipeline, step, &done, err);
     if (!status && !done)
         status = step_run(w, step, err);
-    if (!status && !done)
+    if (!status && !done && needs_memory(w, step))
         status = step_remember(w, pipeline, step, err);
     if (!status && step->phase == RNL_PHASE_TABLES)
         read_forget_view(w->sink);
