@@ -77,6 +77,22 @@ test_types_that_stand_there() {
     move_and_verify
 }
 
+test_other_schemas() {
+    new_pair
+    at_source -c "create schema a; create schema b; create type a.mood as enum ('x', 'y');
+        create table a.t (id serial primary key, m a.mood default 'x', check (m <> 'y'::a.mood));
+        insert into a.t default values; create table b.t (id int primary key references a.t);
+        insert into b.t values (1)"
+    DST="$DST?schema=all"
+    move_and_verify
+    DST=${DST%\?*}
+    same "2|x" "$(at_target -c 'insert into "all".t default values returning id, m')" "the defaults"
+    expect_exit 0 runnel migrate "$SRC" "$DST" --name moved --target 'a.*=x.*'
+    expect_exit 0 runnel verify "$SRC" "$DST" --name moved --target 'a.*=x.*'
+    same "x.t_id_seq 2" "$(at_target -c "select pg_get_serial_sequence('x.t', 'id')" \
+        -c "insert into x.t default values returning id" | xargs)" "the sequence"
+}
+
 test_upsert_by_key() {
     new_pair
     at_source -c "create table t (id bigint generated always as identity primary key, v text, n numeric[]);

@@ -58,6 +58,23 @@ static const char *behind_literal(const char *at)
     return at;
 }
 
+/* One that moved to another schema with its table: known by its name, if there is just one. */
+static const struct map_object *find_moved(const struct mapper *m, const char *name)
+{
+    const struct map_object *found = NULL;
+
+    for (uint32_t i = 0; i < m->nobjects; i++) {
+        const struct map_object *object = &m->objects[i];
+
+        if (object->owner == UINT32_MAX || strcmp(object->source->name, name) != 0)
+            continue;
+        if (found)
+            return NULL;
+        found = object;
+    }
+    return found;
+}
+
 /* 'schema.name'::regclass, as in nextval(): the name of the sequence in the target. */
 static bool add_regclass(const struct mapper *m, const char *at, const char *end, struct buf *out)
 {
@@ -76,6 +93,8 @@ static bool add_regclass(const struct mapper *m, const char *at, const char *end
     if (!take_qualified(&inside, schema, name, sizeof(schema)) || *inside)
         return false;
     object = object_find(m, schema, name);
+    if (!object)
+        object = find_moved(m, name);
     if (!object)
         return false;
     buf_literal(out, object->qualified);
