@@ -57,19 +57,55 @@ int drafts_query(struct drafts *drafts, struct text *sql, draft_row_fn *row_fn,
                  struct rnl_error *err)
 {
     struct conn *conn = drafts->source->control;
-    MYSQL_RES *result;
+    MYSQL_RES *result = NULL;
     MYSQL_ROW row;
-    int status = sql->failed ? error_memory(err) : conn_query(conn, sql->ptr, &result, err);
-    int failed = 0;
+    int status = sql->failed ? error_memory(err) : RNL_OK, failed = 0;
+    bool whole;
 
+    if (drafts->asking && !status)
+        ahead_ask(drafts, sql->ptr);
+    else if (!status)
+        result = ahead_take(drafts, sql->ptr);
+    whole = result != NULL;
+    if (!status && !drafts->asking && !whole)
+        status = conn_query(conn, sql->ptr, &result, err);
     text_free(sql);
-    if (status)
+    if (status || drafts->asking)
         return status;
     while ((row = mysql_fetch_row(result)))
         if (!failed)
             failed = row_fn(drafts, row);
-    status = conn_finish(conn, result, "reading the structure", err);
+    if (whole)
+        mysql_free_result(result);
+    else
+        status = conn_finish(conn, result, "reading the structure", err);
     return !status && failed ? error_memory(err) : status;
+}
+
+/* Of a database with many tables: what is asked after the tables, beside it. */
+static int structure_ask(struct drafts *drafts, struct rnl_error *err)
+{
+    enum { MANY = 200 };
+    struct text sql = {0};
+    char *count = NULL;
+    int status;
+
+    if (!drafts->source->server.mariadb)
+        return RNL_OK;
+    text_add(&sql, "SELECT COUNT(*) FROM information_schema.TABLES");
+    where_database(drafts, &sql, "TABLE_SCHEMA");
+    status = sql.failed ? error_memory(err)
+                        : conn_value(drafts->source->control, sql.ptr, 0, &count, err);
+    text_free(&sql);
+    if (!status && count && strtoul(count, NULL, 10) >= MANY) {
+        drafts->asking = true;
+        status = keys_describe(drafts, err);
+        if (!status)
+            status = checks_describe(drafts, err);
+        drafts->asking = false;
+    }
+    free(count);
+    return status;
 }
 
 static int64_t number_or(const char *text, int64_t otherwise)
@@ -228,8 +264,10 @@ static int tables_add(struct drafts *drafts, struct rnl_catalog *catalog, struct
 int source_describe(void *self, struct rnl_catalog *catalog, struct rnl_error *err)
 {
     struct drafts drafts = {.source = self};
-    int status = tables_describe(&drafts, err);
+    int status = structure_ask(&drafts, err);
 
+    if (!status)
+        status = tables_describe(&drafts, err);
     if (!status) {
         drafts_select(&drafts, catalog);
         status = columns_describe(&drafts, err);
@@ -244,6 +282,7 @@ int source_describe(void *self, struct rnl_catalog *catalog, struct rnl_error *e
         status = infos_keep(&drafts, err);
     if (!status)
         status = tables_add(&drafts, catalog, err);
+    ahead_forget(&drafts);
     pool_free(&drafts.pool);
     free(drafts.items);
     if (!status)

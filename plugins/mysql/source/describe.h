@@ -24,7 +24,9 @@ struct drafts {
     struct pool pool;
     struct draft *items;
     size_t count, size;
-    struct draft *last; /* of drafts_find: rows of one table come together */
+    struct draft *last;  /* of drafts_find: rows of one table come together */
+    bool asking;         /* drafts_query() only asks ahead */
+    struct ahead *ahead; /* see ahead.c */
 };
 
 /* NULL: not wanted. */
@@ -35,6 +37,12 @@ int column_find(const struct draft *draft, const char *name); /* -1: none */
 
 /* " WHERE column = 'database'" behind sql */
 void where_database(struct drafts *drafts, struct text *sql, const char *column);
+/* ahead.c: the control thread asks, and takes or forgets what it asked. */
+void ahead_ask(struct drafts *drafts, const char *sql);
+/* The whole answer, the caller's; NULL: it was not asked, or got none. */
+MYSQL_RES *ahead_take(struct drafts *drafts, const char *sql);
+void ahead_forget(struct drafts *drafts);
+
 /* Runs sql and frees it; what row_fn returns other than 0 is out of memory. */
 typedef int draft_row_fn(struct drafts *drafts, MYSQL_ROW row);
 int drafts_query(struct drafts *drafts, struct text *sql, draft_row_fn *row_fn,
