@@ -236,7 +236,7 @@ static int too_large(const struct rnl_bundle *bundle, const struct rnl_row *row,
              table ? table->name : "", *key ? ", " : "", key, table ? ": " : "", size,
              bundle->row_bytes);
     rnl_hint(err,
-             "allow it with --max-row (two to four times as much memory is used), or leave such "
+             "allow it with --max-row (two to nine times as much memory is used), or leave such "
              "rows out with the table's where");
     return err->status;
 }
