@@ -12,12 +12,20 @@ static int missing_column(const struct bound_table *bound, const char *name, str
     return err->status;
 }
 
+/* Affinities but this one make 0 of -0 (https://www.sqlite.org/datatype3.html). */
+static bool keeps_zero(const char *type, bool strict)
+{
+    return *type == '\0' || strcasestr(type, "BLOB") || (strict && strcasecmp(type, "ANY") == 0);
+}
+
 /* Which of the table's columns are there, and which of them the file computes itself. */
 static int bind_columns(struct sink *sink, struct bound_table *bound, const struct map_table *map,
                         struct rnl_error *err)
 {
     sqlite3_stmt *stmt;
-    int status = sq_prepare(sink->control, "SELECT name, hidden FROM pragma_table_xinfo(?)",
+    int status = sq_prepare(sink->control,
+                            "SELECT x.name, x.hidden, x.type, l.strict FROM pragma_table_xinfo(?1)"
+                            " x, pragma_table_list(?1) l WHERE l.schema = 'main'",
                             "look at a table", &stmt, err);
     uint32_t found = 0;
     bool any = false;
@@ -32,6 +40,8 @@ static int bind_columns(struct sink *sink, struct bound_table *bound, const stru
                 continue;
             bound->columns[i].name = map->columns[i].name;
             bound->columns[i].written = sqlite3_column_int(stmt, 1) == 0;
+            bound->columns[i].keeps_zero =
+                keeps_zero(sq_text(stmt, 2), sqlite3_column_int(stmt, 3) != 0);
             found++;
         }
     }

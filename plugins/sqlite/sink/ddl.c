@@ -54,6 +54,22 @@ static void add_collation(const struct rnl_column *column, struct buf *sql)
     buf_name(sql, column->collation);
 }
 
+/* A policy that makes NULLs takes NOT NULL away. */
+static bool is_not_null(struct mapper *m, uint32_t t, const struct rnl_column *column)
+{
+    bool is_float = column->type == RNL_T_FLOAT || column->type == RNL_T_DOUBLE;
+    bool finite =
+        column->facts_known & RNL_FACT_NOT_FINITE && !(column->facts & RNL_FACT_NOT_FINITE);
+
+    if (column->flags & RNL_COLUMN_NULLABLE)
+        return false;
+    if (!is_float || finite || m->sink->config->nonfinite != NONFINITE_NULL || m->tables[t].same)
+        return true;
+    map_find(m, t, RNL_WARNING, "column.not_null", column->name, "nonfinite=null",
+             "loses NOT NULL: the policy may make it NULL");
+    return false;
+}
+
 static void add_column(struct mapper *m, uint32_t t, uint32_t index, struct buf *sql)
 {
     const struct rnl_column *column = COLUMN(mapper_table(m, t), index);
@@ -67,7 +83,7 @@ static void add_column(struct mapper *m, uint32_t t, uint32_t index, struct buf 
     buf_printf(sql, "%s%s", *map->type ? " " : "", map->type);
     if (map->rowid)
         buf_printf(sql, " PRIMARY KEY%s", map->autoincrement ? " AUTOINCREMENT" : "");
-    if (!(column->flags & RNL_COLUMN_NULLABLE))
+    if (is_not_null(m, t, column))
         buf_puts(sql, " NOT NULL");
     if (map->generated)
         buf_printf(sql, " GENERATED ALWAYS AS (%s) %s", map->generated,

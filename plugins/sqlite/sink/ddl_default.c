@@ -1,6 +1,7 @@
 /* Defaults of columns: literals as rows would have them, and the expressions that are known. */
 #include "daytext.h"
 #include "map.h"
+#include "pgtext.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -54,12 +55,27 @@ static bool add_blob(const char *text, struct buf *sql)
     return true;
 }
 
+/* An array or the like, in PostgreSQL's text form. */
+static bool add_json(const struct rnl_column *column, const char *text, struct buf *sql)
+{
+    struct buf json = {0};
+    const char *why;
+    bool good = pgtext_json(column, text, strlen(text), &json, &why) && buf_text(&json);
+
+    if (good)
+        expr_literal(sql, EXPR_SQLITE, json.ptr);
+    buf_free(&json);
+    return good;
+}
+
 static bool add_literal(const struct rnl_column *column, const struct map_column *map,
                         struct buf *sql)
 {
     const char *text = column->default_text;
 
-    if (!text || (map->form != FORM_PLAIN && map->form != FORM_REAL))
+    if (text && map->form == FORM_JSON)
+        return add_json(column, text, sql);
+    if (!text || map->form == FORM_UUID_BLOB || map->form == FORM_LITERAL)
         return false;
     switch (column->type) {
     case RNL_T_BOOL:
@@ -147,6 +163,8 @@ static bool fits(const struct rnl_column *column, enum expr_class class)
         return column->type == RNL_T_BYTES;
     case EXPR_JSON:
         return column->type == RNL_T_JSON;
+    case EXPR_DAY:
+        return column->type == RNL_T_DATE;
     default:
         return false;
     }

@@ -283,6 +283,8 @@ int value_expect(const struct sink *sink, const struct bound_table *table, uint3
         return RNL_OK;
     case RNL_T_FLOAT:
     case RNL_T_DOUBLE:
+        if (value->d == 0 && !bound->keeps_zero)
+            out->d = 0;
         if (!isnan(value->d))
             return RNL_OK;
         if (sink->config->nonfinite == NONFINITE_ERROR)

@@ -220,11 +220,14 @@ static void sink_interrupt(void *self)
     base_interrupt(&sink->base);
 }
 
-/* What types.c asks of the data: whether an unsigned key fits INTEGER. */
+/* What types.c asks of the data: whether an unsigned key fits INTEGER, whether NaN become NULL. */
 static uint32_t sink_facts(void *self)
 {
-    (void)self;
-    return RNL_FACT_ABOVE_INT64;
+    const struct sink *sink = self;
+
+    return RNL_FACT_ABOVE_INT64 |
+           (sink->config->nonfinite == NONFINITE_NULL ? (uint32_t)RNL_FACT_NOT_FINITE
+                                                      : (uint32_t)0);
 }
 
 static const struct rnl_sink_ops ops = {

@@ -53,7 +53,8 @@ struct bound_column {
     const struct rnl_column *source;
     const char *name;
     enum column_form form;
-    bool written; /* false: the target computes it */
+    bool written;    /* false: the target computes it */
+    bool keeps_zero; /* of floats: its affinity keeps the sign of a zero */
 };
 
 /* A table as the target has it; control thread, read only once bound. */
@@ -104,7 +105,7 @@ struct sink {
     char *owned; /* the pipeline */
 
     atomic_ulong commits; /* raised by each: what is read must be begun anew */
-    bool upsert;
+    atomic_bool zero_told;
 
     struct arena arena; /* of tables */
     struct bound_table *tables;
@@ -183,7 +184,7 @@ int sink_writer_step(void *writer, const char *pipeline, const struct rnl_step *
                      struct rnl_error *err);
 
 /* values.c */
-int value_bind(const struct sink *sink, const struct bound_table *table, uint32_t column,
+int value_bind(struct sink *sink, const struct bound_table *table, uint32_t column,
                const struct rnl_value *value, sqlite3_stmt *stmt, int at, struct buf *scratch,
                struct rnl_error *err);
 /* The column at `at` of a row as a value of the catalog's type; text made for it goes to scratch:

@@ -157,11 +157,31 @@ static void uuid_print(const uint8_t *bytes, char text[37])
     *to = '\0';
 }
 
-static int bind_double(const struct sink *sink, const struct bound_table *table, uint32_t column,
+/* Once: the number is the same, its sign is not. */
+static void tell_zero(struct sink *sink, const struct bound_table *table, uint32_t column)
+{
+    struct rnl_finding finding = {
+        .size = sizeof(finding),
+        .severity = RNL_NOTE,
+        .code = "type.negative_zero",
+        .schema = table->source->schema,
+        .table = table->source->name,
+        .object = table->columns[column].source->name,
+        .text = "-0 becomes 0: SQLite's REAL keeps no sign of a zero (told of the first one alone)",
+        .count = -1,
+    };
+
+    if (!atomic_exchange(&sink->zero_told, true))
+        sink->host->finding(sink->ctx, &finding);
+}
+
+static int bind_double(struct sink *sink, const struct bound_table *table, uint32_t column,
                        const struct rnl_value *value, sqlite3_stmt *stmt, int at,
                        struct rnl_error *err)
 {
     if (!isnan(value->d)) {
+        if (value->d == 0 && signbit(value->d) && !table->columns[column].keeps_zero)
+            tell_zero(sink, table, column);
         sqlite3_bind_double(stmt, at, value->d);
         return RNL_OK;
     }
@@ -223,7 +243,7 @@ static bool bind_uuid(const struct bound_column *bound, const struct rnl_value *
     return sqlite3_bind_text(stmt, at, text, 36, SQLITE_TRANSIENT) == SQLITE_OK;
 }
 
-int value_bind(const struct sink *sink, const struct bound_table *table, uint32_t column,
+int value_bind(struct sink *sink, const struct bound_table *table, uint32_t column,
                const struct rnl_value *value, sqlite3_stmt *stmt, int at, struct buf *scratch,
                struct rnl_error *err)
 {
