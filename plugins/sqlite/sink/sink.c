@@ -14,7 +14,7 @@ static const struct rnl_option options[] = {
     LINK_OPTIONS(struct sink_config, "The file to write; it is made when it isn't there"),
     {"journal", "wal", "How the file is written during a run: write-ahead log or rollback journal",
      "wal|rollback", RNL_O_ENUM, 0, AT(journal), 0, 0},
-    {"cache", "16M", "Pages of the file that are kept in memory while it is written", NULL,
+    {"cache", "8M", "Pages of the file that are kept in memory while it is written", NULL,
      RNL_O_SIZE, 0, AT(cache), 1 << 20, 1LL << 36},
     {"numeric", "text", "decimal: text, which keeps all digits, or real, which keeps 15",
      "text|real", RNL_O_ENUM, 0, AT(numeric), 0, 0},
