@@ -68,13 +68,20 @@ static int on_busy(void *arg, int times)
     return 1;
 }
 
+void base_busy(struct sq_base *base, sqlite3 *db)
+{
+    sqlite3_busy_handler(db, on_busy, base);
+}
+
 int base_open(struct sq_base *base, bool writing, sqlite3 **out, struct rnl_error *err)
 {
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_PRIVATECACHE;
     const char *path = base->link->path;
+    char doing[600];
     sqlite3 *db = NULL;
     int rc, status;
 
+    snprintf(doing, sizeof(doing), "open the file %s", path);
     flags |= writing ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
     if (!writing && access(path, R_OK) != 0) {
         rnl_fail(err, RNL_E_CONFIG, "sqlite.cant_open", "the file %s can't be read: %s", path,
@@ -84,20 +91,17 @@ int base_open(struct sq_base *base, bool writing, sqlite3 **out, struct rnl_erro
     }
     rc = sqlite3_open_v2(path, &db, flags, NULL);
     if (rc != SQLITE_OK) {
-        char doing[600];
-
-        snprintf(doing, sizeof(doing), "open the file %s", path);
         status = error_sqlite(db, rc, doing, err);
         sqlite3_close_v2(db);
         return status;
     }
-    sqlite3_busy_handler(db, on_busy, base);
+    base_busy(base, db);
     sqlite3_progress_handler(db, 10000, on_progress, base);
     sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     status = remember(base, db, err);
     if (status == RNL_OK)
-        status = sq_run(db, "SELECT count(*) FROM sqlite_schema", "read the file", err);
+        status = sq_run(db, "SELECT count(*) FROM sqlite_schema", doing, err);
     if (status != RNL_OK) {
         base_close(base, db);
         return status;

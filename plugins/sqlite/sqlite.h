@@ -49,6 +49,9 @@ void base_free(struct sq_base *base);
 /* Opens the file: for reading alone, or for writing (it is created when missing). */
 int base_open(struct sq_base *base, bool writing, sqlite3 **db, struct rnl_error *err);
 void base_close(struct sq_base *base, sqlite3 *db); /* NULL is fine */
+/* The connection waits for who holds the file, by the option busy_timeout: so base_open leaves it.
+ */
+void base_busy(struct sq_base *base, sqlite3 *db);
 /* All that runs, and all from now on, fails with RNL_E_RETRY. Any thread. */
 void base_interrupt(struct sq_base *base);
 

@@ -118,7 +118,6 @@ int sink_writer_commit(void *writer, const struct rnl_checkpoint *checkpoint, st
         sink_writer_rollback(w, &ignored);
         return status;
     }
-    atomic_fetch_add(&w->sink->commits, 1);
     writer_end(w);
     return RNL_OK;
 }

@@ -115,7 +115,6 @@ static bool rowid_of(struct rnl_slice slice, int64_t *rowid)
 
 static int begin_reading(struct writer *w, struct rnl_error *err)
 {
-    unsigned long commits = atomic_load(&w->sink->commits);
     int status = RNL_OK;
 
     if (w->mode == WRITER_WRITING)
@@ -125,17 +124,10 @@ static int begin_reading(struct writer *w, struct rnl_error *err)
         return error_interrupted(err);
     if (!w->read)
         status = base_open(&w->sink->base, false, &w->read, err);
-    if (status == RNL_OK && w->mode == WRITER_READING && w->commits != commits) {
-        w->mode = WRITER_IDLE;
-        status = sq_run(w->read, "ROLLBACK", "end a reading transaction", err);
-    }
-    if (status == RNL_OK && w->mode == WRITER_IDLE) {
+    if (status == RNL_OK && w->mode == WRITER_IDLE)
         status = sq_run(w->read, "BEGIN", "begin to read", err);
-        if (status == RNL_OK) {
-            w->mode = WRITER_READING;
-            w->commits = commits;
-        }
-    }
+    if (status == RNL_OK)
+        w->mode = WRITER_READING;
     return status;
 }
 
@@ -189,6 +181,11 @@ void sink_read_close(void *cursor)
     if (!r)
         return;
     sqlite3_finalize(r->stmt);
+    /* who reads holds the file: a repair may be waiting to write, and to change its journal */
+    if (r->writer->mode == WRITER_READING) {
+        sqlite3_exec(r->writer->read, "ROLLBACK", NULL, NULL, NULL);
+        r->writer->mode = WRITER_IDLE;
+    }
     free(r->columns);
     free(r->values);
     free(r->offsets);

@@ -141,26 +141,40 @@ static int is_wal(sqlite3 *db, bool *wal, struct rnl_error *err)
     return status;
 }
 
+/* WAL mode can't be begun while anybody reads: a repair, which reads itself, does without. */
+static int enter_wal(struct sink *sink, bool *wal, struct rnl_error *err)
+{
+    bool was = false;
+    int status = is_wal(sink->write, &was, err);
+
+    *wal = was;
+    if (status != RNL_OK || was || sink->config->journal != JOURNAL_WAL)
+        return status;
+    sqlite3_busy_timeout(sink->write, 0);
+    status = sq_run(sink->write, "PRAGMA journal_mode = WAL", "begin to write in WAL mode", err);
+    base_busy(&sink->base, sink->write);
+    if (status == RNL_E_RETRY)
+        return RNL_OK;
+    sink->restore_journal = *wal = status == RNL_OK;
+    return status;
+}
+
 /*
  * Rows and checkpoint are in one file and one transaction, so that a power cut takes both
  * or none: synchronous = NORMAL is enough for a log; a rollback journal needs FULL.
  */
 static int set_up(struct sink *sink, struct rnl_error *err)
 {
-    char sql[400];
+    char sql[300];
     bool wal;
-    int status = is_wal(sink->write, &wal, err);
+    int status = enter_wal(sink, &wal, err);
 
     if (status != RNL_OK)
         return status;
-    sink->restore_journal = !wal && sink->config->journal == JOURNAL_WAL;
     snprintf(sql, sizeof(sql),
-             "%s PRAGMA cache_size = -%lld; PRAGMA foreign_keys = OFF;"
+             "PRAGMA synchronous = %s; PRAGMA cache_size = -%lld; PRAGMA foreign_keys = OFF;"
              " PRAGMA ignore_check_constraints = ON; PRAGMA threads = 2;",
-             sink->config->journal == JOURNAL_WAL
-                 ? "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
-                 : "PRAGMA synchronous = FULL;",
-             (long long)(sink->config->cache >> 10));
+             wal ? "NORMAL" : "FULL", (long long)(sink->config->cache >> 10));
     /* rows come as the source has them: nothing in the file may change them */
     sqlite3_db_config(sink->write, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
     return sq_run(sink->write, sql, "set up the file for writing", err);

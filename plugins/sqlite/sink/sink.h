@@ -104,7 +104,6 @@ struct sink {
     int lock_fd; /* of the file, locked from claim to close; -1: none */
     char *owned; /* the pipeline */
 
-    atomic_ulong commits; /* raised by each: what is read must be begun anew */
     atomic_bool zero_told;
 
     struct arena arena; /* of tables */
@@ -118,12 +117,10 @@ struct writer {
     struct sink *sink;
     enum writer_mode mode; /* WRITING: it has the turn */
     sqlite3 *read;         /* its own connection; NULL until it reads */
-    unsigned long commits; /* of the sink when it began to read */
     struct buf scratch, expect_text;
     struct rnl_value *expect_values;
     size_t *expect_offsets;
     uint32_t expect_room;
-    int64_t refused; /* rows of tables without a key that a repair can't tell apart */
 };
 
 /* sink.c */

@@ -136,7 +136,6 @@ int sink_writer_step(void *writer, const char *pipeline, const struct rnl_step *
         sink_writer_rollback(w, &ignored);
         return status;
     }
-    atomic_fetch_add(&w->sink->commits, 1);
     writer_end(w);
     return RNL_OK;
 }
