@@ -5,11 +5,12 @@
 #include <string.h>
 
 #define DAY_US INT64_C(86400000000)
-#define FIRST_DAY INT64_C(-719162) /* 0001-01-01 */
-#define LAST_DAY INT64_C(2932896)  /* 9999-12-31 */
+#define FIRST_DAY INT64_C(-719162)                 /* 0001-01-01 */
+#define LAST_DAY INT64_C(2932896)                  /* 9999-12-31 */
+#define LAST_CLOCK_US (INT64_C(3020399) * 1000000) /* 838:59:59, where MySQL's times end */
 
 enum {
-    FACTS_DATE = RNL_FACT_ZERO_DATE | RNL_FACT_PARTIAL_DATE | RNL_FACT_BEYOND_RANGE,
+    FACTS_DATE = RNL_FACT_ZERO_DATE | RNL_FACT_PARTIAL_DATE,
     FACTS_TEXT = RNL_FACT_NUL | RNL_FACT_NOT_UTF8,
     FACTS_JSON = RNL_FACT_JSON_NUL | RNL_FACT_JSON_DUPLICATES | RNL_FACT_JSON_NUMBER |
                  RNL_FACT_JSON_INVALID | RNL_FACT_JSON_SURROGATE,
@@ -31,7 +32,7 @@ static const struct {
     {"json_number", "holds JSON numbers that no numeric type holds"},
     {"empty_label", "holds the empty label, which its enum doesn't declare"},
     {"json_invalid", "holds text that is no JSON"},
-    {"beyond_range", "holds dates outside of the years 1 to 9999"},
+    {"beyond_range", "holds dates outside of the years 1 to 9999, or times beyond 838:59:59"},
     {"json_surrogate", "holds half of a surrogate pair in JSON (\\ud800 alone)"},
     {"not_finite", "holds NaN or infinities"},
     {"digits", "has numbers of more digits than are declared"},
@@ -67,10 +68,23 @@ static bool has_empty_label(const struct rnl_column *column)
     return false;
 }
 
+static bool is_mysql(const struct rnl_table *table)
+{
+    return table->dialect && strcmp(table->dialect, "mysql") == 0;
+}
+
 /* MySQL's numbers and dates are finite; SQLite turns NaN into NULL, but keeps infinities. */
 static uint32_t infinite_facts(const struct rnl_table *table)
 {
-    return table->dialect && strcmp(table->dialect, "mysql") == 0 ? 0 : RNL_FACT_NOT_FINITE;
+    return is_mysql(table) ? 0 : RNL_FACT_NOT_FINITE;
+}
+
+/* MySQL's dates stand within the years; MariaDB's times go on for a fraction of a second. */
+static uint32_t range_facts(const struct rnl_table *table, const struct rnl_column *column)
+{
+    if (column->type == RNL_T_TIME)
+        return is_mysql(table) && column->scale ? RNL_FACT_BEYOND_RANGE : 0;
+    return is_mysql(table) ? 0 : RNL_FACT_BEYOND_RANGE;
 }
 
 uint32_t column_facts(const struct rnl_table *table, uint32_t index)
@@ -89,9 +103,9 @@ uint32_t column_facts(const struct rnl_table *table, uint32_t index)
     case RNL_T_DATE:
     case RNL_T_TIMESTAMP:
     case RNL_T_TIMESTAMPTZ:
-        return FACTS_DATE | infinite_facts(table);
+        return FACTS_DATE | range_facts(table, column) | infinite_facts(table);
     case RNL_T_TIME:
-        return RNL_FACT_TIME_BEYOND_DAY;
+        return RNL_FACT_TIME_BEYOND_DAY | range_facts(table, column);
     case RNL_T_JSON:
         return FACTS_JSON;
     case RNL_T_TEXT:
@@ -222,6 +236,15 @@ static uint32_t date_facts(const struct rnl_value *value)
     return 0;
 }
 
+static uint32_t time_facts(const struct rnl_value *value)
+{
+    uint32_t facts = value->i < 0 || value->i >= DAY_US ? RNL_FACT_TIME_BEYOND_DAY : 0;
+
+    if (value->i < -LAST_CLOCK_US || value->i > LAST_CLOCK_US)
+        facts |= RNL_FACT_BEYOND_RANGE;
+    return facts;
+}
+
 static uint32_t text_facts(const struct rnl_value *value, uint32_t wanted)
 {
     uint32_t facts = 0;
@@ -281,7 +304,7 @@ uint32_t value_facts(const struct rnl_column *column, const struct rnl_value *va
         facts = date_facts(value);
         break;
     case RNL_T_TIME:
-        facts = value->i < 0 || value->i >= DAY_US ? RNL_FACT_TIME_BEYOND_DAY : 0;
+        facts = time_facts(value);
         break;
     case RNL_T_TEXT:
     case RNL_T_NATIVE:

@@ -172,11 +172,13 @@ static enum policy_result policy_of(const struct bound_column *column, struct rn
 static void test_policies(void **state)
 {
     static const struct rnl_column real = {.type = RNL_T_DOUBLE}, day = {.type = RNL_T_DATE},
-                                   exact = {.type = RNL_T_DECIMAL};
+                                   exact = {.type = RNL_T_DECIMAL}, clock = {.type = RNL_T_TIME};
     struct bound_column column = column_of(&real, "double", "double", 0, 0, 0);
     struct bound_column date = column_of(&day, "date", "date", 0, 0, 0);
     struct bound_column decimal = column_of(&exact, "decimal", "decimal(5,2)", 0, 5, 2);
     struct rnl_value infinite = {.type = RNL_T_DOUBLE, .d = -INFINITY}, out;
+    struct bound_column time = column_of(&clock, "time", "time(6)", 0, 0, 6);
+    const int64_t end = INT64_C(3020399) * 1000000; /* 838:59:59 */
     struct rnl_value never = number_of(RNL_T_DATE, INT64_MAX);
 
     (void)state;
@@ -184,6 +186,12 @@ static void test_policies(void **state)
     assert_int_equal(policy_of(&column, infinite, &out), POLICY_REFUSED);
     assert_int_equal(policy_of(&date, never, &out), POLICY_REFUSED);
     assert_int_equal(policy_of(&date, number_of(RNL_T_DATE, 0), &out), POLICY_SAME);
+    assert_int_equal(policy_of(&time, number_of(RNL_T_TIME, end), &out), POLICY_SAME);
+    assert_int_equal(policy_of(&time, number_of(RNL_T_TIME, -end), &out), POLICY_SAME);
+    assert_int_equal(policy_of(&time, number_of(RNL_T_TIME, end + 999999), &out), POLICY_REFUSED);
+    time.mariadb = true;
+    assert_int_equal(policy_of(&time, number_of(RNL_T_TIME, end + 999999), &out), POLICY_SAME);
+    assert_int_equal(policy_of(&time, number_of(RNL_T_TIME, end + 1000000), &out), POLICY_REFUSED);
     config.nonfinite = NONFINITE_NULL;
     config.outofrange = OUTOFRANGE_NULL;
     assert_int_equal(policy_of(&column, infinite, &out), POLICY_CHANGED);

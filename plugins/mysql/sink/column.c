@@ -95,7 +95,7 @@ void bound_column_set(struct bound_column *column, const struct column_facts *fa
     column->precision = (uint8_t)facts->precision;
     column->scale = (uint8_t)(is_time(column->kind) ? facts->fraction : facts->scale);
     column->far_future = facts->mariadb && facts->version >= 110500;
-    column->no_minus_zero = facts->mariadb;
+    column->mariadb = facts->mariadb;
     length_set(column, facts);
     column->natural.length = column->length > UINT32_MAX ? UINT32_MAX : (uint32_t)column->length;
     column->natural.charset = "utf8mb4"; /* the session's: see session.c */

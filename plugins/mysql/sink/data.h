@@ -50,7 +50,7 @@ struct bound_column {
     uint8_t precision;         /* of DECIMAL */
     uint64_t length;           /* see enum my_kind */
     bool as_json;              /* a text of several values is written as JSON */
-    bool no_minus_zero;        /* MariaDB's DOUBLE has one zero */
+    bool mariadb;              /* whose DOUBLE has one zero, and whose TIME ends later */
     bool far_future;           /* a TIMESTAMP that goes on after 2038 (MariaDB 11.5) */
     uint8_t wire_type;         /* of a parameter: MYSQL_TYPE_* */
     uint8_t wire_flag;         /* 0x80: unsigned */

@@ -21,7 +21,7 @@ static bool expect_normal(struct my_writer *w, const struct bound_column *column
     double point[2];
     int64_t us;
 
-    if ((value->type == RNL_T_DOUBLE || value->type == RNL_T_FLOAT) && column->no_minus_zero) {
+    if ((value->type == RNL_T_DOUBLE || value->type == RNL_T_FLOAT) && column->mariadb) {
         value->d += 0.0; /* -0 becomes 0, which is the same number */
         return true;
     }

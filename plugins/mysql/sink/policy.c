@@ -5,10 +5,10 @@
 #include <float.h>
 #include <math.h>
 
-#define LAST_CLOCK_US (INT64_C(839) * 3600 * 1000000 - 1) /* 838:59:59.999999 */
-#define FIRST_STAMP_US INT64_C(1000000)                   /* 1970-01-01 00:00:01 */
-#define LAST_STAMP_S INT64_C(2147483647)                  /* 2038-01-19 03:14:07 */
-#define LAST_STAMP_FAR_S INT64_C(4294967295)              /* 2106-02-07 06:28:15 */
+#define LAST_CLOCK_US (INT64_C(3020399) * 1000000) /* 838:59:59 */
+#define FIRST_STAMP_US INT64_C(1000000)            /* 1970-01-01 00:00:01 */
+#define LAST_STAMP_S INT64_C(2147483647)           /* 2038-01-19 03:14:07 */
+#define LAST_STAMP_FAR_S INT64_C(4294967295)       /* 2106-02-07 06:28:15 */
 
 /* The smallest and largest that a column holds. */
 struct range {
@@ -38,8 +38,9 @@ static struct range range_of(const struct bound_column *column)
         return (struct range){FIRST_STAMP_US,
                               (column->far_future ? LAST_STAMP_FAR_S : LAST_STAMP_S) * second_us +
                                   rest};
-    default:
-        return (struct range){-LAST_CLOCK_US, LAST_CLOCK_US};
+    default: /* MariaDB's goes on for the fraction of a second */
+        rest = column->mariadb ? rest : 0;
+        return (struct range){-LAST_CLOCK_US - rest, LAST_CLOCK_US + rest};
     }
 }
 

@@ -424,18 +424,24 @@ static void tell_losses(struct chooser *c)
     const struct rnl_column *source = c->source;
     bool date = source->type == RNL_T_DATE || source->type == RNL_T_TIMESTAMP ||
                 source->type == RNL_T_TIMESTAMPTZ;
-    uint32_t lost = date ? (uint32_t)(RNL_FACT_NOT_FINITE | RNL_FACT_BEYOND_RANGE)
-                         : (uint32_t)RNL_FACT_NOT_FINITE;
-    int32_t policy = date ? config->outofrange : config->nonfinite;
+    /* MariaDB's TIME ends a fraction of a second later than MySQL's */
+    bool clock = source->type == RNL_T_TIME && !c->m->sink->server.mariadb;
+    uint32_t lost = date || clock ? (uint32_t)(RNL_FACT_NOT_FINITE | RNL_FACT_BEYOND_RANGE)
+                                  : (uint32_t)RNL_FACT_NOT_FINITE;
+    int32_t policy = date || clock ? config->outofrange : config->nonfinite;
     char text[64];
 
-    if (c->to->shape != SHAPE_FIXED || c->to->verbatim || !(source->facts & lost))
+    if (c->to->shape != SHAPE_FIXED || (c->to->verbatim && !clock) || !(source->facts & lost))
         return;
-    snprintf(text, sizeof(text), "%s=%s", date ? "outofrange" : "nonfinite", words[policy % 3]);
+    snprintf(text, sizeof(text), "%s=%s", date || clock ? "outofrange" : "nonfinite",
+             words[policy % 3]);
     map_find(c->m, c->table, policy == 0 ? RNL_BLOCKER : RNL_WARNING,
-             date ? "type.out_of_range" : "type.not_finite", source->name, text,
+             date || clock ? "type.out_of_range" : "type.not_finite", source->name, text,
              "holds %s that %s can't hold: they %s",
-             date ? "dates" : "numbers that are none or infinite,", c->to->type, done[policy % 3]);
+             date    ? "dates"
+             : clock ? "times beyond 838:59:59"
+                     : "numbers that are none or infinite,",
+             c->to->type, done[policy % 3]);
 }
 
 static void tell_domain(struct chooser *c)
