@@ -39,6 +39,9 @@ int catalog_copy(struct rnl_catalog *to, const struct rnl_catalog *from, uint32_
  * Never NULL: without memory the program ends. Tables and columns keep their indexes.
  */
 struct rnl_catalog *catalog_view(struct rnl_catalog *catalog);
+/* From names in the target to those of the source, where the catalog's view knows the table. */
+void catalog_source_names(struct rnl_catalog *catalog, const char **schema, const char **table,
+                          const char **object);
 /* Whether the table has another name in the target: "sales.orders2" into buf. */
 bool catalog_renamed(struct rnl_catalog *catalog, uint32_t index, char *buf, size_t size);
 

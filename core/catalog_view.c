@@ -317,6 +317,21 @@ struct rnl_catalog *catalog_view(struct rnl_catalog *catalog)
     return catalog->view;
 }
 
+void catalog_source_names(struct rnl_catalog *catalog, const char **schema, const char **table,
+                          const char **object)
+{
+    uint32_t t = catalog_index(catalog_view(catalog), *schema, *table);
+    uint32_t column;
+
+    if (t == CATALOG_NONE)
+        return;
+    column = *object ? catalog_column(catalog->view->tables[t], *object) : CATALOG_NONE;
+    *schema = catalog->tables[t]->schema;
+    *table = catalog->tables[t]->name;
+    if (column != CATALOG_NONE)
+        *object = catalog->tables[t]->columns[column].name;
+}
+
 bool catalog_renamed(struct rnl_catalog *catalog, uint32_t index, char *buf, size_t size)
 {
     const struct catalog_extra *extra = &catalog->extras[index];

@@ -15,8 +15,11 @@ struct findings {
     struct rnl_finding *items;
     size_t count, room;
     bool sorted;
-    uint32_t *slots; /* by hash: index of an item and 1, or 0; NULL: to be made */
-    size_t nslots;   /* a power of two */
+    uint32_t *slots;    /* by hash: index of an item and 1, or 0; NULL: to be made */
+    size_t nslots;      /* a power of two */
+    uint64_t *by_table; /* hashes of the tables of those of a weight, sorted; NULL: to be made */
+    size_t nby_table;
+    enum rnl_severity by_table_least;
 };
 
 struct findings *findings_new(void)
@@ -36,6 +39,7 @@ void findings_free(struct findings *findings)
     pthread_mutex_destroy(&findings->lock);
     free(findings->items);
     free(findings->slots);
+    free(findings->by_table);
     free(findings);
 }
 
@@ -126,6 +130,8 @@ void findings_add(struct findings *findings, const struct rnl_finding *finding)
         findings->items[findings->count++] = copy;
         *slot = (uint32_t)findings->count;
         findings->sorted = false;
+        free(findings->by_table);
+        findings->by_table = NULL;
     }
     pthread_mutex_unlock(&findings->lock);
 }
@@ -144,6 +150,59 @@ bool findings_block(struct findings *findings, const char *schema, const char *t
     }
     pthread_mutex_unlock(&findings->lock);
     return blocked;
+}
+
+static uint64_t table_hash(const char *schema, const char *table)
+{
+    uint64_t hash = XXH3_64bits(schema ? schema : "", schema ? strlen(schema) : 0);
+
+    return XXH3_64bits_withSeed(table ? table : "", table ? strlen(table) : 0, hash);
+}
+
+static int by_hash(const void *a, const void *b)
+{
+    uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+
+    return left < right ? -1 : left > right;
+}
+
+/* Lock held. */
+static void make_by_table(struct findings *findings, enum rnl_severity at_least)
+{
+    free(findings->by_table);
+    findings->by_table = malloc((findings->count + 1) * sizeof(*findings->by_table));
+    findings->nby_table = 0;
+    findings->by_table_least = at_least;
+    for (size_t i = 0; findings->by_table && i < findings->count; i++)
+        if (findings->items[i].severity >= at_least)
+            findings->by_table[findings->nby_table++] =
+                table_hash(findings->items[i].schema, findings->items[i].table);
+    if (findings->nby_table)
+        qsort(findings->by_table, findings->nby_table, sizeof(uint64_t), by_hash);
+}
+
+size_t findings_of(struct findings *findings, enum rnl_severity at_least, const char *schema,
+                   const char *table)
+{
+    uint64_t wanted = table_hash(schema, table);
+    size_t low = 0, high, count = 0;
+
+    pthread_mutex_lock(&findings->lock);
+    if (!findings->by_table || findings->by_table_least != at_least)
+        make_by_table(findings, at_least);
+    high = findings->by_table ? findings->nby_table : 0;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (findings->by_table[middle] < wanted)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    while (low + count < findings->nby_table && findings->by_table[low + count] == wanted)
+        count++;
+    pthread_mutex_unlock(&findings->lock);
+    return count;
 }
 
 size_t findings_count(struct findings *findings, enum rnl_severity at_least)

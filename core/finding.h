@@ -11,6 +11,9 @@ void findings_free(struct findings *findings);
 void findings_add(struct findings *findings, const struct rnl_finding *finding);
 /* Whether a BLOCKER names the table, or none at all: then nothing can be read of it. */
 bool findings_block(struct findings *findings, const char *schema, const char *table);
+/* Of at least that weight, about one table. Many tables are asked for at once. */
+size_t findings_of(struct findings *findings, enum rnl_severity at_least, const char *schema,
+                   const char *table);
 size_t findings_count(struct findings *findings, enum rnl_severity at_least);
 /* Sorted by severity, code, table. The finding is borrowed until the next add. */
 const struct rnl_finding *findings_at(struct findings *findings, size_t index);

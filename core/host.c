@@ -38,12 +38,19 @@ static void host_count(const struct rnl_ctx *ctx, const char *metric, int64_t de
     log_write(RNL_LOG_DEBUG, ctx->name, "%s %+lld", metric, (long long)delta);
 }
 
+/* A sink tells of tables by the names that they have in the target; a person asked by the others.
+ */
 static void host_finding(const struct rnl_ctx *ctx, const struct rnl_finding *finding)
 {
     const struct host_ctx *host = host_of(ctx);
+    struct rnl_finding copy = {0};
 
-    if (host->findings)
-        findings_add(host->findings, finding);
+    if (!host->findings)
+        return;
+    memcpy(&copy, finding, finding->size < sizeof(copy) ? finding->size : sizeof(copy));
+    if (host->names && copy.table)
+        catalog_source_names(host->names, &copy.schema, &copy.table, &copy.object);
+    findings_add(host->findings, &copy);
 }
 
 const struct rnl_host host_functions = {

@@ -13,6 +13,7 @@ struct host_ctx {
     char name[128];
     struct findings *findings;   /* where host->finding() puts them; may be NULL */
     const atomic_bool *stopping; /* may be NULL */
+    struct rnl_catalog *names; /* of a sink that has its view: findings bear these names; or NULL */
 };
 
 /* The one table: all contexts point to it. */

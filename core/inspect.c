@@ -267,8 +267,8 @@ static int bind_all(struct inspection *inspection, struct rnl_catalog *catalog,
     struct rnl_job job;
 
     inspect_job(inspection, &job);
-    return inspection->sink.plugin->sink.bind(inspection->sink.self, &job, catalog_view(catalog),
-                                              err);
+    return inspection->sink.plugin->sink.bind(inspection->sink.self, &job,
+                                              session_view(&inspection->sink, catalog), err);
 }
 
 static int tell_unbound(struct inspection *inspection, const struct rnl_table *table,
@@ -311,6 +311,7 @@ static int try_table(struct inspection *inspection, uint32_t index, struct rnl_c
         status = tell_unbound(inspection, table, &why, err);
     else if (why.status < 0)
         *err = why;
+    session_view(&inspection->sink, NULL);
     catalog_free(alone); /* nothing is read before the sink is bound again */
     return status;
 }
@@ -335,6 +336,7 @@ int inspect_bind(struct inspection *inspection, struct rnl_error *err)
     if (status == RNL_OK)
         status = bind_all(inspection, kept, err);
     if (status != RNL_OK) {
+        session_view(&inspection->sink, NULL);
         catalog_free(kept);
         return status;
     }

@@ -34,6 +34,16 @@ void session_close(struct session *session)
     *session = (struct session){0};
 }
 
+struct rnl_catalog *session_view(struct session *session, struct rnl_catalog *catalog)
+{
+    struct rnl_catalog *view = catalog ? catalog_view(catalog) : NULL;
+
+    if (view)
+        catalog_index(view, "", ""); /* made now: lanes only look */
+    session->host.names = view == catalog ? NULL : catalog;
+    return view;
+}
+
 /* The connection's settings and the role's, as one list; a role's word wins. */
 static int build(struct session *session, const struct role_config *role,
                  struct secret_resolver *resolver, struct rnl_error *err)

@@ -28,6 +28,11 @@ int session_open_transport(struct session *session, const struct pipeline_config
                            const char *end, struct secret_resolver *resolver,
                            const atomic_bool *stopping, struct rnl_error *err);
 void session_close(struct session *session);
+/*
+ * The catalog as the session's sink is to see it: until another is given (or NULL), what it
+ * finds is told under the catalog's own names. The catalog must live as long. Control thread.
+ */
+struct rnl_catalog *session_view(struct session *session, struct rnl_catalog *catalog);
 
 /* Adds to out what the role says beside its connection, without secrets: a run's policies. */
 void session_policies(const struct plugin *plugin, const struct role_config *role,

@@ -202,7 +202,8 @@ static int prepare(struct writer *writer, struct rnl_error *err)
         catalog_mark_others(writer->record.catalog, writer->earlier);
     fill_job(writer, word.resuming, &job);
     writer->steps = steps_new();
-    status = sink_of(writer)->map(writer->sink.self, &job, catalog_view(writer->record.catalog),
+    status = sink_of(writer)->map(writer->sink.self, &job,
+                                  session_view(&writer->sink, writer->record.catalog),
                                   word.resuming, writer->steps, err);
     if (status != RNL_OK)
         goto clear_word;

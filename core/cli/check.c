@@ -79,7 +79,7 @@ static int settle(const struct inspection *inspection, int status, struct rnl_er
 }
 
 /* Decides on the tables as a run would, and makes nothing. */
-static int map_dry(const struct inspection *inspection, struct rnl_error *err)
+static int map_dry(struct inspection *inspection, struct rnl_error *err)
 {
     const struct rnl_sink_ops *sink = &inspection->sink.plugin->sink;
     struct rnl_steps *steps = steps_new();
@@ -90,9 +90,10 @@ static int map_dry(const struct inspection *inspection, struct rnl_error *err)
         return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory");
     inspect_job(inspection, &job);
     if (sink->check)
-        status = settle(
-            inspection,
-            sink->check(inspection->sink.self, &job, catalog_view(inspection->catalog), err), err);
+        status = settle(inspection,
+                        sink->check(inspection->sink.self, &job,
+                                    session_view(&inspection->sink, inspection->catalog), err),
+                        err);
     if (status >= 0)
         status = settle(inspection,
                         sink->map(inspection->sink.self, &job, catalog_view(inspection->catalog),

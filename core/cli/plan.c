@@ -61,7 +61,7 @@ static int decide(struct inspection *inspection, struct rnl_steps *steps, struct
         return err->status;
     inspect_job(inspection, &job);
     return inspection->sink.plugin->sink.map(inspection->sink.self, &job,
-                                             catalog_view(inspection->catalog),
+                                             session_view(&inspection->sink, inspection->catalog),
                                              inspection->recorded, steps, err);
 }
 

@@ -15,14 +15,7 @@ static int64_t elapsed_ms(const struct progress_table *t)
 
 static int warnings_of(struct findings *findings, const struct progress_table *t)
 {
-    const struct rnl_finding *f;
-    int count = 0;
-
-    for (size_t i = 0; (f = findings_at(findings, i)); i++)
-        if (f->severity >= RNL_WARNING && f->table && strcmp(f->table, t->name) == 0 &&
-            (!f->schema || strcmp(f->schema, t->schema) == 0))
-            count++;
-    return count;
+    return (int)findings_of(findings, RNL_WARNING, t->schema, t->name);
 }
 
 static int name_width(struct progress *progress)

@@ -74,9 +74,32 @@ static void survives_json(void **state)
     findings_free(back);
 }
 
+static void counted_by_table(void **state)
+{
+    struct findings *findings = findings_new();
+    char name[20];
+
+    (void)state;
+    for (int i = 0; i < 300; i++) {
+        snprintf(name, sizeof(name), "t%d", i % 100);
+        findings_add(findings, &(struct rnl_finding){.size = sizeof(struct rnl_finding),
+                                                     .severity = i < 200 ? RNL_WARNING : RNL_NOTE,
+                                                     .code = i < 100 ? "a" : "b",
+                                                     .schema = "s",
+                                                     .table = name,
+                                                     .count = -1});
+    }
+    assert_int_equal(findings_of(findings, RNL_WARNING, "s", "t7"), 2);
+    assert_int_equal(findings_of(findings, RNL_NOTE, "s", "t7"), 3);
+    assert_int_equal(findings_of(findings, RNL_WARNING, "s", "t100"), 0);
+    assert_int_equal(findings_of(findings, RNL_WARNING, "", "t7"), 0);
+    findings_free(findings);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(counted_by_table),
         cmocka_unit_test(same_is_kept_once),
         cmocka_unit_test(control_characters_are_spelled_out),
         cmocka_unit_test(survives_json),
