@@ -232,6 +232,65 @@ static int by_weight(const void *a, const void *b)
     return order ? order : compare_texts(left->object, right->object);
 }
 
+static int by_column(const void *a, const void *b)
+{
+    const struct rnl_finding *left = *(struct rnl_finding *const *)a;
+    const struct rnl_finding *right = *(struct rnl_finding *const *)b;
+    int order = compare_texts(left->schema, right->schema);
+
+    if (!order)
+        order = compare_texts(left->table, right->table);
+    return order ? order : compare_texts(left->object, right->object);
+}
+
+static const char *fact_of(const struct rnl_finding *finding)
+{
+    return strncmp(finding->code, "data.", 5) == 0 ? finding->code + 5 : NULL;
+}
+
+/* The policy for this fact, among the findings about one column; NULL: none, or nobody knows. */
+static const char *policy_among(struct rnl_finding *const *list, size_t count, const char *fact)
+{
+    const char *only = NULL;
+    size_t others = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        const char *policy = list[i]->policy;
+
+        if (fact_of(list[i]) || !policy)
+            continue;
+        if (strncmp(policy, fact, strlen(fact)) == 0 && policy[strlen(fact)] == '=')
+            return policy;
+        others += only && strcmp(only, policy) != 0;
+        only = policy;
+    }
+    return others ? NULL : only;
+}
+
+void findings_join_policies(struct findings *findings)
+{
+    struct rnl_finding **list;
+    size_t end;
+
+    pthread_mutex_lock(&findings->lock);
+    list = malloc((findings->count + 1) * sizeof(struct rnl_finding *));
+    for (size_t i = 0; list && i < findings->count; i++)
+        list[i] = &findings->items[i];
+    if (list && findings->count)
+        qsort(list, findings->count, sizeof(struct rnl_finding *), by_column);
+    for (size_t i = 0; list && i < findings->count; i = end) {
+        for (end = i + 1; end < findings->count && by_column(&list[i], &list[end]) == 0;)
+            end++;
+        for (size_t j = i; j < end; j++)
+            if (fact_of(list[j]) && !list[j]->policy)
+                list[j]->policy = policy_among(list + i, end - i, fact_of(list[j]));
+    }
+    free(findings->slots); /* a policy is part of what tells findings apart */
+    findings->slots = NULL;
+    pthread_mutex_unlock(&findings->lock);
+    free(list);
+}
+
 const struct rnl_finding *findings_at(struct findings *findings, size_t index)
 {
     const struct rnl_finding *finding = NULL;

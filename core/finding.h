@@ -11,6 +11,11 @@ void findings_free(struct findings *findings);
 void findings_add(struct findings *findings, const struct rnl_finding *finding);
 /* Whether a BLOCKER names the table, or none at all: then nothing can be read of it. */
 bool findings_block(struct findings *findings, const char *schema, const char *table);
+/*
+ * Gives each finding of data ("data.zero_date") the policy that a sink's finding about the same
+ * column names, where one is meant by its name, or only one is there.
+ */
+void findings_join_policies(struct findings *findings);
 /* Of at least that weight, about one table. Many tables are asked for at once. */
 size_t findings_of(struct findings *findings, enum rnl_severity at_least, const char *schema,
                    const char *table);

@@ -168,9 +168,10 @@ static int run(const struct cli_args *args)
     inspection.config = job.pipeline;
     inspection.resolver = job.resolver;
     inspection.findings = findings_new();
-    if (look(&inspection, args, &err) == RNL_OK)
+    if (look(&inspection, args, &err) == RNL_OK) {
+        findings_join_policies(inspection.findings);
         code = report(&inspection, args);
-    else
+    } else
         code = strcmp(err.code, "scan.stopped") == 0 ? EXIT_INTERRUPTED : cli_fail(&err);
     findings = inspection.findings;
     inspect_close(&inspection); /* plugins may find something to the last */

@@ -74,6 +74,44 @@ static void survives_json(void **state)
     findings_free(back);
 }
 
+static void data_gets_its_policy(void **state)
+{
+    static const struct {
+        const char *code, *object, *policy;
+    } given[] = {{"data.zero_date", "born", NULL},
+                 {"data.partial_date", "born", NULL},
+                 {"value.date", "born", "zero_date=null"},
+                 {"value.part", "born", "partial_date=first"},
+                 {"data.nul", "note", NULL},
+                 {"type.nul", "note", "text=bytea"},
+                 {"data.nul", "other", NULL}};
+    struct findings *findings = findings_new();
+    const struct rnl_finding *f;
+    int joined = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(given) / sizeof(given[0]); i++)
+        findings_add(findings, &(struct rnl_finding){.size = sizeof(struct rnl_finding),
+                                                     .severity = RNL_NOTE,
+                                                     .code = given[i].code,
+                                                     .table = "t",
+                                                     .object = given[i].object,
+                                                     .policy = given[i].policy,
+                                                     .count = -1});
+    findings_join_policies(findings);
+    for (size_t i = 0; (f = findings_at(findings, i)); i++) {
+        if (strncmp(f->code, "data.", 5) != 0 || !f->policy)
+            continue;
+        joined++;
+        assert_string_equal(f->policy, strcmp(f->object, "note") == 0 ? "text=bytea"
+                                       : strcmp(f->code, "data.zero_date") == 0
+                                           ? "zero_date=null"
+                                           : "partial_date=first");
+    }
+    assert_int_equal(joined, 3);
+    findings_free(findings);
+}
+
 static void counted_by_table(void **state)
 {
     struct findings *findings = findings_new();
@@ -99,9 +137,8 @@ static void counted_by_table(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(counted_by_table),
-        cmocka_unit_test(same_is_kept_once),
-        cmocka_unit_test(control_characters_are_spelled_out),
+        cmocka_unit_test(counted_by_table),  cmocka_unit_test(data_gets_its_policy),
+        cmocka_unit_test(same_is_kept_once), cmocka_unit_test(control_characters_are_spelled_out),
         cmocka_unit_test(survives_json),
     };
 
