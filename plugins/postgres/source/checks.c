@@ -43,11 +43,13 @@ static const char access_sql[] =
     "  (SELECT pg_catalog.string_agg(a.attname, ', ' ORDER BY a.attnum)"
     "   FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0"
     "   AND NOT a.attisdropped AND NOT pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT'))"
-    "  END FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+    "  END, c.relpersistence = 'u' AND pg_catalog.pg_is_in_recovery()"
+    " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
     " WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'"
     "  AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND ("
     "  pg_catalog.row_security_active(c.oid) OR NOT pg_catalog.has_schema_privilege(n.oid, 'USAGE')"
-    "  OR NOT pg_catalog.has_table_privilege(c.oid, 'SELECT')) ORDER BY 1, 2";
+    "  OR NOT pg_catalog.has_table_privilege(c.oid, 'SELECT')"
+    "  OR c.relpersistence = 'u' AND pg_catalog.pg_is_in_recovery()) ORDER BY 1, 2";
 
 static const struct rnl_table *table_named(const struct rnl_host *host,
                                            const struct rnl_catalog *catalog, const char *schema,
@@ -90,6 +92,9 @@ static void access_row(struct pg_source *source, const struct rnl_catalog *catal
         source_find(source, RNL_BLOCKER, "postgres.row_security", schema, name, NULL,
                     "Row security would hide rows from this user: use the table's owner, or a "
                     "role with BYPASSRLS");
+    if (cell_true(result, row, 5))
+        source_find(source, RNL_BLOCKER, "postgres.unlogged", schema, name, NULL,
+                    "A standby has no rows of an unlogged table: read the primary, or exclude it");
     if (!cell_true(result, row, 3)) {
         source_find(source, RNL_BLOCKER, "postgres.privilege", schema, name, NULL,
                     "The user lacks USAGE on the table's schema");
