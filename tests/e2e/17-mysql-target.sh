@@ -134,11 +134,15 @@ create table child (
 ) auto_increment = 77;
 insert into parent (code) values ('a'), ('A');
 insert into child (parent_id, body, latin, place) values (1, 'words in it', 'ä', point(1, 2)), (null, null, null, point(3, 4));
+create table parted (id int not null, kind int not null, primary key (id, kind)) partition by range (kind) (partition low values less than (10), partition high values less than maxvalue);
+insert into parted values (1, 1), (2, 20);
+create table hashed (id int primary key, v text) row_format=compressed partition by key (id) partitions 3;
+insert into hashed values (1, 'x');
 SQL
     source_sql -e "drop database if exists ${db}_copy; create database ${db}_copy"
     DST=$(server "$E2E_SOURCE" URL)/${db}_copy
     move_and_verify
-    for table in parent child; do
+    for table in parent child parted hashed; do
         same "$(lines "$db" "$table")" "$(lines "${db}_copy" "$table")" "the table $table"
     done
     source_sql -e "drop database ${db}_copy"

@@ -137,7 +137,16 @@ static void add_column(struct mapper *m, uint32_t t, uint32_t index, struct buf 
         decide_generated(m, t, index);
     buf_puts(sql, index ? ",\n  " : "\n  ");
     sql_name(sql, to->name);
-    buf_printf(sql, " %s%s", to->type, to->charset);
+    buf_printf(sql, " %s", to->type);
+    /* MariaDB's COMPRESSED, which is a part of the type there */
+    if (m->tables[t].same && to->verbatim && column->storage && *column->storage) {
+        if (server->mariadb)
+            buf_printf(sql, " %s", column->storage);
+        else
+            map_find(m, t, RNL_NOTE, "column.storage", column->name, NULL,
+                     "loses %s, which the target lacks", column->storage);
+    }
+    buf_puts(sql, to->charset);
     if (to->generated) {
         buf_printf(sql, " GENERATED ALWAYS AS (%s) %s", to->generated,
                    column->flags & RNL_COLUMN_VIRTUAL ? "VIRTUAL" : "STORED");
@@ -154,8 +163,6 @@ static void add_column(struct mapper *m, uint32_t t, uint32_t index, struct buf 
         add_touched(m, t, column, sql);
     }
     add_visibility(m, t, column, sql);
-    if (m->tables[t].same && to->verbatim && column->storage && *column->storage)
-        buf_printf(sql, " %s", column->storage);
     add_comment(m, t, column->name, column->comment, COLUMN_COMMENT, " COMMENT ", sql);
 }
 
