@@ -129,7 +129,8 @@ static void test_bytes_and_lists(void **state)
         {PG_UUID, TEXTS(RNL_T_UUID, "0123456789abcdef"), "30313233343536373839616263646566"},
         {PG_TEXT_ARRAY, TEXTS(RNL_T_TEXT, "a,b\"c"), "{\"a\",\"b\\\\\"c\"}"},
         {PG_TEXT_ARRAY, TEXTS(RNL_T_TEXT, ""), "{}"},
-        {PG_VECTOR, {.type = RNL_T_VECTOR, .len = sizeof(floats), .ptr = floats},
+        {PG_VECTOR,
+         {.type = RNL_T_VECTOR, .len = sizeof(floats), .ptr = floats},
          "[1.5,-0.100000001]"},
         {PG_BIT, TEXTS(RNL_T_BITS, "0101"), "0101"},
     };
@@ -144,8 +145,8 @@ static void test_what_does_not_fit_is_refused(void **state)
     static const struct rnl_value late = NUMBER(RNL_T_TIME, 86400000001),
                                   cents = TEXTS(RNL_T_DECIMAL, "0.001"),
                                   much = TEXTS(RNL_T_DECIMAL, "92233720368547758.08"),
-                                  nan = TEXTS(RNL_T_DECIMAL, "NaN"),
-                                  two = NUMBER(RNL_T_INT, 2), word = TEXTS(RNL_T_TEXT, "x");
+                                  nan = TEXTS(RNL_T_DECIMAL, "NaN"), two = NUMBER(RNL_T_INT, 2),
+                                  word = TEXTS(RNL_T_TEXT, "x");
 
     (void)state;
     check_refused(PG_TIME, &late);
@@ -175,8 +176,8 @@ static void test_money_comes_back(void **state)
 
         assert_true(encode_field(&field, &plain, &column, &value, &why));
         assert_int_equal(field.len, 12);
-        assert_true(decode_field(&plain, &column, (const uint8_t *)field.ptr + 4, 8, &scratch,
-                                 &decoded));
+        assert_true(
+            decode_field(&plain, &column, (const uint8_t *)field.ptr + 4, 8, &scratch, &decoded));
         back = decode_settle(&decoded, &scratch);
         assert_int_equal(back.len, value.len);
         assert_memory_equal(back.ptr, value.ptr, value.len);

@@ -291,13 +291,10 @@ int ddl_values(struct mapper *m, uint32_t t)
         enum pg_kind kind = m->tables[t].columns[i].kind;
 
         if (!(COLUMN(table, i)->flags & RNL_COLUMN_IDENTITY) ||
-            (kind != PG_INT2 && kind != PG_INT4 && kind != PG_INT8))
+            (kind != PG_INT2 && kind != PG_INT4 && kind != PG_INT8) ||
+            (native && object_of_column(m, t, i))) /* its sequence is set by itself */
             continue;
-        if (!native)
-            add_identity(m, t, i, &sql);
-        else if (object_of_column(m, t, i)) /* its sequence is set by itself */
-            continue;
-        else if (COLUMN(table, i)->next_value && fresh)
+        if (native && COLUMN(table, i)->next_value && fresh)
             add_native_identity(m, t, i, &sql);
         else
             add_identity(m, t, i, &sql);

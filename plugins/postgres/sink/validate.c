@@ -6,7 +6,7 @@
 struct validation {
     struct mapper *m;
     uint32_t table;
-    const struct found *found;
+    struct found found;
     uint32_t blockers;
     char first[400]; /* the first difference, for the error */
 };
@@ -23,23 +23,23 @@ static void check_column(struct validation *v, uint32_t index)
 {
     const struct rnl_column *source = COLUMN(mapper_table(v->m, v->table), index);
     const char *name = v->m->tables[v->table].columns[index].name;
-    int at = columns_find(v->found, index, name);
+    int at = columns_find(&v->found, index, name);
     char text[300];
 
     if (at < 0) {
         block(v, name, "is missing in the target's table");
         return;
     }
-    if (!encode_accepts(source->type, columns_kind(v->found, at, source))) {
+    if (!encode_accepts(source->type, columns_kind(&v->found, at, source))) {
         snprintf(
             text, sizeof(text), "is %.120s in the target, which can't take the source's %.120s",
-            PQgetvalue(v->found->result, at, C_SPELLED), source->native ? source->native : "type");
+            PQgetvalue(v->found.result, at, C_SPELLED), source->native ? source->native : "type");
         block(v, name, text);
         return;
     }
-    if (PQgetvalue(v->found->result, at, C_NOTNULL)[0] == 't' &&
+    if (PQgetvalue(v->found.result, at, C_NOTNULL)[0] == 't' &&
         (source->flags & RNL_COLUMN_NULLABLE) &&
-        PQgetvalue(v->found->result, at, C_GENERATED)[0] != 't')
+        PQgetvalue(v->found.result, at, C_GENERATED)[0] != 't')
         map_find(v->m, v->table, RNL_WARNING, "target.not_null", name, NULL,
                  "is NOT NULL in the target and not in the source: a NULL would stop the run");
 }
@@ -48,7 +48,7 @@ static void check_column(struct validation *v, uint32_t index)
 static void check_extra(struct validation *v, int at)
 {
     const struct rnl_table *table = mapper_table(v->m, v->table);
-    const PGresult *result = v->found->result;
+    const PGresult *result = v->found.result;
     const char *name = PQgetvalue(result, at, C_NAME);
 
     for (uint32_t i = 0; i < table->ncolumns; i++)
@@ -110,17 +110,16 @@ static int check_batch(struct validation *v, uint32_t from, uint32_t to)
     struct mapper *m = v->m;
     PGresult *result;
     int status = columns_query(m->sink, m->tables, from, to, &result, m->err);
-    struct found found = {result, 0, 0};
 
-    v->found = &found;
+    v->found = (struct found){result, 0, 0};
     for (uint32_t t = from; status == RNL_OK && t < to; t++) {
-        columns_next(&found, t - from + 1);
+        columns_next(&v->found, t - from + 1);
         if (!m->tables[t].exists || target_drops(m, t))
             continue;
         v->table = t;
         for (uint32_t i = 0; i < mapper_table(m, t)->ncolumns; i++)
             check_column(v, i);
-        for (int at = found.from; at < found.to; at++)
+        for (int at = v->found.from; at < v->found.to; at++)
             check_extra(v, at);
         if (m->job->write_mode == RNL_UPSERT)
             status = check_key(v);
