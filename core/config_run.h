@@ -12,8 +12,7 @@ enum {
     MEMORY_BASE = 24 << 20, /* the program, its libraries and plugins, before any row */
     ROW_PRESET = 128 << 20,
     QUEUE_MOST = 2 << 20, /* more of it is no faster */
-    QUEUE_KEPT =
-        6 << 20, /* with rows that may be set aside: each part costs the target something */
+    QUEUE_KEPT = 4 << 20, /* with rows that may be set aside: parts cost the target something */
     BUNDLE_MOST = 256 << 10,
 };
 

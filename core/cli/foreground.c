@@ -70,12 +70,15 @@ static enum display_style style_of(const struct cli_args *args)
 /* Done, but for rows that stand aside: never silently. */
 static void report_standing(struct foreground *fg, const struct pipeline_config *config, bool json)
 {
+    uint64_t standing = pipeline_standing(fg->pipeline);
+
     if (json)
         return; /* stands among the findings */
     fprintf(stderr,
-            "%" PRIu64 " rows didn't fit and stand aside: pipeline %s is DEGRADED until they are "
+            "%" PRIu64
+            " row%s didn't fit and stand%s aside: pipeline %s is DEGRADED until they are "
             "put in or discarded; see: runnel dead-letters list\n",
-            pipeline_standing(fg->pipeline), config->name);
+            standing, standing == 1 ? "" : "s", standing == 1 ? "s" : "", config->name);
 }
 
 /* A limit that was reached is what was asked for; rows set aside until then are told all the same.
