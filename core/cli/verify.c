@@ -1,6 +1,7 @@
 /* runnel verify: proves that the target holds what the source holds, and mends it if asked to. */
 #include "../verify.h"
 
+#include "../dead_letters.h"
 #include "../finding.h"
 #include "../inspect.h"
 #include "../util/log.h"
@@ -50,6 +51,27 @@ static void print_others(const struct inspection *inspection)
         printf("  %s is in the source, and was no part of the run\n", inspection->left_out[i]);
 }
 
+/* Rows that the run set aside are missing for a reason that is known. */
+static uint64_t count_aside(const struct inspection *inspection)
+{
+    struct rnl_error unheard = RNL_ERROR_INIT; /* what counts is how the rows compare */
+    uint64_t count = 0;
+
+    dead_letters_count(inspection->sink.plugin, inspection->sink.self, inspection->config->name,
+                       NULL, &count, &unheard);
+    return count;
+}
+
+static void print_aside(const struct inspection *inspection)
+{
+    uint64_t count = count_aside(inspection);
+
+    if (count)
+        printf("  set aside by the run, and so not in the target: %" PRIu64
+               " (runnel dead-letters list)\n",
+               count);
+}
+
 static json_t *names_json(char *const *names, size_t count)
 {
     json_t *list = json_array();
@@ -88,6 +110,7 @@ static void print_json(const struct inspection *inspection, const struct verify_
     json_object_set_new(o, "unbound", unbound_json(inspection));
     if (!is_whole(inspection))
         json_object_set_new(o, "equal", json_false());
+    json_object_set_new(o, "set_aside", json_integer((json_int_t)count_aside(inspection)));
     json_object_set_new(o, "gone", names_json(inspection->gone, inspection->ngone));
     if (err->status < 0) {
         json_object_set_new(o, "equal", json_false());
@@ -143,6 +166,7 @@ static int compare(struct inspection *inspection, const struct cli_args *args)
     } else if (report.ntables && err.status >= 0) {
         verify_report_print(&report, inspection->catalog, stdout);
         print_others(inspection);
+        print_aside(inspection);
     }
     fflush(stdout);
     code = exit_code(inspection, &report, &err);

@@ -35,6 +35,7 @@ test_exactly_those_are_set_aside_and_replayed() {
     expect_exit 4 runnel migrate "$SRC" "$DST" --on-error set_aside # it had ended; it is still so
     said DEGRADED
     expect_exit 4 runnel verify "$SRC" "$DST"
+    said "set aside by the run"
     expect_exit 0 letters show "$(letters list --json | jq '.letters[0].id')"
     said "too long too long"
     expect_exit 4 letters replay --all # nothing is wider yet
