@@ -15,6 +15,7 @@ struct table_info {
     char *name;
     uint64_t definition; /* hash of its columns, see definition_add() */
     char created[20];    /* CREATE_TIME */
+    bool settled;        /* any ALTER since would show in created */
     bool clustered;      /* InnoDB: a read in the order of its key is a plain scan */
 };
 

@@ -86,11 +86,14 @@ int definition_check(struct source *source, struct conn *conn, const struct rnl_
     char *created = NULL;
     uint64_t hash;
     bool same;
-    int status;
+    int status = RNL_OK;
 
     if (!info)
         return RNL_OK;
-    status = definition_read(source, conn, table->name, &hash, err);
+    hash = info->definition;
+    /* of ten thousand small tables this would take most of the time */
+    if (!info->settled)
+        status = definition_read(source, conn, table->name, &hash, err);
     /* MySQL refuses to read a table that was altered since the snapshot (1412) */
     if (!status && source->server.mariadb)
         status = created_read(source, conn, table->name, &created, err);

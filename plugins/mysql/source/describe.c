@@ -137,7 +137,8 @@ enum {
     T_CREATED,
     T_OPTIONS,
     T_COMMENT,
-    T_COLLATION
+    T_COLLATION,
+    T_SETTLED
 };
 
 static int table_row(struct drafts *drafts, MYSQL_ROW row)
@@ -161,6 +162,7 @@ static int table_row(struct drafts *drafts, MYSQL_ROW row)
     };
     if (row[T_OPTIONS] && strstr(row[T_OPTIONS], "partitioned"))
         draft->table.flags |= RNL_TABLE_PARTITIONED;
+    draft->settled = row[T_SETTLED] && strcmp(row[T_SETTLED], "1") == 0;
     if (!draft->engine || !draft->created || !draft->table.name)
         return -1;
     return storage_set(drafts, draft, draft->engine, row[T_OPTIONS], row[T_COLLATION]);
@@ -171,8 +173,8 @@ static int tables_describe(struct drafts *drafts, struct rnl_error *err)
     struct text sql = {0};
 
     text_add(&sql, "SELECT TABLE_NAME, ENGINE, TABLE_ROWS, DATA_LENGTH, AUTO_INCREMENT, "
-                   "CREATE_TIME, CREATE_OPTIONS, TABLE_COMMENT, TABLE_COLLATION "
-                   "FROM information_schema.TABLES");
+                   "CREATE_TIME, CREATE_OPTIONS, TABLE_COMMENT, TABLE_COLLATION, "
+                   "CREATE_TIME < NOW() - INTERVAL 2 SECOND FROM information_schema.TABLES");
     where_database(drafts, &sql, "TABLE_SCHEMA");
     text_add(&sql, " AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')");
     return drafts_query(drafts, &sql, table_row, err);
@@ -226,6 +228,8 @@ static int infos_keep(struct drafts *drafts, struct rnl_error *err)
         source->ntables = i + 1;
         info->definition = draft->definition;
         info->clustered = strcmp(draft->engine, "InnoDB") == 0;
+        info->settled = source->server.mariadb && info->clustered && draft->settled &&
+                        !(draft->table.flags & RNL_TABLE_PARTITIONED);
         snprintf(info->created, sizeof(info->created), "%s", draft->created);
     }
     return RNL_OK;

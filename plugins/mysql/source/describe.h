@@ -10,6 +10,7 @@ struct draft {
     struct rnl_table table;
     const char *engine;
     const char *created;
+    bool settled;
     uint64_t definition;
     struct rnl_column *columns;
     struct rnl_index *indexes;
