@@ -98,6 +98,72 @@ new_databases() {
     DST=$(server "$E2E_TARGET" URL)/$db
 }
 
+# Databases of any engine; NAME is a testbed server's, or sqlite: a file in the scratch folder.
+
+engine_of() { # NAME
+    case $1 in
+    maria* | mysql*) echo mysql ;;
+    postgres*) echo postgres ;;
+    *) echo "$1" ;;
+    esac
+}
+
+database_file() { echo "$E2E_SCRATCH/$1.db"; } # DATABASE
+
+# SQL by the administrator's client, from arguments (-e SQL or -c SQL: as the client has it) or
+# standard input; rows come without heads.
+database_sql() { # NAME DATABASE [CLIENT ARGUMENTS]
+    local name=$1 database=$2
+    shift 2
+    case $(engine_of "$name") in
+    mysql) mariadb --no-defaults -uroot -S "$(server "$name" SOCKET)" --default-character-set=utf8mb4 -N -B "$database" "$@" ;;
+    postgres) psql -X -q -A -t -v ON_ERROR_STOP=1 -h "$(server "$name" SOCKET)" -p "$(server "$name" PORT)" \
+        -U postgres -d "$database" "$@" ;;
+    sqlite) sqlite3 -batch -bail "$(database_file "$database")" "$@" ;;
+    esac
+}
+
+# A fixture: what it makes is the program's user's.
+database_load() { # NAME DATABASE: SQL on standard input
+    case $(engine_of "$1") in
+    postgres) cat <(echo "set client_min_messages = warning; set role runnel;") - | database_sql "$1" "$2" >/dev/null ;;
+    *) database_sql "$1" "$2" ;;
+    esac
+}
+
+# One statement on any engine; a name may stand in "".
+query() { # NAME DATABASE SQL
+    case $(engine_of "$1") in
+    mysql) database_sql "$1" "$2" -e "set sql_mode = 'ANSI_QUOTES'; $3" ;;
+    postgres) database_sql "$1" "$2" -c "set timezone = 'UTC'" -c "$3" ;;
+    sqlite) database_sql "$1" "$2" "$3" ;;
+    esac
+}
+
+database_new() { # NAME DATABASE: empty, and the program's user may do all in it
+    case $(engine_of "$1") in
+    mysql) database_sql "$1" "" -e "drop database if exists \`$2\`; create database \`$2\`" ;;
+    postgres) database_sql "$1" postgres -c "set client_min_messages = warning" -c "drop database if exists \"$2\"" -c "create database \"$2\" owner runnel" ;;
+    sqlite) rm -f "$(database_file "$2")"* ;;
+    esac
+}
+
+database_url() { # NAME DATABASE
+    case $1 in
+    sqlite) echo "sqlite://$(database_file "$2")" ;;
+    *) echo "$(server "$1" URL)/$2" ;;
+    esac
+}
+
+# Tables of all that a database has, as "schema.name" without the schema that all are in.
+database_tables() { # NAME DATABASE
+    case $(engine_of "$1") in
+    mysql) query "$1" "$2" "select table_name from information_schema.tables where table_schema = database() and table_type = 'BASE TABLE' and table_name not like 'runnel\\_%' order by 1" ;;
+    postgres) query "$1" "$2" "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition order by 1" ;;
+    sqlite) query "$1" "$2" "select name from sqlite_schema where type = 'table' and name not like 'runnel\\_%' escape '\\' and name not like 'sqlite\\_%' escape '\\' order by 1" ;;
+    esac
+}
+
 # --- the program --------------------------------------------------------------------------------
 
 runnel() { "$E2E_RUNNEL" "$@"; }
