@@ -1,53 +1,8 @@
 /* The toy sink: a database in memory, with the same promises as a real one. */
-#include "toy.h"
+#include "toy_store.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-enum { MOST_LANES = 64, MOST_TABLES = 8, MOST_UNITS = 4096, MOST_STEPS = 64, MOST_ROWS = 200000 };
-
-/* What is committed. Named, and never freed: a database outlives those who use it. */
-struct store {
-    struct store *next;
-    char *name;
-    pthread_mutex_t lock; /* guards everything below */
-    char *plan;
-    size_t plan_len;
-    uint64_t numbers[MOST_LANES], epochs[MOST_LANES];
-    struct {
-        bool known, done;
-        int64_t rows;
-        char position[16];
-        size_t position_len;
-    } units[MOST_UNITS];
-    char *steps[MOST_STEPS];
-    size_t nsteps;
-    unsigned char *rows[MOST_TABLES]; /* how often each id is there */
-    struct toy_letters letters;
-};
-
-struct sink {
-    const struct rnl_ctx *ctx;
-    struct store *store;
-    int64_t commits, steps; /* under the store's lock */
-};
-
-struct pending {
-    uint32_t table;
-    int64_t id;
-};
-
-struct writer {
-    struct sink *sink;
-    struct pending *rows; /* of the open transaction */
-    size_t nrows, room;
-    bool part, spoilt; /* between savepoint and release or undo; and whether a row was bad */
-    size_t mark;       /* nrows at the savepoint */
-    struct toy_letter *letters; /* to be kept by the commit, newest first */
-    uint64_t removed[16];
-    size_t nremoved;
-};
 
 static pthread_mutex_t stores_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct store *stores;
