@@ -3,6 +3,8 @@
 
 #include "types.h"
 
+#define LARGE_ROW (4u << 20)
+
 static int refuse_unit(const struct cursor *c, struct rnl_error *err)
 {
     rnl_fail(err, RNL_E_CONFIG, "postgres.bad_position",
@@ -236,6 +238,9 @@ void source_cursor_close(void *self)
         PQclear(PQexec(conn->pg, "ROLLBACK"));
         c->lane->inside = false;
     }
+    /* what libpq took for a large row it keeps, for as long as there is the connection */
+    if (c->largest > LARGE_ROW)
+        lane_disconnect(c->lane);
     PQfreemem(c->message);
     free(c->columns);
     free(c->decoded);

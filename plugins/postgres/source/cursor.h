@@ -22,9 +22,10 @@ struct cursor {
     uint32_t key_at[KEY_COLUMNS];          /* where its columns are among those read */
     struct rnl_slice key_now[KEY_COLUMNS]; /* of the last row, in message */
     struct buf mark;
-    char *message; /* the last row, as it came */
-    bool copying;  /* the COPY was begun */
-    bool header;   /* … and its header is behind us */
+    char *message;  /* the last row, as it came */
+    size_t largest; /* row so far, in bytes */
+    bool copying;   /* the COPY was begun */
+    bool header;    /* … and its header is behind us */
     bool ended;
 };
 

@@ -173,6 +173,7 @@ int source_cursor_read(void *self, struct rnl_bundle *out, int timeout_ms, struc
         if (len > 0) {
             PQfreemem(c->message);
             c->message = message;
+            c->largest = (size_t)len > c->largest ? (size_t)len : c->largest;
             status = add_row(c, (size_t)len, out, &added, err);
             if (status != RNL_OK)
                 return status;

@@ -57,6 +57,24 @@ static int keeper_begin(struct pg_source *source, struct rnl_error *err)
     return RNL_OK;
 }
 
+/* Plans that the lanes' statements are to have: each is one ordered or one plain read. */
+static const char lane_sql[] = "SET max_parallel_workers_per_gather = 0;"
+                               "SET cursor_tuple_fraction = 1;";
+
+static int lane_connect(struct pg_source *source, struct lane *lane, struct rnl_error *err)
+{
+    int status = conn_open(&source->server, &lane->conn, err);
+
+    return status == RNL_OK ? conn_exec(lane->conn, lane_sql, "set up the session", err) : status;
+}
+
+void lane_disconnect(struct lane *lane)
+{
+    conn_close(lane->conn);
+    lane->conn = NULL;
+    lane->inside = false;
+}
+
 int lane_enter(struct pg_source *source, struct lane *lane, struct rnl_error *err)
 {
     struct buf sql = {0};
@@ -64,6 +82,8 @@ int lane_enter(struct pg_source *source, struct lane *lane, struct rnl_error *er
 
     if (lane->inside && lane->locks++ < LOCKS_MOST)
         return RNL_OK;
+    if (!lane->conn && lane_connect(source, lane, err) != RNL_OK)
+        return err->status;
     buf_puts(&sql, lane->inside ? "COMMIT; " : "");
     buf_puts(&sql, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT ");
     buf_literal(&sql, source->snapshot);
@@ -83,19 +103,6 @@ int lane_enter(struct pg_source *source, struct lane *lane, struct rnl_error *er
     return err->status;
 }
 
-/* Plans that the lanes' statements are to have: each is one ordered or one plain read. */
-static const char lane_sql[] = "SET max_parallel_workers_per_gather = 0;"
-                               "SET cursor_tuple_fraction = 1;";
-
-static int lane_open(struct pg_source *source, struct lane *lane, struct rnl_error *err)
-{
-    int status = conn_open(&source->server, &lane->conn, err);
-
-    if (status == RNL_OK)
-        status = conn_exec(lane->conn, lane_sql, "set up the session", err);
-    return status == RNL_OK ? lane_enter(source, lane, err) : status;
-}
-
 int source_snapshot(void *self, uint32_t *lanes, struct rnl_slice *position, struct rnl_error *err)
 {
     struct pg_source *source = self;
@@ -111,7 +118,7 @@ int source_snapshot(void *self, uint32_t *lanes, struct rnl_slice *position, str
         status = keeper_begin(source, err);
     for (uint32_t i = 0; status == RNL_OK && i < *lanes; i++) {
         source->nlanes = i + 1;
-        status = lane_open(source, &source->lanes[i], err);
+        status = lane_enter(source, &source->lanes[i], err);
     }
     if (status != RNL_OK)
         return status;

@@ -98,8 +98,9 @@ void source_find(struct pg_source *source, uint32_t severity, const char *code, 
 /* snapshot.c */
 int source_snapshot(void *self, uint32_t *lanes, struct rnl_slice *position, struct rnl_error *err);
 void source_leave(struct pg_source *source);
-/* The lane's transaction sees the snapshot. */
+/* The lane has a connection whose transaction sees the snapshot. */
 int lane_enter(struct pg_source *source, struct lane *lane, struct rnl_error *err);
+void lane_disconnect(struct lane *lane);
 
 /* plan.c */
 int source_plan(void *self, const struct rnl_catalog *catalog, uint32_t table, int64_t chunk_bytes,
