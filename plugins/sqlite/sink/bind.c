@@ -178,14 +178,13 @@ static int make_insert(struct sink *sink, struct bound_table *bound, bool upsert
     return bound->insert ? RNL_OK : error_memory(err);
 }
 
-static int bind_table(struct sink *sink, const struct map_table *map, struct bound_table *bound,
-                      bool upsert, struct rnl_error *err)
+static int bind_table(struct sink *sink, const char *pipeline, const struct map_table *map,
+                      struct bound_table *bound, bool upsert, struct rnl_error *err)
 {
     const struct rnl_table *table = bound->source;
     int status;
 
     bound->name = map->name;
-    bound->literal = map->same;
     bound->columns =
         arena_alloc(&sink->arena, sizeof(*bound->columns) * (table->ncolumns + (size_t)1));
     if (!bound->columns)
@@ -207,6 +206,10 @@ static int bind_table(struct sink *sink, const struct map_table *map, struct bou
         return err->status;
     }
     bind_rowid(sink, bound);
+    status = state_made(sink->control, pipeline, table, &bound->checked, err);
+    bound->checked = !bound->checked;
+    if (status != RNL_OK)
+        return status;
     return make_insert(sink, bound, upsert, err);
 }
 
@@ -228,7 +231,8 @@ int sink_bind(void *self, const struct rnl_job *job, const struct rnl_catalog *c
     status = names_of_catalog(sink, catalog, &sink->arena, &names, err);
     for (uint32_t i = 0; status == RNL_OK && i < count; i++) {
         sink->tables[i].source = sink->host->table_at(catalog, i);
-        status = bind_table(sink, &names[i], &sink->tables[i], upsert, err);
+        status =
+            bind_table(sink, job ? job->pipeline : NULL, &names[i], &sink->tables[i], upsert, err);
     }
     if (status == RNL_OK)
         sink->ntables = count;

@@ -140,10 +140,11 @@ static int create_table(struct mapper *m, uint32_t t, struct buf *sql)
 int ddl_table(struct mapper *m, uint32_t t)
 {
     const struct map_table *map = &m->tables[t];
+    bool kept = map->exists && !map->made && !target_drops(m, t);
     struct buf sql = {0};
     int status = RNL_OK;
 
-    if (map->exists && !target_drops(m, t)) {
+    if (kept) {
         if (!m->resuming)
             map_find(m, t, RNL_NOTE, "table.exists", NULL, "schema_policy=create_missing_only",
                      "stands in the target already and keeps its columns, checks and foreign keys");
@@ -159,7 +160,7 @@ int ddl_table(struct mapper *m, uint32_t t)
         (m->job->structure & RNL_WITH_INDEXES))
         status = ddl_indexes(m, t, true, &sql);
     if (status == RNL_OK && (sql.len > 0 || sql.failed))
-        status = map_step(m, RNL_PHASE_TABLES, "table", t, NULL, &sql);
+        status = map_step(m, RNL_PHASE_TABLES, kept ? "keep" : "table", t, NULL, &sql);
     buf_free(&sql);
     return status;
 }

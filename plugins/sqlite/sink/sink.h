@@ -46,6 +46,7 @@ struct map_table {
     char name[IDENT_ROOM];
     struct map_column *columns;
     bool exists; /* in the target, before the run */
+    bool made;   /* with exists: by this run, which is resumed */
     bool same;   /* the source is SQLite too */
 };
 
@@ -66,7 +67,7 @@ struct bound_table {
     uint32_t nkey;
     const char *rowid; /* quoted name of the rowid; NULL: none can be used */
     const char *insert;
-    bool literal; /* its NATIVE values are literals of SQLite */
+    bool checked; /* it stood there before the run: its checks hold for each row */
 };
 
 /* Statements that were prepared for the tables written last. */
@@ -99,6 +100,7 @@ struct sink {
     sqlite3 *write; /* of who has the turn */
     struct cached cache[CACHED_STATEMENTS];
     uint32_t cache_next;
+    bool checking;        /* CHECKs are in force on this connection */
     bool restore_journal; /* the file wasn't in WAL mode before */
 
     int lock_fd; /* of the file, locked from claim to close; -1: none */
@@ -133,6 +135,10 @@ int state_prepare(sqlite3 *db, struct rnl_error *err);
 int sink_recall(void *self, const char *pipeline, struct rnl_memory *memory, struct rnl_error *err);
 int sink_record(void *self, const char *pipeline, struct rnl_slice plan, struct rnl_error *err);
 int sink_forget(void *self, const char *pipeline, struct rnl_error *err);
+/* Whether the run made this table itself: then its step is remembered, and its checks are looked at
+ * after the load. One that stood there before keeps its checks in force. */
+int state_made(sqlite3 *db, const char *pipeline, const struct rnl_table *table, bool *made,
+               struct rnl_error *err);
 /* Whether a table of runnel's own is there. */
 int state_has(sqlite3 *db, const char *table, bool *found, struct rnl_error *err);
 

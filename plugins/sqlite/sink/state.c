@@ -35,6 +35,31 @@ int state_has(sqlite3 *db, const char *table, bool *found, struct rnl_error *err
     return status < 0 ? status : RNL_OK;
 }
 
+int state_made(sqlite3 *db, const char *pipeline, const struct rnl_table *table, bool *made,
+               struct rnl_error *err)
+{
+    struct buf id = {0};
+    sqlite3_stmt *stmt;
+    int status = state_has(db, "runnel_step", made, err);
+
+    if (status != RNL_OK || !*made)
+        return status;
+    buf_printf(&id, "table %s.%s", table->schema, table->name);
+    status = buf_text(&id)
+                 ? sq_prepare(db, "SELECT 1 FROM runnel_step WHERE pipeline = ? AND id = ?",
+                              "look at what was done", &stmt, err)
+                 : error_memory(err);
+    if (status == RNL_OK) {
+        sqlite3_bind_text(stmt, 1, pipeline ? pipeline : "", -1, SQLITE_STATIC);
+        sqlite3_bind_text(stmt, 2, id.ptr, -1, SQLITE_STATIC);
+        status = sq_step(stmt, "look at what was done", err);
+        *made = status == RNL_OK;
+        sqlite3_finalize(stmt);
+    }
+    buf_free(&id);
+    return status < 0 ? status : RNL_OK;
+}
+
 int state_prepare(sqlite3 *db, struct rnl_error *err)
 {
     bool found;

@@ -91,6 +91,7 @@ static int check_checks(struct writer *w, const struct rnl_step *step, struct rn
         sqlite3_finalize(stmt);
     }
     sqlite3_exec(w->sink->write, "PRAGMA ignore_check_constraints = ON", NULL, NULL, NULL);
+    w->sink->checking = false;
     if (count > 0 && status == RNL_DONE)
         tell(w, step, "check.violated", count, example,
              "rows of the source break a check: it binds new rows only");

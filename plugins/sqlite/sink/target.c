@@ -90,7 +90,9 @@ static int check_table(struct mapper *m, uint32_t t)
 
     map->exists = target_has(m, 't', map->name);
     if (m->resuming)
-        return RNL_OK;
+        return map->exists ? state_made(m->sink->control, m->job->pipeline, mapper_table(m, t),
+                                        &map->made, m->err)
+                           : RNL_OK;
     if (target_has(m, 'v', map->name) || target_has(m, 'i', map->name))
         return refuse(m, "sink.not_a_table", map, "is a view or an index in the target",
                       "drop or rename it");

@@ -38,6 +38,23 @@ void statements_forget(struct sink *sink)
     }
 }
 
+/*
+ * Checks of tables that stood there before hold, those of tables that the run makes are
+ * looked at afterwards. It is settled when a statement is prepared, and a change of the
+ * setting has all statements prepared anew: so none is kept over it.
+ */
+static void mind_checks(struct sink *sink, const struct bound_table *table)
+{
+    if (sink->checking == table->checked)
+        return;
+    statements_forget(sink);
+    sqlite3_exec(sink->write,
+                 table->checked ? "PRAGMA ignore_check_constraints = OFF"
+                                : "PRAGMA ignore_check_constraints = ON",
+                 NULL, NULL, NULL);
+    sink->checking = table->checked;
+}
+
 /* The insert of a table; of a few tables they stay prepared. Under the turn. */
 static int insert_of(struct sink *sink, const struct bound_table *table, sqlite3_stmt **stmt,
                      struct rnl_error *err)
@@ -45,6 +62,7 @@ static int insert_of(struct sink *sink, const struct bound_table *table, sqlite3
     struct cached *free_one;
     int status;
 
+    mind_checks(sink, table);
     for (int i = 0; i < CACHED_STATEMENTS; i++)
         if (sink->cache[i].table == table) {
             *stmt = sink->cache[i].stmt;
