@@ -10,6 +10,7 @@ static int server_look(struct my_sink *sink, struct rnl_error *err)
     if (sink->max_packet < 1 << 16)
         sink->max_packet = 1 << 16;
     free(value);
+    value = NULL;
     if (!status)
         status =
             conn_value(sink->control, "SELECT @@global.lower_case_table_names", 0, &value, err);

@@ -22,8 +22,8 @@ static void version_note(struct source *source)
     char text[200];
 
     snprintf(text, sizeof(text), "The source is %s %.100s; its log of changes is %s.",
-             source->server.mariadb ? "MariaDB" : "MySQL", mysql_get_server_info(source->control->mysql),
-             source->binlog ? "on" : "off");
+             source->server.mariadb ? "MariaDB" : "MySQL",
+             mysql_get_server_info(source->control->mysql), source->binlog ? "on" : "off");
     note(source, RNL_NOTE, "mysql.server", NULL, text);
 }
 
@@ -92,9 +92,10 @@ static int lock_check(struct source *source, struct rnl_error *err)
     status = conn_finish(source->control, result, sql, err);
     if (!status && !may && !(source->server.mariadb && source->binlog))
         note(source, RNL_NOTE, "mysql.one_lane", NULL,
-             source->server.mariadb ? "Without the privilege RELOAD the data is read by one lane alone"
-                             : "Without the privilege RELOAD, or BACKUP_ADMIN with SELECT on "
-                               "performance_schema.log_status, the data is read by one lane alone");
+             source->server.mariadb
+                 ? "Without the privilege RELOAD the data is read by one lane alone"
+                 : "Without the privilege RELOAD, or BACKUP_ADMIN with SELECT on "
+                   "performance_schema.log_status, the data is read by one lane alone");
     return status;
 }
 

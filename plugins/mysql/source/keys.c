@@ -122,7 +122,8 @@ static int indexes_describe(struct drafts *drafts, struct rnl_error *err)
         text_add(&sql, "IF(IGNORED = 'YES', 'NO', 'YES'), ");
     else
         text_add(&sql, "'YES', ");
-    text_add(&sql, !source->server.mariadb && source->server.version >= 80013 ? "EXPRESSION" : "NULL");
+    text_add(&sql,
+             !source->server.mariadb && source->server.version >= 80013 ? "EXPRESSION" : "NULL");
     text_add(&sql, " FROM information_schema.STATISTICS");
     where_database(drafts, &sql, "TABLE_SCHEMA");
     text_add(&sql, " ORDER BY TABLE_NAME, INDEX_NAME <> 'PRIMARY', INDEX_NAME, SEQ_IN_INDEX");

@@ -264,7 +264,7 @@ static int views_locked(struct source *source, struct moment *moment, bool *done
     status = lanes_begin(source, err);
     if (!status && source->binlog)
         status = source->server.mariadb ? maria_moment(source->lanes[0], moment, err)
-                                 : mysql_moment(control, moment, err);
+                                        : mysql_moment(control, moment, err);
     if (conn_run(control, "UNLOCK TABLES", &unlock) && !status) {
         *err = unlock;
         status = unlock.status;
@@ -383,7 +383,7 @@ static int position_write(struct source *source, const struct moment *moment, st
     char *id = NULL;
     int status = conn_value(source->control,
                             source->server.mariadb ? "SHOW GLOBAL VARIABLES LIKE 'server_uid'"
-                                            : "SHOW GLOBAL VARIABLES LIKE 'server_uuid'",
+                                                   : "SHOW GLOBAL VARIABLES LIKE 'server_uuid'",
                             1, &id, err);
 
     if (status)
