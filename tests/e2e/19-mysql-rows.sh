@@ -40,6 +40,10 @@ SQL
     DST=$(server "$E2E_SOURCE" URL)/${db}_copy
     move_and_verify
     same "2 0" "$(source_sql "${db}_copy" -e "select id, e + 0 from labelled where e = ''" | tr '\t' ' ')" "the label that is none"
+    source_sql "${db}_copy" -e "update labelled set e = 'a' where id in (2, 4); delete from labelled where id = 4"
+    expect_exit 0 runnel verify --repair "$SRC" "$DST"
+    said "2 mended"
+    expect_exit 0 runnel verify "$SRC" "$DST"
     source_sql -e "drop database ${db}_copy"
 }
 

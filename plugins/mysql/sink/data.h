@@ -204,6 +204,9 @@ void batch_drop(struct my_writer *w);
 /* loose.c: rows that hold the empty label, which the server keeps for what no label fits */
 bool row_is_loose(const struct bound_table *table, const struct rnl_row *row);
 int loose_row(struct my_writer *w, const struct rnl_row *row, struct rnl_error *err);
+/* Around a statement; end gives status on, and what went wrong first. */
+int loose_begin(struct my_writer *w, struct rnl_error *err);
+int loose_end(struct my_writer *w, int status, struct rnl_error *err);
 
 /* values.c: a row's values, policies applied, in words where that fails */
 int value_refuse(const struct bound_table *table, const struct rnl_row *row, uint32_t column,

@@ -27,26 +27,39 @@ bool row_is_loose(const struct bound_table *table, const struct rnl_row *row)
  * wasn't strict: so this row goes by itself, in a session that is not. Whatever else the
  * server changes in it comes as a warning, and that is an error here.
  */
-int loose_row(struct my_writer *w, const struct rnl_row *row, struct rnl_error *err)
+int loose_begin(struct my_writer *w, struct rnl_error *err)
 {
-    struct rnl_error ignored = RNL_ERROR_INIT;
-    int status = batch_end(w, err), restored;
-
-    if (status == RNL_OK)
-        status = conn_run(w->conn,
+    int status = conn_run(w->conn,
                           "SET @runnel_sql_mode = @@sql_mode, SESSION sql_mode ="
                           " 'NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION,ALLOW_INVALID_DATES'",
                           err);
+
+    w->loose = status == RNL_OK;
+    return status;
+}
+
+int loose_end(struct my_writer *w, int status, struct rnl_error *err)
+{
+    struct rnl_error ignored = RNL_ERROR_INIT;
+    int restored = conn_run(w->conn, "SET SESSION sql_mode = @runnel_sql_mode",
+                            status == RNL_OK ? err : &ignored);
+
+    w->loose = false;
+    return status == RNL_OK ? restored : status;
+}
+
+int loose_row(struct my_writer *w, const struct rnl_row *row, struct rnl_error *err)
+{
+    int status = batch_end(w, err);
+
+    if (status == RNL_OK)
+        status = loose_begin(w, err);
     if (status != RNL_OK)
         return status;
-    w->loose = true;
     status = batch_single(w, row, err);
     if (status == RNL_OK)
         status = batch_end(w, err);
     else
         batch_drop(w);
-    w->loose = false;
-    restored = conn_run(w->conn, "SET SESSION sql_mode = @runnel_sql_mode",
-                        status == RNL_OK ? err : &ignored);
-    return status == RNL_OK ? restored : status;
+    return loose_end(w, status, err);
 }

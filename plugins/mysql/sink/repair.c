@@ -39,6 +39,20 @@ static int column_set(struct my_writer *w, struct command *command, const struct
     return command_add(w, command, table, row, column, err);
 }
 
+static int update_run(struct my_writer *w, struct command *command, const struct bound_table *table,
+                      const struct rnl_row *row, uint64_t *rows, struct rnl_error *err)
+{
+    bool loose = table->enums && row_is_loose(table, row);
+    int status = loose ? loose_begin(w, err) : RNL_OK;
+
+    if (status != RNL_OK)
+        return status;
+    status = command_repeat(w, command, "mend a row", rows, err);
+    if (status == RNL_OK && mysql_warning_count(w->conn->mysql))
+        status = data_warnings(w, table, err);
+    return loose ? loose_end(w, status, err) : status;
+}
+
 /* *found: whether there is a row with this key. */
 int update_by_key(struct my_writer *w, const struct bound_table *table, const struct rnl_row *row,
                   bool *found, struct rnl_error *err)
@@ -57,7 +71,7 @@ int update_by_key(struct my_writer *w, const struct bound_table *table, const st
     if (status == RNL_OK)
         status = key_add(w, &command, table, row, err);
     if (status == RNL_OK)
-        status = command_repeat(w, &command, "mend a row", &rows, err);
+        status = update_run(w, &command, table, row, &rows, err);
     *found = rows > 0;
     command_free(&command);
     return status;
