@@ -385,6 +385,9 @@ static bool emit_function(struct parser *p, const struct node *node, struct call
     case FORM_PLAIN:
         return !(c->count == 1 && lacks(p, EXPR_SQLITE)) && emit_texts(p, c, out);
     case FORM_MD5:
+        /* MySQL 9 has thrown it out */
+        if (p->scope->to == EXPR_MYSQL && !p->scope->mariadb && p->scope->version >= 90000)
+            return !lacks(p, EXPR_MYSQL);
         return !lacks(p, EXPR_SQLITE) && emit_texts(p, c, out);
     case FORM_CHARS:
         return emit_length(p, c, true, out);

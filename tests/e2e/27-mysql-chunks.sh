@@ -19,11 +19,11 @@ fill_all() {
     new_databases
     fill skewed "id bigint primary key" "if(n < 100, n, 1000000000000 + n)"
     fill tenants "tenant int, no int, primary key (tenant, no)" "if(n < 12000, 1, n % 40), n"
-    fill texts "code varchar(40) primary key" "concat('key-', md5(n))"
+    fill texts "code varchar(40) primary key" "concat('key-', left(sha2(n, 256), 32))"
     fill latin "code varchar(40) character set latin1 primary key" \
-        "concat(elt(1 + n % 4, 'Ä', 'b', 'Z', 'ø'), md5(n))"
+        "concat(elt(1 + n % 4, 'Ä', 'b', 'Z', 'ø'), left(sha2(n, 256), 32))"
     fill kinds "kind varchar(10), no int, primary key (kind, no)" "elt(1 + n % 3, 'aa', 'BB', 'cc'), n"
-    fill raw "id binary(16) primary key" "unhex(md5(n))"
+    fill raw "id binary(16) primary key" "unhex(left(sha2(n, 256), 32))"
     fill tenths "id decimal(12,2) primary key" "n * 1.37"
     fill days "day date, no int, primary key (day, no)" \
         "date_add('2020-01-01', interval n % 300 day), n"
