@@ -52,9 +52,7 @@ static void *must_take(struct pipeline_config *pipeline, size_t size)
 
 static const char *must_keep(struct pipeline_config *pipeline, const char *text)
 {
-    char *copy = text ? must_take(pipeline, strlen(text)) : NULL;
-
-    return copy ? strcpy(copy, text) : NULL;
+    return text ? memcpy(must_take(pipeline, strlen(text)), text, strlen(text) + 1) : NULL;
 }
 
 struct table_rule *config_table_add(struct pipeline_config *pipeline, const char *name)

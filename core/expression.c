@@ -32,9 +32,7 @@ static bool is_word(char c)
 static const char *quoted_end(const char *at, char quote, bool escapes)
 {
     for (at++; *at; at++) {
-        if (escapes && *at == '\\' && at[1])
-            at++;
-        else if (*at == quote && at[1] == quote)
+        if ((escapes && *at == '\\' && at[1]) || (*at == quote && at[1] == quote))
             at++;
         else if (*at == quote)
             return at + 1;

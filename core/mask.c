@@ -361,6 +361,7 @@ int mask_place(const struct mask *mask, struct rnl_slice place, struct rnl_slice
     if (place.len)
         memcpy(copy, place.ptr, place.len);
     *out = (struct rnl_slice){copy, place.len};
+    /* cppcheck-suppress memleak */ /* it is the caller's, in *out */
     return RNL_OK;
 }
 

@@ -86,33 +86,51 @@ static int64_t days_of(int64_t y, int64_t m, int64_t d)
            719468;
 }
 
+/* The number of `count` digits at *text, which then stands behind them; -1: others stand there. */
+static int take_digits(const char **text, int count)
+{
+    int number = 0;
+
+    for (; count > 0; count--, ++*text) {
+        if (!isdigit((unsigned char)**text))
+            return -1;
+        number = number * 10 + (**text - '0');
+    }
+    return number;
+}
+
+static bool take_sign(const char **text, char sign)
+{
+    return *(*text)++ == sign;
+}
+
 /* Behind "2001-12-31"; NULL: it isn't a date. */
 static const char *parse_date(const char *text, int64_t *days)
 {
     static const int lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    int y, m, d, used = 0, length;
+    int y, m, d, length;
 
-    if (sscanf(text, "%4d-%2d-%2d%n", &y, &m, &d, &used) != 3 || used != 10)
+    if ((y = take_digits(&text, 4)) < 1 || !take_sign(&text, '-') ||
+        (m = take_digits(&text, 2)) < 1 || m > 12 || !take_sign(&text, '-'))
         return NULL;
-    if (y < 1 || m < 1 || m > 12)
-        return NULL;
+    d = take_digits(&text, 2);
     length = lengths[m - 1] + (m == 2 && (y % 4 == 0 && (y % 100 != 0 || y % 400 == 0)));
     if (d < 1 || d > length)
         return NULL;
     *days = days_of(y, m, d);
-    return text + used;
+    return text;
 }
 
 /* "12:34:56" and maybe ".123456"; NULL: it isn't a time. */
 static const char *parse_clock(const char *text, int64_t *us)
 {
-    int h, m, s, used = 0;
+    int h, m, s;
     int64_t fraction = 0, unit = 100000;
 
-    if (sscanf(text, "%2d:%2d:%2d%n", &h, &m, &s, &used) != 3 || used != 8 || h < 0 || h > 23 ||
-        m < 0 || m > 59 || s < 0 || s > 59)
+    if ((h = take_digits(&text, 2)) < 0 || h > 23 || !take_sign(&text, ':') ||
+        (m = take_digits(&text, 2)) < 0 || m > 59 || !take_sign(&text, ':') ||
+        (s = take_digits(&text, 2)) < 0 || s > 59)
         return NULL;
-    text += used;
     if (*text == '.')
         for (text++; isdigit((unsigned char)*text) && unit > 0; text++, unit /= 10)
             fraction += (*text - '0') * unit;

@@ -186,7 +186,10 @@ static int export_all(struct letters_job *job, const struct cli_args *args, stru
     if (!export.to)
         return err->status;
     status = letters_walk(job, 0, export_one, &export, err);
-    if ((path ? fclose(export.to) : fflush(export.to)) != 0 && status == RNL_OK)
+    if (fflush(export.to) != 0 && status == RNL_OK)
+        status =
+            rnl_fail(err, RNL_E_FATAL, "dead_letters.write", "cannot write: %s", strerror(errno));
+    if (path && fclose(export.to) != 0 && status == RNL_OK)
         status =
             rnl_fail(err, RNL_E_FATAL, "dead_letters.write", "cannot write: %s", strerror(errno));
     return status;

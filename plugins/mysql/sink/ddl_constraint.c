@@ -259,9 +259,7 @@ void ddl_inline_checks(struct mapper *m, uint32_t t, struct buf *sql)
             why = has ? NULL : why;
         else
             why = "it is not enforced in the source";
-        if (!why && !map_expression(m, t, check->expression, false, &text, &yields, &why)) {
-            tell_check(m, t, check, why);
-        } else if (why) {
+        if (why || !map_expression(m, t, check->expression, false, &text, &yields, &why)) {
             tell_check(m, t, check, why);
         } else if (!buf_text(&text) ||
                    !constraint_name(m, t, check->name && *check->name ? check->name : "check",

@@ -163,12 +163,17 @@ static uint32_t decimal_stored(uint32_t precision, uint32_t scale)
 /* What a value takes of the page that holds its row, whatever it is; 0: it may stand elsewhere. */
 static uint32_t stored_bytes(const struct rnl_column *source, const struct map_column *to)
 {
-    unsigned precision, scale;
-
     if (to->shape != SHAPE_FIXED || !to->type)
         return 0;
-    if (sscanf(to->type, "decimal(%u,%u)", &precision, &scale) == 2 && scale <= precision)
-        return decimal_stored(precision, scale);
+    if (strncmp(to->type, "decimal(", 8) == 0) {
+        char *end;
+        unsigned long precision = strtoul(to->type + 8, &end, 10), scale = 0;
+
+        if (*end == ',')
+            scale = strtoul(end + 1, NULL, 10);
+        if (precision <= 65 && scale <= precision)
+            return decimal_stored((uint32_t)precision, (uint32_t)scale);
+    }
     switch (source->type) {
     case RNL_T_BOOL:
         return 1;
