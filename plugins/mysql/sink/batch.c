@@ -27,6 +27,7 @@ struct batch {
     const struct bound_table *table; /* of the statements below; NULL: there are none */
     bool bulk;
     MYSQL_STMT *statements[ROWS_LOG + 1]; /* of 2^i rows; NULL: not prepared yet */
+    bool typed[ROWS_LOG + 1];             /* the server knows the types of its parameters */
     uint32_t rows, rows_max;              /* that are encoded and not sent */
     size_t bytes_max;
     struct buf values; /* of these rows; bulk: with their indicators */
@@ -53,6 +54,7 @@ static void statements_close(struct batch *b)
         if (b->statements[i])
             mysql_stmt_close(b->statements[i]);
         b->statements[i] = NULL;
+        b->typed[i] = false;
     }
     b->table = NULL;
 }
@@ -197,14 +199,15 @@ static int some_send(struct my_writer *w, uint32_t first, uint32_t log, struct r
     put_le(&b->packet, b->statements[log]->stmt_id, 4);
     put_le(&b->packet, UINT64_C(1) << 8, 5); /* no cursor; one execution */
     bitmap_put(&b->packet, b->nulls.ptr + first * width, rows * width);
-    buf_byte(&b->packet, 1);
-    for (uint32_t i = 0; i < rows; i++)
+    buf_byte(&b->packet, !b->typed[log]);
+    for (uint32_t i = 0; i < rows && !b->typed[log]; i++)
         types_put(b->table, &b->packet);
     buf_add(&b->packet, b->values.ptr + from, b->ends[first + rows - 1] - from);
     if (b->packet.failed)
         return error_memory(err);
     status = packet_send(w, COM_STMT_EXECUTE, b->packet.ptr, b->packet.len, err);
     b->answers = status == RNL_OK ? rows : 0;
+    b->typed[log] = true;
     return status;
 }
 
@@ -378,6 +381,7 @@ int batch_single(struct my_writer *w, const struct rnl_row *row, struct rnl_erro
         status = some_send(w, 0, 0, err);
     } else if (b->statements[0]) {
         mysql_stmt_reset(b->statements[0]); /* or the pieces sent would join the next row */
+        b->typed[0] = false;
     }
     rows_forget(b);
     return status;
