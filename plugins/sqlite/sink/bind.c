@@ -157,7 +157,8 @@ static int make_insert(struct sink *sink, struct bound_table *bound, bool upsert
 {
     struct buf sql = {0}, marks = {0};
 
-    buf_puts(&sql, "INSERT INTO ");
+    /* OR ABORT: or a table's own ON CONFLICT IGNORE or REPLACE would lose rows unheard */
+    buf_puts(&sql, "INSERT OR ABORT INTO ");
     buf_name(&sql, bound->name);
     for (uint32_t i = 0; i < bound->source->ncolumns; i++) {
         if (!bound->columns[i].written)

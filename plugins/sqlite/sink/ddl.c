@@ -137,6 +137,20 @@ static int create_table(struct mapper *m, uint32_t t, struct buf *sql)
     return status;
 }
 
+int ddl_empty(struct mapper *m, uint32_t t)
+{
+    struct buf sql = {0};
+    int status;
+
+    if (!m->tables[t].exists || m->job->write_mode != RNL_TRUNCATE_AND_LOAD)
+        return RNL_OK;
+    buf_puts(&sql, "DELETE FROM ");
+    buf_name(&sql, m->tables[t].name);
+    status = map_step(m, RNL_PHASE_TABLES, "keep", t, NULL, &sql);
+    buf_free(&sql);
+    return status;
+}
+
 int ddl_table(struct mapper *m, uint32_t t)
 {
     const struct map_table *map = &m->tables[t];

@@ -123,12 +123,11 @@ static void tell_collation(struct mapper *m)
 static int map_table_steps(struct mapper *m, uint32_t t)
 {
     uint32_t structure = m->job->structure;
-    int status = RNL_OK;
+    int status;
 
     if (m->job->schema_policy == RNL_VALIDATE_EXISTING)
-        return RNL_OK;
-    if (structure & RNL_WITH_TABLES)
-        status = ddl_table(m, t);
+        return ddl_empty(m, t);
+    status = structure & RNL_WITH_TABLES ? ddl_table(m, t) : ddl_empty(m, t);
     if (status == RNL_OK && (structure & RNL_WITH_INDEXES))
         status = ddl_indexes(m, t, false, NULL);
     if (status == RNL_OK)

@@ -39,6 +39,7 @@ bool target_has(const struct mapper *m, char kind, const char *name);
 
 /* ddl.c: the step that makes a table. */
 int ddl_table(struct mapper *m, uint32_t table);
+int ddl_empty(struct mapper *m, uint32_t table); /* of one that the run leaves as it is */
 int ddl_values(struct mapper *m, uint32_t table);
 /* ddl_default.c: adds " DEFAULT …" when the source's default translates; tells when not. */
 void ddl_default(struct mapper *m, uint32_t table, uint32_t column, struct buf *sql);

@@ -68,7 +68,7 @@ int repair_update(struct writer *w, const struct bound_table *table, const struc
     int status, at = 1;
     bool any = false;
 
-    buf_puts(&sql, "UPDATE ");
+    buf_puts(&sql, "UPDATE OR ABORT ");
     buf_name(&sql, table->name);
     for (uint32_t i = 0; i < table->source->ncolumns; i++) {
         if (!table->columns[i].written || is_in_key(table, i))

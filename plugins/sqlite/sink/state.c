@@ -235,13 +235,14 @@ static int run_for(sqlite3 *db, const char *sql, const char *pipeline, struct rn
     return status == RNL_DONE ? RNL_OK : status;
 }
 
-/* Rows set aside stay: they are somebody's data. */
+/* Rows set aside go too: they are read again, and would be put in twice. */
 static int forget_all(struct sink *sink, const char *pipeline, struct rnl_error *err)
 {
     static const char *const statements[] = {
         "DELETE FROM runnel_unit WHERE pipeline = ?",
         "DELETE FROM runnel_lane WHERE pipeline = ?",
         "DELETE FROM runnel_step WHERE pipeline = ?",
+        "DELETE FROM runnel_dead_letters WHERE pipeline = ?",
         "DELETE FROM runnel_pipeline WHERE name = ?",
     };
     int status = sq_run(sink->write, "BEGIN IMMEDIATE", "forget the pipeline", err);
