@@ -1,6 +1,8 @@
 /* The catalog as JSON: what crosses a transport, and what a target keeps for a resume. */
 #include "catalog_part.h"
 
+#include "util/json_parts.h"
+
 #include <jansson.h>
 
 static void put_text(json_t *object, const char *key, const char *text)
@@ -213,26 +215,27 @@ static void extra_to_json(json_t *o, const struct rnl_table *table,
     put_number(o, "masked", extra->masked);
 }
 
+/* Table by table: of 10 000 tables, all as objects of the JSON library would take 40 MB. */
 char *catalog_to_json(const struct rnl_catalog *catalog)
 {
-    json_t *o = json_object();
-    json_t *tables = json_array();
-    json_t *objects = json_array();
-    char *text;
+    struct json_text text = {0};
 
+    json_text_add(&text, "{", 1);
+    json_text_key(&text, "tables");
+    json_text_add(&text, "[", 1);
     for (uint32_t i = 0; i < catalog_count(catalog); i++) {
         json_t *table = table_to_json(catalog->tables[i]);
 
         extra_to_json(table, catalog->tables[i], &catalog->extras[i]);
-        json_array_append_new(tables, table);
+        json_text_value(&text, table);
     }
+    json_text_add(&text, "]", 1);
+    json_text_key(&text, "objects");
+    json_text_add(&text, "[", 1);
     for (uint32_t i = 0; i < catalog_object_count(catalog); i++)
-        json_array_append_new(objects, object_to_json(catalog_object_at(catalog, i)));
-    json_object_set_new(o, "tables", tables);
-    json_object_set_new(o, "objects", objects);
-    text = json_dumps(o, JSON_COMPACT);
-    json_decref(o);
-    return text;
+        json_text_value(&text, object_to_json(catalog_object_at(catalog, i)));
+    json_text_add(&text, "]}", 2);
+    return json_text_end(&text);
 }
 
 /* Texts of json stay alive as long as it does: the catalog copies them in catalog_add. */
@@ -529,34 +532,53 @@ static int table_from_json(const json_t *o, struct rnl_catalog *catalog, struct 
     return err->status;
 }
 
+static int unreadable(struct rnl_error *err)
+{
+    return rnl_fail(err, RNL_E_FATAL, "catalog.invalid", "a catalog can't be read");
+}
+
+/* One by one: only one of them stands as objects of the JSON library at a time. */
+static int list_from_json(const struct json_part *list, struct rnl_catalog *catalog,
+                          int (*take)(const json_t *o, struct rnl_catalog *catalog,
+                                      struct rnl_error *err),
+                          struct rnl_error *err)
+{
+    struct json_walk walk = json_walk(list->text, list->len, '[');
+    struct json_part part;
+
+    while (json_walk_next(&walk, &part)) {
+        json_t *o = json_part_load(&part);
+        int status = json_is_object(o) ? take(o, catalog, err) : unreadable(err);
+
+        json_decref(o);
+        if (status != RNL_OK)
+            return status;
+    }
+    return json_walk_end(&walk) ? RNL_OK : unreadable(err);
+}
+
 int catalog_from_json(const char *text, size_t len, struct rnl_catalog **out, struct rnl_error *err)
 {
-    json_error_t why;
-    json_t *o = json_loadb(text, len, JSON_REJECT_DUPLICATES, &why);
-    const json_t *tables = json_object_get(o, "tables"), *objects = json_object_get(o, "objects");
-    struct rnl_catalog *catalog = NULL;
+    struct json_walk walk = json_walk(text, len, '{');
+    struct json_part part, tables = {0}, objects = {0};
+    struct rnl_catalog *catalog;
 
     err->status = RNL_OK;
-    if (!json_is_array(tables)) {
-        rnl_fail(err, RNL_E_FATAL, "catalog.invalid", "a catalog can't be read: %s", why.text);
-        goto free_json;
-    }
+    while (json_walk_next(&walk, &part))
+        if (json_part_is(&part, "tables"))
+            tables = part;
+        else if (json_part_is(&part, "objects"))
+            objects = part;
+    if (!json_walk_end(&walk) || !tables.text)
+        return unreadable(err);
     catalog = catalog_new();
-    if (!catalog) {
-        rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for the catalog");
-        goto free_json;
+    if (!catalog)
+        return catalog_no_memory(err);
+    if ((objects.text && list_from_json(&objects, catalog, object_from_json, err) != RNL_OK) ||
+        list_from_json(&tables, catalog, table_from_json, err) != RNL_OK) {
+        catalog_free(catalog);
+        return err->status;
     }
-    for (size_t i = 0; i < json_array_size(objects); i++)
-        if (object_from_json(json_array_get(objects, i), catalog, err) != RNL_OK)
-            goto free_catalog;
-    for (size_t i = 0; i < json_array_size(tables); i++)
-        if (table_from_json(json_array_get(tables, i), catalog, err) != RNL_OK)
-            goto free_catalog;
     *out = catalog;
-    catalog = NULL;
-free_catalog:
-    catalog_free(catalog);
-free_json:
-    json_decref(o);
-    return err->status;
+    return RNL_OK;
 }

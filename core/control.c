@@ -3,6 +3,7 @@
 
 #include "run.h"
 #include "util/hex.h"
+#include "util/json_parts.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -46,6 +47,19 @@ static json_t *lanes_to_json(const struct rnl_memory *memory)
     return lanes;
 }
 
+/* A line of JSON, and behind it the record as it is: it is large, and JSON itself. */
+static char *body_of(json_t *head, const char *record)
+{
+    struct json_text text = {0};
+
+    json_text_value(&text, head);
+    if (record) {
+        json_text_add(&text, "\n", 1);
+        json_text_add(&text, record, strlen(record));
+    }
+    return json_text_end(&text);
+}
+
 int control_send(struct session *transport, const char *subject, const struct control *control,
                  struct rnl_error *err)
 {
@@ -55,12 +69,9 @@ int control_send(struct session *transport, const char *subject, const struct co
     char *text;
     int status;
 
-    if (control->record)
-        json_object_set_new(o, "record", json_string(control->record));
     json_object_set_new(o, "units", units_to_json(&control->memory));
     json_object_set_new(o, "lanes", lanes_to_json(&control->memory));
-    text = json_dumps(o, JSON_COMPACT);
-    json_decref(o);
+    text = body_of(o, control->record);
     if (!text)
         return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for a word to the other role");
     message.body = (struct rnl_slice){text, strlen(text)};
@@ -109,9 +120,10 @@ static int read_lanes(const json_t *lanes, struct rnl_memory *memory, struct rnl
 static int control_read(struct rnl_slice body, enum control_type type, struct control *control,
                         struct rnl_error *err)
 {
-    json_t *o = json_loadb(body.ptr, body.len, JSON_REJECT_DUPLICATES, NULL);
+    const char *line_end = body.len ? memchr(body.ptr, '\n', body.len) : NULL;
+    size_t head_len = line_end ? (size_t)(line_end - (const char *)body.ptr) : body.len;
+    json_t *o = json_loadb(body.ptr, head_len, JSON_REJECT_DUPLICATES, NULL);
     const char *name = json_string_value(json_object_get(o, "type"));
-    const char *record = json_string_value(json_object_get(o, "record"));
     int status;
 
     if (!name || strcmp(name, names[type]) != 0) {
@@ -123,7 +135,13 @@ static int control_read(struct rnl_slice body, enum control_type type, struct co
     control->type = type;
     control->resuming = json_is_true(json_object_get(o, "resuming"));
     control->facts = (uint32_t)json_integer_value(json_object_get(o, "facts"));
-    control->record = record ? strdup(record) : NULL;
+    if (line_end) {
+        control->record = strndup(line_end + 1, body.len - head_len - 1);
+        if (!control->record) {
+            status = rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for the record of a run");
+            goto free_json;
+        }
+    }
     status = read_units(json_object_get(o, "units"), &control->memory, err);
     if (status == RNL_OK)
         status = read_lanes(json_object_get(o, "lanes"), &control->memory, err);

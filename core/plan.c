@@ -3,6 +3,7 @@
 
 #include "util/arena.h"
 #include "util/hex.h"
+#include "util/json_parts.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -194,29 +195,31 @@ static void put_slice(json_t *object, const char *key, struct rnl_slice slice)
     free(hex);
 }
 
+static json_t *unit_to_json(const struct rnl_unit *unit)
+{
+    json_t *o = json_object();
+
+    json_object_set_new(o, "id", json_integer(unit->id));
+    json_object_set_new(o, "kind", json_integer(unit->kind));
+    json_object_set_new(o, "table", json_integer(unit->table));
+    json_object_set_new(o, "flags", json_integer(unit->flags));
+    json_object_set_new(o, "rows", json_integer(unit->rows));
+    json_object_set_new(o, "bytes", json_integer(unit->bytes));
+    put_slice(o, "from", unit->from);
+    put_slice(o, "to", unit->to);
+    put_slice(o, "position", unit->position);
+    return o;
+}
+
 char *plan_to_json(const struct rnl_plan *plan)
 {
-    json_t *units = json_array();
-    char *text;
+    struct json_text text = {0};
 
-    for (uint32_t i = 0; i < plan->count; i++) {
-        const struct rnl_unit *unit = &plan->units[i];
-        json_t *o = json_object();
-
-        json_object_set_new(o, "id", json_integer(unit->id));
-        json_object_set_new(o, "kind", json_integer(unit->kind));
-        json_object_set_new(o, "table", json_integer(unit->table));
-        json_object_set_new(o, "flags", json_integer(unit->flags));
-        json_object_set_new(o, "rows", json_integer(unit->rows));
-        json_object_set_new(o, "bytes", json_integer(unit->bytes));
-        put_slice(o, "from", unit->from);
-        put_slice(o, "to", unit->to);
-        put_slice(o, "position", unit->position);
-        json_array_append_new(units, o);
-    }
-    text = json_dumps(units, JSON_COMPACT);
-    json_decref(units);
-    return text;
+    json_text_add(&text, "[", 1);
+    for (uint32_t i = 0; i < plan->count; i++)
+        json_text_value(&text, unit_to_json(&plan->units[i]));
+    json_text_add(&text, "]", 1);
+    return json_text_end(&text);
 }
 
 static bool get_slice(struct arena *arena, const json_t *object, const char *key,
@@ -257,18 +260,26 @@ static int unit_from_json(const json_t *o, struct rnl_plan *plan, struct rnl_err
     return status;
 }
 
+static int unreadable(struct rnl_error *err)
+{
+    return rnl_fail(err, RNL_E_FATAL, "plan.invalid", "a plan can't be read");
+}
+
 int plan_from_json(const char *text, size_t len, struct rnl_plan **out, struct rnl_error *err)
 {
-    json_error_t why;
-    json_t *units = json_loadb(text, len, JSON_REJECT_DUPLICATES, &why);
+    struct json_walk walk = json_walk(text, len, '[');
+    struct json_part part;
     struct rnl_plan *plan = plan_new();
-    int status = RNL_OK;
+    int status = plan ? RNL_OK : unreadable(err);
 
-    if (!json_is_array(units) || !plan)
-        status = rnl_fail(err, RNL_E_FATAL, "plan.invalid", "a plan can't be read: %s", why.text);
-    for (size_t i = 0; status == RNL_OK && i < json_array_size(units); i++)
-        status = unit_from_json(json_array_get(units, i), plan, err);
-    json_decref(units);
+    while (status == RNL_OK && json_walk_next(&walk, &part)) {
+        json_t *o = json_part_load(&part);
+
+        status = json_is_object(o) ? unit_from_json(o, plan, err) : unreadable(err);
+        json_decref(o);
+    }
+    if (status == RNL_OK && !json_walk_end(&walk))
+        status = unreadable(err);
     if (status == RNL_OK)
         *out = plan;
     else

@@ -2,6 +2,7 @@
 #include "record.h"
 
 #include "catalog.h"
+#include "util/json_parts.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -10,13 +11,28 @@
 #define RECORD_VERSION 1
 
 /* A part that is JSON already. */
-static void put_part(json_t *object, const char *key, char *text)
+static void add_part(struct json_text *to, const char *key, char *part)
 {
-    json_t *part = text ? json_loads(text, JSON_DECODE_ANY, NULL) : NULL;
-
+    json_text_key(to, key);
     if (part)
-        json_object_set_new(object, key, part);
-    free(text);
+        json_text_add(to, part, strlen(part));
+    else
+        to->failed = true;
+    free(part);
+}
+
+/* The record, whose head is all but the two parts that are large. */
+static char *with_parts(json_t *head, const struct record *record)
+{
+    struct json_text text = {0};
+
+    json_text_value(&text, head);
+    if (!text.failed)
+        text.len--; /* its last brace */
+    add_part(&text, "catalog", catalog_to_json(record->catalog));
+    add_part(&text, "plan", plan_to_json(record->plan));
+    json_text_add(&text, "}", 1);
+    return json_text_end(&text);
 }
 
 char *record_to_json(const struct record *record)
@@ -24,7 +40,6 @@ char *record_to_json(const struct record *record)
     json_t *o = json_object();
     json_t *settings = json_object();
     char fingerprint[24];
-    char *text;
 
     json_object_set_new(o, "version", json_integer(RECORD_VERSION));
     json_object_set_new(o, "state", json_string(record->state == RECORD_DONE ? "done" : "loading"));
@@ -44,39 +59,58 @@ char *record_to_json(const struct record *record)
             json_object_set_new(settings, record->settings.items[i].name,
                                 json_string(record->settings.items[i].text));
     json_object_set_new(o, "settings", settings);
-    put_part(o, "catalog", catalog_to_json(record->catalog));
-    put_part(o, "plan", plan_to_json(record->plan));
-    text = json_dumps(o, JSON_COMPACT);
-    json_decref(o);
-    return text;
+    return with_parts(o, record);
 }
 
-static int catalog_part(const json_t *o, struct record *record, struct rnl_error *err)
+static int catalog_part(const struct json_part *part, struct record *record, struct rnl_error *err)
 {
-    char *text = json_dumps(json_object_get(o, "catalog"), JSON_COMPACT);
-    int status;
-
-    if (!text)
+    if (!part->text)
         return rnl_fail(err, RNL_E_FATAL, "record.invalid", "the record of a run has no catalog");
-    status = catalog_from_json(text, strlen(text), &record->catalog, err);
-    free(text);
-    return status;
+    return catalog_from_json(part->text, part->len, &record->catalog, err);
 }
 
-static int plan_part(const json_t *o, struct record *record, struct rnl_error *err)
+static int plan_part(const struct json_part *part, struct record *record, struct rnl_error *err)
 {
-    char *text = json_dumps(json_object_get(o, "plan"), JSON_COMPACT);
     int status;
 
-    if (!text)
+    if (!part->text)
         return rnl_fail(err, RNL_E_FATAL, "record.invalid", "the record of a run has no plan");
-    status = plan_from_json(text, strlen(text), &record->plan, err);
-    free(text);
+    status = plan_from_json(part->text, part->len, &record->plan, err);
     for (uint32_t i = 0; status == RNL_OK && i < plan_count(record->plan); i++)
         if (plan_at(record->plan, i)->table >= catalog_count(record->catalog))
             status = rnl_fail(err, RNL_E_FATAL, "record.invalid",
                               "the record of a run has a unit of no table");
     return status;
+}
+
+/* All but the two large parts, which are read piece by piece; NULL: it is no record. */
+static json_t *load_head(const char *text, size_t len, struct json_part *catalog,
+                         struct json_part *plan)
+{
+    struct json_walk walk = json_walk(text, len, '{');
+    struct json_text head = {0};
+    struct json_part part;
+    json_t *o;
+
+    json_text_add(&head, "{", 1);
+    while (json_walk_next(&walk, &part)) {
+        if (json_part_is(&part, "catalog")) {
+            *catalog = part;
+        } else if (json_part_is(&part, "plan")) {
+            *plan = part;
+        } else {
+            json_text_add(&head, head.len > 1 ? ",\"" : "\"", head.len > 1 ? 2 : 1);
+            json_text_add(&head, part.key, part.key_len);
+            json_text_add(&head, "\":", 2);
+            json_text_add(&head, part.text, part.len);
+        }
+    }
+    json_text_add(&head, "}", 1);
+    o = !head.failed && json_walk_end(&walk)
+            ? json_loadb(head.ptr, head.len, JSON_REJECT_DUPLICATES, NULL)
+            : NULL;
+    free(json_text_end(&head));
+    return o;
 }
 
 static void settings_part(const json_t *o, struct record *record)
@@ -94,7 +128,8 @@ static void settings_part(const json_t *o, struct record *record)
 
 int record_from_json(const char *text, size_t len, struct record *record, struct rnl_error *err)
 {
-    json_t *o = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+    struct json_part catalog = {0}, plan = {0};
+    json_t *o = load_head(text, len, &catalog, &plan);
     const char *state = json_string_value(json_object_get(o, "state"));
     const char *position = json_string_value(json_object_get(o, "position"));
     const char *selection = json_string_value(json_object_get(o, "selection"));
@@ -119,9 +154,9 @@ int record_from_json(const char *text, size_t len, struct record *record, struct
     record->started_s = json_integer_value(json_object_get(o, "started"));
     record->ended_s = json_integer_value(json_object_get(o, "ended"));
     settings_part(o, record);
-    status = catalog_part(o, record, err);
+    status = catalog_part(&catalog, record, err);
     if (status == RNL_OK)
-        status = plan_part(o, record, err);
+        status = plan_part(&plan, record, err);
 free_json:
     json_decref(o);
     return status;
