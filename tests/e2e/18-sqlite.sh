@@ -153,6 +153,16 @@ test_upsert_and_repair() {
     same "$(rows_of "$from")" "$(rows_of "$to")" "rows"
 }
 
+test_upsert_takes_no_two_keys_for_one() {
+    new_files
+    from "create table items (word text primary key not null, n int); insert into items values ('a', 1), ('A', 2), ('b', 3)"
+    to "create table items (word text primary key not null collate nocase, n int); insert into items values ('b', 0)"
+    expect_exit 1 runnel migrate "$SRC" "$DST" --write-mode upsert
+    expect_exit 4 runnel migrate "$SRC" "$DST" --write-mode upsert --on-error set_aside
+    same 2 "$(to 'select count(*) from items where n > 0')" rows
+    same sink.keys_equal "$(to 'select code from runnel_dead_letters')" letters
+}
+
 test_files_that_are_none() {
     new_files
     many_rows 10

@@ -63,6 +63,20 @@ test_upsert_goes_by_the_source_key() {
 }
 
 # Refused by us before it is sent, and refused by the server: both stand aside, one by one.
+test_upsert_takes_no_two_keys_for_one() {
+    local also
+    turned
+    source_do -c "create table w (k varchar(20) primary key, n int)" \
+        -c "insert into w values ('a', 1), ('A', 2), ('b', 3)"
+    for also in "" "unique"; do # the second way: rows are looked for by their key
+        target_do "drop table if exists w; create table w (k varchar(20) collate utf8mb4_general_ci primary key, n int $also) character set utf8mb4;
+            insert into w values ('b', 0)"
+        expect_exit 1 runnel migrate "$SRC" "$DST" --write-mode upsert --name "w$also"
+        expect_exit 4 runnel migrate "$SRC" "$DST" --write-mode upsert --on-error set_aside --name "w$also"
+        same "2 1" "$(target_do "select (select count(*) from w where n > 0), (select count(*) from runnel_dead_letters where pipeline = 'w$also')" | tr '\t' ' ')" "rows and letters"
+    done
+}
+
 test_rows_that_do_not_fit() {
     turned
     source_do -c "create table w (id integer primary key, t text, d double precision, k integer)" \

@@ -132,6 +132,28 @@ static int table_check(const struct bound_table *table, struct rnl_error *err)
     return status;
 }
 
+/*
+ * Two keys of the source may be one for the target. NULL, which no key may be, then makes
+ * an error of what would take the first row away.
+ */
+static void update_add(struct text *sql, const struct bound_column *column)
+{
+    bool guarded = column->exact && !column->nullable;
+
+    text_name(sql, column->name);
+    text_add(sql, " = ");
+    if (guarded) {
+        text_add(sql, "IF(CAST(");
+        text_name(sql, column->name);
+        text_add(sql, " AS BINARY) = CAST(VALUES(");
+        text_name(sql, column->name);
+        text_add(sql, ") AS BINARY), ");
+    }
+    text_add(sql, "VALUES(");
+    text_name(sql, column->name);
+    text_add(sql, guarded ? "), NULL)" : ")");
+}
+
 static int insert_make(struct my_sink *sink, struct bound_table *table, struct rnl_error *err)
 {
     struct text head = {0}, tail = {0};
@@ -146,10 +168,7 @@ static int insert_make(struct my_sink *sink, struct bound_table *table, struct r
         if (!table->upsert || table->by_key)
             continue;
         text_add(&tail, joint);
-        text_name(&tail, table->columns[i].name);
-        text_add(&tail, " = VALUES(");
-        text_name(&tail, table->columns[i].name);
-        text_add(&tail, ")");
+        update_add(&tail, &table->columns[i]);
         joint = ", ";
     }
     text_add(&head, ") VALUES ");

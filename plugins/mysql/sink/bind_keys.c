@@ -214,6 +214,26 @@ static int upsert_check(const struct bound_table *table, struct rnl_error *err)
     return RNL_E_CONFIG;
 }
 
+/* A text whose case and trailing blanks count in the source, whatever the target thinks of them. */
+static bool is_exact(const struct bound_column *bound)
+{
+    const struct rnl_column *column = bound->source;
+    const char *collation = column->collation ? column->collation : "";
+
+    return bound->kind == MY_TEXT && column->type == RNL_T_TEXT &&
+           !(column->flags & (RNL_COLUMN_FIXED | RNL_COLUMN_ENUM | RNL_COLUMN_SET)) &&
+           !strstr(collation, "_ci") && strcasecmp(collation, "NOCASE") != 0 &&
+           strcasecmp(collation, "RTRIM") != 0 &&
+           !(column->native && strcasecmp(column->native, "citext") == 0) &&
+           !(column->type_name && strcmp(column->type_name, "citext") == 0);
+}
+
+static void exact_mark(struct bound_table *table)
+{
+    for (uint32_t i = 0; i < table->nkey; i++)
+        table->columns[table->key[i]].exact = is_exact(&table->columns[table->key[i]]);
+}
+
 int keys_bind(struct binding *binding, const struct rnl_job *job, struct rnl_error *err)
 {
     struct my_sink *sink = binding->sink;
@@ -228,5 +248,7 @@ int keys_bind(struct binding *binding, const struct rnl_job *job, struct rnl_err
     status = target_keys_read(binding, err);
     for (uint32_t i = 0; status == RNL_OK && i < count; i++)
         status = upsert_check(&sink->tables[i], err);
+    for (uint32_t i = 0; status == RNL_OK && i < count; i++)
+        exact_mark(&sink->tables[i]);
     return status;
 }

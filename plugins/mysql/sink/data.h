@@ -51,6 +51,7 @@ struct bound_column {
     uint64_t length;           /* see enum my_kind */
     bool as_json;              /* a text of several values is written as JSON */
     bool mariadb;              /* whose DOUBLE has one zero, and whose TIME ends later */
+    bool exact;                /* upsert: a text of the key, all of whose bytes count */
     bool far_future;           /* a TIMESTAMP that goes on after 2038 (MariaDB 11.5) */
     uint8_t wire_type;         /* of a parameter: MYSQL_TYPE_* */
     uint8_t wire_flag;         /* 0x80: unsigned */

@@ -18,6 +18,12 @@ static int key_add(struct my_writer *w, struct command *command, const struct bo
         text_name(&command->sql, table->columns[table->key[i]].name);
         text_add(&command->sql, " = ?");
         status = command_add(w, command, table, row, table->key[i], err);
+        if (status != RNL_OK || !table->columns[table->key[i]].exact)
+            continue;
+        text_add(&command->sql, " AND CAST(CONVERT(");
+        text_name(&command->sql, table->columns[table->key[i]].name);
+        text_add(&command->sql, " USING utf8mb4) AS BINARY) = CAST(? AS BINARY)");
+        status = command_add(w, command, table, row, table->key[i], err);
     }
     return status;
 }

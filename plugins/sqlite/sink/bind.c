@@ -129,8 +129,40 @@ static bool in_key(const struct bound_table *bound, uint32_t column)
     return false;
 }
 
+/* A text whose case and trailing blanks count in the source, whatever the target thinks of them. */
+static bool is_exact(const struct rnl_column *column)
+{
+    const char *collation = column->collation ? column->collation : "";
+
+    return column->type == RNL_T_TEXT &&
+           !(column->flags & (RNL_COLUMN_FIXED | RNL_COLUMN_ENUM | RNL_COLUMN_SET)) &&
+           !strstr(collation, "_ci") && strcasecmp(collation, "NOCASE") != 0 &&
+           strcasecmp(collation, "RTRIM") != 0 &&
+           !(column->native && strcasecmp(column->native, "citext") == 0) &&
+           !(column->type_name && strcmp(column->type_name, "citext") == 0);
+}
+
+/* Two keys of the source that are one for the target: no row changes, which is an error then. */
+static void add_guard(struct bound_table *bound, struct buf *sql)
+{
+    for (uint32_t i = 0; i < bound->nkey; i++) {
+        const struct bound_column *column = &bound->columns[bound->key[i]];
+
+        if (!is_exact(column->source))
+            continue;
+        buf_puts(sql, bound->guarded ? " AND " : " WHERE ");
+        buf_name(sql, bound->name);
+        buf_puts(sql, ".");
+        buf_name(sql, column->name);
+        buf_puts(sql, " = excluded.");
+        buf_name(sql, column->name);
+        buf_puts(sql, " COLLATE BINARY");
+        bound->guarded = true;
+    }
+}
+
 /* Rows that are there already get the values of those that come. */
-static void add_upsert(const struct bound_table *bound, struct buf *sql)
+static void add_upsert(struct bound_table *bound, struct buf *sql)
 {
     bool any = false;
 
@@ -149,7 +181,13 @@ static void add_upsert(const struct bound_table *bound, struct buf *sql)
         buf_name(sql, bound->columns[i].name);
         any = true;
     }
-    buf_puts(sql, any ? "" : "NOTHING");
+    if (!any) { /* nothing but a key */
+        buf_puts(sql, "UPDATE SET ");
+        buf_name(sql, bound->columns[bound->key[0]].name);
+        buf_puts(sql, " = ");
+        buf_name(sql, bound->columns[bound->key[0]].name);
+    }
+    add_guard(bound, sql);
 }
 
 static int make_insert(struct sink *sink, struct bound_table *bound, bool upsert,

@@ -67,6 +67,7 @@ struct bound_table {
     uint32_t nkey;
     const char *rowid; /* quoted name of the rowid; NULL: none can be used */
     const char *insert;
+    bool guarded; /* an insert that changes nothing has met another key */
     bool checked; /* it stood there before the run: its checks hold for each row */
 };
 

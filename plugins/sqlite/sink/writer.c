@@ -146,6 +146,10 @@ static int insert_row(struct writer *w, const struct bound_table *table, const s
     rc = sqlite3_step(stmt);
     if (rc != SQLITE_DONE)
         status = error_row(w->sink->write, rc, table, err);
+    else if (table->guarded && sqlite3_changes(w->sink->write) == 0)
+        status =
+            rnl_fail(err, RNL_E_DATA, "sink.keys_equal",
+                     "\"%s\" takes two keys for equal that the source tells apart", table->name);
     sqlite3_reset(stmt);
     return status;
 }
