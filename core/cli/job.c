@@ -101,8 +101,8 @@ static int add_details(struct pipeline_config *config, const struct cli_args *ar
                        struct rnl_error *err)
 {
     char *const *where = cli_list(args, "where"), *const *target = cli_list(args, "target");
-    const char *rest;
-    char *name;
+    const char *rest = NULL;
+    char *name = NULL;
 
     for (; where && *where; where++) {
         if (split_pair("where", *where, &name, &rest, err) != RNL_OK)
