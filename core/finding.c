@@ -326,7 +326,7 @@ static void print_finding(FILE *to, const struct rnl_finding *f)
     static const char *const words[] = {"", "note", "warning", "BLOCKER"};
 
     fprintf(to, "  %-8s ", words[f->severity <= RNL_BLOCKER ? f->severity : 0]);
-    if (f->schema && *f->schema && f->table) {
+    if (f->schema && *f->schema && (f->table || f->object)) {
         print_text(to, f->schema);
         fputc('.', to);
     }

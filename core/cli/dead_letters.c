@@ -119,10 +119,12 @@ static int walk_ids(struct letters_job *job, letters_call *call, void *arg, stru
         uint64_t id;
 
         status = next(job, job->ids[i] - 1, &id, call, arg, job->ids[i], err);
-        if (status == RNL_DONE)
+        if (status == RNL_DONE) {
             status = rnl_fail(err, RNL_E_CONFIG, "dead_letters.unknown",
                               "pipeline %s has no letter %" PRIu64, job->job.pipeline->name,
                               job->ids[i]);
+            rnl_hint(err, "runnel dead-letters list shows the numbers");
+        }
     }
     return status;
 }

@@ -95,7 +95,8 @@ static int replay_run(const struct cli_args *args)
         code = EXIT_DIFFERENT;
     if (code == EXIT_DONE || code == EXIT_DIFFERENT)
         printf(cli_json() ? "{\"replayed\":%" PRIu64 ",\"left\":%" PRIu64 "}\n"
-                          : "%" PRIu64 " rows are in the target now, %" PRIu64 " stay aside\n",
+                          : "%" PRIu64 " rows are in the target now, %" PRIu64
+                            " of those asked for stay aside\n",
                work.replay.done, work.replay.left);
     letters_close(&job);
     return code;

@@ -96,6 +96,17 @@ test_rows_that_dont_fit() {
     expect_exit 0 runnel verify "$SRC" "$DST"
 }
 
+test_a_new_start_forgets_what_was_set_aside() {
+    new_files
+    from "create table items (id integer primary key, word text); insert into items values (1, 'a'), (2, 'never')"
+    to "create table items (id integer primary key, word text check (word <> 'never'))"
+    expect_exit 4 runnel migrate "$SRC" "$DST" --on-error set_aside
+    expect_exit 0 runnel migrate "$SRC" "$DST" --on-error set_aside --restart --yes
+    expect_exit 0 runnel dead-letters list "$SRC" "$DST"
+    said "no rows stand aside"
+    expect_exit 0 runnel verify "$SRC" "$DST"
+}
+
 test_what_breaks_keys_and_checks_is_told() {
     new_files
     from "create table parent (id integer primary key);

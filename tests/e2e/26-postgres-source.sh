@@ -63,6 +63,9 @@ test_rights() {
         insert into parts select generate_series(0, 9)"
     expect_exit 4 runnel check "$SRC" "$DST"
     said "Row security would hide rows" "lacks SELECT" "columns secret"
+    source_pg -c "create sequence alone"
+    expect_exit 4 runnel check "$SRC" "sqlite://$E2E_SCRATCH/rights.db"
+    said "public.alone: a sequence is not carried over"
     # rows that row security would hide are an error, never left out
     expect_exit 2,3,4 runnel migrate "$SRC" "$DST" --tables guarded --name guarded
     # a partition that may be read only through its table is

@@ -85,6 +85,7 @@ pipeline = { name = "query"; reader = { source = { connection = "s"; };
   writer = { sink = { connection = "t"; }; }; };
 CFG
     chmod 600 "$E2E_SCRATCH/query.cfg"
+    expect_exit 0 runnel check query --config "$E2E_SCRATCH/query.cfg"
     expect_exit 0 runnel run query --config "$E2E_SCRATCH/query.cfg"
     expect_exit 0 runnel verify query --config "$E2E_SCRATCH/query.cfg"
     same "Ann|1|2.25|2024-02-01 00:00:00 Jörg|2|11.50|2024-01-01 00:00:00.125" \

@@ -202,6 +202,29 @@ static int tables_name(struct mapper *m)
     return RNL_OK;
 }
 
+/* Sequences that number no column: the others live on in their columns' own counters. */
+static void tell_sequences(struct mapper *m)
+{
+    const struct rnl_host *host = m->sink->host;
+    uint32_t count = RNL_HAS(host, object_at) ? host->object_count(m->catalog) : 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        const struct rnl_object *object = host->object_at(m->catalog, i);
+        struct rnl_finding finding = {
+            .size = sizeof(finding),
+            .severity = RNL_WARNING,
+            .code = "sequence.skipped",
+            .schema = object->schema,
+            .object = object->name,
+            .text = "a sequence is not carried over",
+            .count = -1,
+        };
+
+        if (object->kind == RNL_OBJECT_SEQUENCE && !object->owner_table)
+            host->finding(m->sink->ctx, &finding);
+    }
+}
+
 static int make_plan(struct mapper *m)
 {
     int status = tables_name(m);
@@ -210,6 +233,8 @@ static int make_plan(struct mapper *m)
         status = collations_learn(m);
     if (!status)
         status = target_look(m);
+    if (!m->resuming)
+        tell_sequences(m);
     for (uint32_t t = 0; !status && t < m->ntables; t++) {
         status = types_decide(m, t);
         if (!status)

@@ -414,7 +414,8 @@ static void decide_column(struct mapper *m, uint32_t t, uint32_t index, const st
     default:
         set_type(m, map, PG_TEXT, "text");
         map_find(m, t, RNL_WARNING, "type.native", c->name, NULL,
-                 "%s has no counterpart: its text is kept", c->native ? c->native : "the type");
+                 "%s has no counterpart: its text is kept",
+                 c->native && *c->native ? c->native : "the type");
         break;
     }
 }

@@ -40,7 +40,6 @@ static void tell(const struct writer *w, const struct rnl_step *step, const char
         .size = sizeof(finding),
         .severity = RNL_WARNING,
         .code = code,
-        .object = step->id,
         .text = text,
         .example = example,
         .count = count,
@@ -49,6 +48,8 @@ static void tell(const struct writer *w, const struct rnl_step *step, const char
     if (step->table < w->sink->ntables) {
         finding.schema = w->sink->tables[step->table].source->schema;
         finding.table = w->sink->tables[step->table].source->name;
+    } else {
+        finding.object = step->id;
     }
     w->sink->host->finding(w->sink->ctx, &finding);
 }
