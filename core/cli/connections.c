@@ -17,14 +17,19 @@ static const char *text_of(const struct connection_config *connection, const cha
     return setting && setting->text ? setting->text : preset;
 }
 
-/* "host:port/database", as people name a place */
+/* "host:port/database", as people name a place; or a file's path */
 static void place_text(const struct connection_config *connection, char *buf, size_t size)
 {
     const char *socket = text_of(connection, "socket", NULL);
     const char *port = text_of(connection, "port", NULL);
     const char *host = text_of(connection, "host", "localhost");
+    const char *path = text_of(connection, "path", NULL);
     bool v6 = strchr(host, ':') != NULL;
 
+    if (path) {
+        snprintf(buf, size, "%s", path);
+        return;
+    }
     snprintf(buf, size, "%s%s%s%s%s/%s", v6 && !socket ? "[" : "", socket ? socket : host,
              v6 && !socket ? "]" : "", port && !socket ? ":" : "", port && !socket ? port : "",
              text_of(connection, "database", ""));

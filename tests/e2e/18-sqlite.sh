@@ -88,6 +88,8 @@ test_rows_that_dont_fit() {
     said '"n"'
     expect_exit 4 runnel migrate "$SRC" "$DST" --on-error set_aside
     said "3 rows" DEGRADED
+    expect_exit 0 runnel connections test "$DST"
+    said "sqlite $to"
     same 997 "$(to 'select count(*) from items')" "rows"
     same "id=3 id=9 id=700" "$(to 'select group_concat(key, " ") from (select key from runnel_dead_letters order by id)')" "keys"
     to "alter table items rename to narrow; create table items (id integer primary key, word text not null, n any) strict;
