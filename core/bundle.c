@@ -361,6 +361,14 @@ void bundle_reset(struct rnl_bundle *bundle)
     bundle->rows = 0;
 }
 
+/* Thousands of bundles of a few rows may wait: without the room that none of them needs. */
+static void *fitted(struct rnl_bundle *bundle)
+{
+    void *bytes = bundle->room / 2 > bundle->len ? realloc(bundle->bytes, bundle->len) : NULL;
+
+    return bytes ? bytes : bundle->bytes;
+}
+
 int bundle_seal(struct rnl_bundle *bundle, const struct bundle_head *head, void **bytes,
                 size_t *len, struct rnl_error *err)
 {
@@ -390,7 +398,7 @@ int bundle_seal(struct rnl_bundle *bundle, const struct bundle_head *head, void 
     memcpy(bundle->bytes, &wire, sizeof(wire));
     wire.crc = crc32c(0, bundle->bytes + CRC_FROM, bundle->len - CRC_FROM);
     memcpy(bundle->bytes, &wire, sizeof(wire));
-    *bytes = bundle->bytes;
+    *bytes = fitted(bundle);
     *len = bundle->len;
 
     bundle->bytes = NULL;

@@ -65,7 +65,7 @@ int control_send(struct session *transport, const char *subject, const struct co
 {
     json_t *o = json_pack("{s:s,s:b,s:I}", "type", names[control->type], "resuming",
                           control->resuming, "facts", (json_int_t)control->facts);
-    struct rnl_message message = {.size = sizeof(message), .subject = subject};
+    struct rnl_message message = {.size = sizeof(message), .subject = subject, .release = free};
     char *text;
     int status;
 
@@ -75,8 +75,10 @@ int control_send(struct session *transport, const char *subject, const struct co
     if (!text)
         return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for a word to the other role");
     message.body = (struct rnl_slice){text, strlen(text)};
+    message.owner = text;
     status = transport->plugin->transport.publish(transport->self, &message, err);
-    free(text);
+    if (status != RNL_OK) /* else it is the transport's, and goes there without a copy */
+        free(text);
     return status;
 }
 

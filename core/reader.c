@@ -14,6 +14,7 @@
 #include "util/log.h"
 
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -304,6 +305,7 @@ static int describe(struct reader *reader, struct rnl_error *err)
         reader->source.plugin->source.describe(reader->source.self, catalog, err) != RNL_OK ||
         catalog_settle(catalog, err) != RNL_OK)
         return err->status;
+    malloc_trim(0); /* of thousands of tables, describing took more than the catalog itself */
     if (catalog_count(catalog) == 0) {
         rnl_fail(err, RNL_E_CONFIG, "source.no_tables",
                  config->ntables ? "no table of the source fits the tables that were asked for"

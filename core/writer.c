@@ -9,6 +9,7 @@
 #include "dead_letters.h"
 
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -191,6 +192,8 @@ static int prepare(struct writer *writer, struct rnl_error *err)
         return status;
     status = record_from_json(word.record ? word.record : "", word.record ? strlen(word.record) : 0,
                               &writer->record, err);
+    free(word.record); /* of thousands of tables it is large, and what follows takes time */
+    word.record = NULL;
     if (status == RNL_OK && word.resuming)
         status = session_same_policies(writer->sink.plugin, &run->config->writer,
                                        &writer->record.settings, err);
@@ -207,6 +210,7 @@ static int prepare(struct writer *writer, struct rnl_error *err)
                                   word.resuming, writer->steps, err);
     if (status != RNL_OK)
         goto clear_word;
+    malloc_trim(0); /* of thousands of tables, deciding took more than the steps do */
     if (!word.resuming)
         status = begin_anew(writer, err);
     progress_phase(run->progress, PHASE_TABLES);
@@ -215,6 +219,7 @@ static int prepare(struct writer *writer, struct rnl_error *err)
     if (status == RNL_OK && run_goes_on(run))
         status = sink_of(writer)->bind(writer->sink.self, &job,
                                        catalog_view(writer->record.catalog), err);
+    malloc_trim(0); /* what preparing took, on either side, is wanted for rows now */
     if (status == RNL_OK)
         status = control_send(&writer->transport, "feedback",
                               &(struct control){.type = CONTROL_READY}, err);

@@ -339,12 +339,12 @@ static int bind_table(struct pg_sink *sink, const struct rnl_job *job, const str
     int status = RNL_OK;
 
     bound->source = sink->server.host->table_at(sink->bound_catalog, index);
-    bound->schema = map->schema;
-    bound->name = map->name;
-    bound->qualified = map->qualified;
+    bound->schema = arena_strdup(&sink->bound_arena, map->schema);
+    bound->name = arena_strdup(&sink->bound_arena, map->name);
+    bound->qualified = arena_strdup(&sink->bound_arena, map->qualified);
     bound->columns =
         arena_alloc(&sink->bound_arena, sizeof(*bound->columns) * (bound->source->ncolumns + 1));
-    if (!bound->columns)
+    if (!bound->schema || !bound->name || !bound->qualified || !bound->columns)
         return error_memory(err);
     if (found->from == found->to && bound->source->ncolumns > 0) {
         rnl_fail(err, RNL_E_CONFIG, "sink.missing_table", "the table %s is not in the target",
@@ -422,6 +422,7 @@ int sink_bind(void *self, const struct rnl_job *job, const struct rnl_catalog *c
 {
     struct pg_sink *sink = self;
     uint32_t count = sink->server.host->table_count(catalog);
+    struct arena scratch = {0}; /* names have room for any name: a lot for thousands of tables */
     struct map_table *names;
     int status;
 
@@ -431,10 +432,11 @@ int sink_bind(void *self, const struct rnl_job *job, const struct rnl_catalog *c
     sink->tables = arena_alloc(&sink->bound_arena, sizeof(*sink->tables) * (count ? count : 1));
     if (!sink->tables)
         return error_memory(err);
-    status = idents_of_catalog(sink, catalog, &sink->bound_arena, &names, err);
+    status = idents_of_catalog(sink, catalog, &scratch, &names, err);
     for (uint32_t from = 0; status == RNL_OK && from < count; from += BATCH_TABLES)
         status = bind_batch(sink, job, names, from,
                             count - from < BATCH_TABLES ? count : from + BATCH_TABLES, err);
+    arena_free(&scratch);
     if (status == RNL_OK)
         sink->ntables = count;
     return status;

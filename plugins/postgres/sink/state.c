@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #define STATE_FORMAT 1 /* of the tables below */
+#define LARGE_PLAN (1u << 20)
 
 /* The row of runnel.lane that holds the epoch of the last claim: no lane has this number. */
 #define FENCE_LANE "4294967295"
@@ -310,13 +311,30 @@ int sink_recall(void *self, const char *pipeline, struct rnl_memory *memory, str
     return status;
 }
 
-int sink_record(void *self, const char *pipeline, struct rnl_slice plan, struct rnl_error *err)
+static int write_plan(struct pg_conn *conn, const char *pipeline, struct rnl_slice plan,
+                      struct rnl_error *err)
 {
-    struct pg_sink *sink = self;
     const char *values[] = {pipeline, plan.len ? plan.ptr : ""};
     const int lengths[] = {0, (int)plan.len}, formats[] = {0, 1};
     const Oid types[] = {25, 17};
-    PGresult *result;
+    int status = RNL_OK;
+    PGresult *result =
+        PQexecParams(conn->pg,
+                     "INSERT INTO runnel.pipeline (name, format, plan) VALUES ($1, 1, $2)"
+                     " ON CONFLICT (name) DO UPDATE"
+                     " SET format = excluded.format, plan = excluded.plan",
+                     2, types, values, lengths, formats, 0);
+
+    if (PQresultStatus(result) != PGRES_COMMAND_OK)
+        status = error_result(conn, result, "remember the plan", err);
+    PQclear(result);
+    return status;
+}
+
+int sink_record(void *self, const char *pipeline, struct rnl_slice plan, struct rnl_error *err)
+{
+    struct pg_sink *sink = self;
+    struct pg_conn *conn = sink->control;
     int status = RNL_OK;
 
     if (plan.len > 512u << 20)
@@ -325,16 +343,14 @@ int sink_record(void *self, const char *pipeline, struct rnl_slice plan, struct 
     status = state_prepare(sink->control, err);
     if (status == RNL_OK)
         status = state_own(sink, pipeline, err);
+    /* a connection keeps the room of its largest message: not for as long as the run lasts */
+    if (status == RNL_OK && plan.len > LARGE_PLAN)
+        status = conn_open(&sink->server, &conn, err);
     if (status != RNL_OK)
         return status;
-    result = PQexecParams(sink->control->pg,
-                          "INSERT INTO runnel.pipeline (name, format, plan) VALUES ($1, 1, $2)"
-                          " ON CONFLICT (name) DO UPDATE"
-                          " SET format = excluded.format, plan = excluded.plan",
-                          2, types, values, lengths, formats, 0);
-    if (PQresultStatus(result) != PGRES_COMMAND_OK)
-        status = error_result(sink->control, result, "remember the plan", err);
-    PQclear(result);
+    status = write_plan(conn, pipeline, plan, err);
+    if (conn != sink->control)
+        conn_close(conn);
     return status;
 }
 
