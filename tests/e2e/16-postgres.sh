@@ -112,6 +112,17 @@ test_upsert_by_key() {
     said nokey "no key"
 }
 
+test_upsert_takes_no_two_keys_for_one() {
+    new_pair
+    at_source -c "create table w (k text primary key, n int)" -c "insert into w values ('a', 1), ('A', 2), ('b', 3)"
+    at_target -c "create collation ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)" \
+        -c "create table w (k text collate ci primary key, n int)" -c "insert into w values ('b', 0), ('A', 0)"
+    expect_exit 1 runnel migrate "$SRC" "$DST" --write-mode upsert
+    expect_exit 4 runnel migrate "$SRC" "$DST" --write-mode upsert --on-error set_aside
+    same "2 1" "$(at_target -c "select (select count(*) from w where n > 0) || ' ' || (select count(*) from runnel.dead_letters)")" \
+        "rows and letters"
+}
+
 test_tables_that_stand_there() {
     new_pair
     at_source -c "create table t (id int primary key, v text, w int); insert into t values (1, 'a', 2)"

@@ -77,6 +77,26 @@ test_upsert_takes_no_two_keys_for_one() {
     done
 }
 
+# connection URL: what it says, as words of a file
+connection() {
+    [[ $1 =~ ://([^:]*):([^@]*)@([^:]*):([0-9]+)/([^?]*) ]]
+    printf 'user = "%s"; password = "%s"; host = "%s"; port = %s; database = "%s";' "${BASH_REMATCH[@]:1}"
+}
+
+test_emptied_where_no_tables_are_made() {
+    turned
+    source_do -c "create table v (n int)" -c "insert into v values (1), (2)"
+    target_do "create table v (n int); insert into v values (9)"
+    cat >"$E2E_SCRATCH/v.cfg" <<EOF
+connections = { s = { plugin = "postgres"; $(connection "$SRC") }; t = { plugin = "mysql"; $(connection "$DST") }; };
+pipeline = { name = "v"; mode = "convert"; reader = { source = { connection = "s"; }; };
+  writer = { sink = { connection = "t"; }; structure = { tables = false; }; write_mode = "truncate_and_load"; }; };
+EOF
+    chmod 600 "$E2E_SCRATCH/v.cfg"
+    expect_exit 0 runnel run "$E2E_SCRATCH/v.cfg"
+    same "1,2" "$(target_do "select group_concat(n order by n) from v")" rows
+}
+
 test_rows_that_do_not_fit() {
     turned
     source_do -c "create table w (id integer primary key, t text, d double precision, k integer)" \

@@ -140,7 +140,8 @@ static int map_table_steps(struct mapper *m, uint32_t t)
     int status = RNL_OK;
 
     if (m->job->schema_policy != RNL_VALIDATE_EXISTING) {
-        if (structure & RNL_WITH_TABLES)
+        if (structure & RNL_WITH_TABLES || (m->job->write_mode == RNL_TRUNCATE_AND_LOAD &&
+                                            m->tables[t].exists && !target_drops(m, t)))
             status = ddl_table(m, t);
         if (!status && (structure & RNL_WITH_INDEXES))
             status = ddl_indexes(m, t);

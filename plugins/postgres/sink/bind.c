@@ -4,6 +4,7 @@
 #include "idents.h"
 
 #include <stdlib.h>
+#include <strings.h>
 
 /* built-in types by their OIDs, which never change */
 static enum pg_kind kind_of_oid(Oid type)
@@ -249,6 +250,36 @@ static bool is_key_column(const struct bound_table *bound, uint32_t column)
     return false;
 }
 
+/* A text of the key, all of whose bytes count in the source: citext and the like may differ. */
+static bool is_exact(const struct bound_column *bound)
+{
+    const struct rnl_column *column = bound->source;
+    const char *collation = column->collation ? column->collation : "";
+
+    return bound->kind == PG_TEXT && !bound->nullable && column->type == RNL_T_TEXT &&
+           !(column->flags & (RNL_COLUMN_FIXED | RNL_COLUMN_ENUM | RNL_COLUMN_SET)) &&
+           !strstr(collation, "_ci") && strcasecmp(collation, "NOCASE") != 0 &&
+           strcasecmp(collation, "RTRIM") != 0 &&
+           !(column->native && strcasecmp(column->native, "citext") == 0) &&
+           !(column->type_name && strcmp(column->type_name, "citext") == 0);
+}
+
+/*
+ * Two keys of the source may be one for the target. NULL, which this key may not be, makes
+ * an error of what would take the first row away.
+ */
+static void add_guard(const struct bound_column *bound, struct buf *sql)
+{
+    buf_name(sql, bound->name);
+    buf_puts(sql, " = CASE WHEN t.");
+    buf_name(sql, bound->name);
+    buf_puts(sql, "::pg_catalog.text COLLATE \"C\" = excluded.");
+    buf_name(sql, bound->name);
+    buf_puts(sql, "::pg_catalog.text COLLATE \"C\" THEN excluded.");
+    buf_name(sql, bound->name);
+    buf_puts(sql, " END");
+}
+
 /* INSERT … ON CONFLICT: from the table that the COPY fills into the real one. */
 static void add_merge(struct bound_table *bound, uint32_t index, struct buf *sql)
 {
@@ -256,7 +287,7 @@ static void add_merge(struct bound_table *bound, uint32_t index, struct buf *sql
 
     for (uint32_t i = 0; i < bound->source->ncolumns; i++)
         always = always || (bound->columns[i].written && bound->columns[i].always);
-    buf_printf(sql, "INSERT INTO %s (", bound->qualified);
+    buf_printf(sql, "INSERT INTO %s AS t (", bound->qualified);
     add_written(bound, sql);
     buf_printf(sql, ")%s SELECT ", always ? " OVERRIDING SYSTEM VALUE" : "");
     add_written(bound, sql);
@@ -267,13 +298,19 @@ static void add_merge(struct bound_table *bound, uint32_t index, struct buf *sql
     }
     buf_puts(sql, ") DO ");
     for (uint32_t i = 0; i < bound->source->ncolumns; i++) {
-        if (!bound->columns[i].written || is_key_column(bound, i))
+        bool guarded = is_key_column(bound, i) && is_exact(&bound->columns[i]);
+
+        if (!bound->columns[i].written || (is_key_column(bound, i) && !guarded))
             continue;
         buf_puts(sql, any ? ", " : "UPDATE SET ");
+        any = true;
+        if (guarded) {
+            add_guard(&bound->columns[i], sql);
+            continue;
+        }
         buf_name(sql, bound->columns[i].name);
         buf_puts(sql, " = excluded.");
         buf_name(sql, bound->columns[i].name);
-        any = true;
     }
     buf_printf(sql, "%s; TRUNCATE pg_temp.runnel_%u", any ? "" : "NOTHING", index);
 }

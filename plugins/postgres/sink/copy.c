@@ -88,7 +88,8 @@ static int copy_merge(struct pg_writer *w, const struct bound_table *table, stru
 
     snprintf(doing, sizeof(doing), "write to %.200s", table->qualified);
     status = conn_exec(w->conn, table->merge, doing, err);
-    if (status < 0 && strcmp(err->code, "postgres.21000") == 0) {
+    if (status < 0 &&
+        (strcmp(err->code, "postgres.21000") == 0 || strcmp(err->code, "postgres.23502") == 0)) {
         err->status = status = RNL_E_DATA;
         rnl_hint(err, "the target takes two keys for equal that the source tells apart");
     }
