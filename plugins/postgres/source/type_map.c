@@ -233,11 +233,11 @@ struct type_reading type_reading(const struct rnl_column *column)
         [RNL_T_BITS] = PG_VARBIT,         [RNL_T_GEOMETRY] = PG_GEOMETRY,
         [RNL_T_VECTOR] = PG_VECTOR,
     };
-    struct type_reading reading = {"", kinds[column->type < RNL_T_COUNT ? column->type : 0]};
+    struct type_reading reading = {"", (int)kinds[column->type < RNL_T_COUNT ? column->type : 0]};
 
     switch (column->type) {
     case RNL_T_INT:
-        reading.kind = integer_kind(column);
+        reading.kind = (int)integer_kind(column);
         break;
     case RNL_T_UINT:
         reading.kind = PG_INT8;

@@ -226,7 +226,8 @@ static int info_add(struct draft *draft, struct rnl_error *err)
         if (!(index->flags & RNL_INDEX_PRIMARY) || index->nparts > KEY_COLUMNS_MAX)
             continue;
         for (uint32_t p = 0; p < index->nparts; p++) {
-            if (index->parts[p].descending) /* the order of rows then isn't that of values */
+            /* Where the key's order isn't that of the column's values, it can't be cut by them. */
+            if (index->parts[p].descending || index->part_options[p])
                 info.nkey = KEY_COLUMNS_MAX + 1;
             if (info.nkey < KEY_COLUMNS_MAX)
                 key[info.nkey++] =
