@@ -32,7 +32,7 @@ static bool part_read(struct draft *draft, const struct index_line *line, sqlite
                       struct rnl_index_part *part, const char **options)
 {
     int cid = sqlite3_column_int(stmt, 1);
-    const char *collation = sq_text(stmt, 4);
+    const char *collation = sq_text(stmt, 4), *usual = "BINARY"; /* when it says nothing */
     char text[200];
 
     *part = (struct rnl_index_part){.descending = (uint32_t)sqlite3_column_int(stmt, 3)};
@@ -42,9 +42,8 @@ static bool part_read(struct draft *draft, const struct index_line *line, sqlite
         if (column < 0)
             return false;
         part->column = (uint32_t)column;
-        if (draft->columns[column].collation &&
-            strcasecmp(draft->columns[column].collation, collation) == 0)
-            return true;
+        if (draft->columns[column].collation)
+            usual = draft->columns[column].collation;
     } else {
         part->expression = cid == -2 ? create_index_part(&draft->arena, line->sql,
                                                          (uint32_t)sqlite3_column_int(stmt, 0))
@@ -52,7 +51,7 @@ static bool part_read(struct draft *draft, const struct index_line *line, sqlite
         if (!part->expression)
             return false;
     }
-    if (strcasecmp(collation, "BINARY") != 0) {
+    if (strcasecmp(collation, usual) != 0) {
         snprintf(text, sizeof(text), "COLLATE %.150s", collation);
         *options = arena_strdup(&draft->arena, text);
     }
