@@ -61,7 +61,8 @@ static const char *parse_type(struct parser *p)
         if (!again)
             break;
         buf_byte(&type, ' ');
-        good = !expr_is_keyword(p, "charset") || expr_fail(p, "it casts to a charset");
+        if (expr_is_keyword(p, "charset"))
+            good = expr_fail(p, "it casts to a charset");
     }
     if (good && type.len && expr_is_sign(p, "(")) {
         buf_puts(&type, "()"); /* cut to a length or precision */
