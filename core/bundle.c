@@ -252,7 +252,23 @@ int bundle_mark(struct rnl_bundle *bundle, struct rnl_slice position, struct rnl
     memcpy(&bundle->position, &kept.ptr, sizeof(bundle->position)); /* ours */
     bundle->position_len = kept.len;
     bundle->marked_rows = bundle->rows;
+    bundle->committed_us = 0;
     return RNL_OK;
+}
+
+/*
+ * Only a bundle that ends with a transaction can be the last of a commit in the target: so one
+ * that is half full is given, rather than the next transaction begun in it.
+ */
+int bundle_commit(struct rnl_bundle *bundle, struct rnl_slice position, int64_t committed_us,
+                  struct rnl_error *err)
+{
+    if (bundle_mark(bundle, position, err) != RNL_OK)
+        return err->status;
+    bundle->committed_us = committed_us;
+    return bundle->rows >= (bundle->max_rows + 1) / 2 || bundle->len >= bundle->max_bytes / 2
+               ? RNL_DONE
+               : RNL_OK;
 }
 
 bool bundle_full(const struct rnl_bundle *bundle)
@@ -290,6 +306,7 @@ void bundle_reset(struct rnl_bundle *bundle)
     bundle->position = NULL;
     bundle->position_len = 0;
     bundle->marked_rows = 0;
+    bundle->committed_us = 0;
     bundle->len = sizeof(struct wire_head);
     bundle->rows = 0;
 }
@@ -321,6 +338,7 @@ int bundle_seal(struct rnl_bundle *bundle, const struct bundle_head *head, void 
         .rows = bundle->rows,
         .position_len = (uint32_t)position_len,
         .schema = head->schema,
+        .committed_us = position_len ? bundle->committed_us : 0,
     };
 
     if (make_room(bundle, position_len + 1, err) != RNL_OK)

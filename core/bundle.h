@@ -39,6 +39,9 @@ struct mask;
 void bundle_mask(struct rnl_bundle *bundle, const struct mask *mask, const uint32_t *columns);
 int bundle_add(struct rnl_bundle *bundle, const struct rnl_row *row, struct rnl_error *err);
 int bundle_mark(struct rnl_bundle *bundle, struct rnl_slice position, struct rnl_error *err);
+/* See struct rnl_host. RNL_DONE: full, or near enough that the next transaction may not fit. */
+int bundle_commit(struct rnl_bundle *bundle, struct rnl_slice position, int64_t committed_us,
+                  struct rnl_error *err);
 bool bundle_full(const struct rnl_bundle *bundle);
 uint32_t bundle_rows(const struct rnl_bundle *bundle);
 /*

@@ -28,9 +28,10 @@ struct wire_head {
     uint32_t rows;
     uint32_t position_len;
     uint32_t schema;
+    int64_t committed_us;
 };
 
-_Static_assert(sizeof(struct wire_head) == 64, "the head has no gaps");
+_Static_assert(sizeof(struct wire_head) == 72, "the head has no gaps");
 #define CRC_FROM (offsetof(struct wire_head, crc) + sizeof(uint32_t))
 
 /* Before each row's values. */
@@ -63,6 +64,7 @@ struct rnl_bundle {
     void *position; /* while writing: owned; rows up to it are marked_rows */
     size_t position_len;
     uint32_t marked_rows;
+    int64_t committed_us; /* of the mark; 0: unknown */
     const struct mask *mask; /* while writing: of the rows to come, or NULL */
     const uint32_t *mask_columns;
     struct masker *masker;

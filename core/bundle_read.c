@@ -83,6 +83,7 @@ void bundle_info(const struct rnl_bundle *bundle, struct rnl_bundle_info *info)
         .flags = wire.flags,
         .rows = bundle->rows,
         .bytes = bundle->len,
+        .committed_us = wire.committed_us,
     };
     if (bundle->reading && wire.position_len)
         info->position = (struct rnl_slice){bundle->bytes + bundle->len, wire.position_len};

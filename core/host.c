@@ -85,6 +85,7 @@ const struct rnl_host host_functions = {
     .query_at = catalog_query_at,
     .letter_add = letters_add,
     .type_add = steps_type_add,
+    .bundle_commit = bundle_commit,
 };
 
 void host_ctx_init(struct host_ctx *host, const char *name, const void *config,

@@ -58,6 +58,8 @@ int plan_add(struct rnl_plan *plan, const struct rnl_unit *unit, struct rnl_erro
     memcpy(&copy, unit, unit->size < sizeof(copy) ? unit->size : sizeof(copy));
     copy.size = sizeof(copy);
     copy.id = copy.id ? copy.id : plan->count + 1;
+    copy.starts = NULL; /* of one run: see reader.c */
+    copy.nstarts = 0;
     if (!copy_slice(&plan->arena, &copy.from) || !copy_slice(&plan->arena, &copy.to) ||
         !copy_slice(&plan->arena, &copy.position))
         goto no_memory;

@@ -3,7 +3,7 @@
 #include "fuzz.h"
 #include "util/crc32c.h"
 
-enum { HEAD_BYTES = 64, AT_CRC = 8 };
+enum { HEAD_BYTES = 72, AT_CRC = 8 };
 
 static bool holds_bytes(const struct rnl_value *value)
 {

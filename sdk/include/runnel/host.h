@@ -39,8 +39,22 @@ struct rnl_row {
     const struct rnl_value *before; /* the old key or row; NULL for an insert */
 };
 
+/*
+ * Rows of changes. An insert has after. An update has after, and before where the source tells
+ * what the row was found by (its old key, or the old row); without before the key is that of
+ * after. A delete has before. A truncate has neither. Both are in the order of the catalog's
+ * columns and as long as these; what the source didn't send is RNL_T_UNCHANGED: not NULL, not there.
+ */
+
 /* A piece of reading that one lane does alone. */
 enum rnl_unit_kind { RNL_UNIT_CHUNK = 1, RNL_UNIT_CHANGES };
+
+/* Where changes begin to count for a table without a key: see struct rnl_unit. */
+struct rnl_start {
+    uint32_t size;
+    uint32_t table;
+    struct rnl_slice position; /* of the view that its rows were read in */
+};
 
 enum {
     RNL_UNIT_HEAVY = 1 << 0, /* rows of a MiB and more: the host reads one such unit at a time */
@@ -64,12 +78,19 @@ struct rnl_unit {
     struct rnl_slice position;
     int64_t rows; /* estimates; -1 when unknown */
     int64_t bytes;
+    /* Of changes: what one who stands at a table's start has already is left out for that table. */
+    const struct rnl_start *starts;
+    uint32_t nstarts, start_size;
 };
 
 /* What stands around the rows of a bundle. */
 enum {
     RNL_BUNDLE_UNIT_END = 1 << 0, /* the last bundle of its unit */
     RNL_BUNDLE_LANE_END = 1 << 1, /* no rows: nothing more comes on this lane in this run */
+    RNL_BUNDLE_CHANGES = 1 << 2,  /* rows of changes, of any tables, in the order they were made */
+    /* Changes that the load may have seen: an insert finds its row there, an update or delete
+     * finds none, and both are right. Otherwise they are errors, but for a delete of no row. */
+    RNL_BUNDLE_REPLAY = 1 << 3,
 };
 
 struct rnl_bundle_info {
@@ -82,6 +103,7 @@ struct rnl_bundle_info {
     uint32_t rows;
     uint64_t bytes;
     struct rnl_slice position; /* as the source marked it; empty: don't commit behind this one */
+    int64_t committed_us;      /* of changes: when the source committed them; 0: unknown */
 };
 
 /*
@@ -222,6 +244,15 @@ struct rnl_host {
     /* Of map(): the type that a column gets in the target, as `runnel plan` shows it. */
     int (*type_add)(struct rnl_steps *steps, uint32_t table, uint32_t column, const char *type,
                     struct rnl_error *err);
+
+    /*
+     * A transaction of the source ends behind the last row added: marks like bundle_mark. RNL_DONE:
+     * the bundle holds enough, and should be given now. When it was committed there, in
+     * microseconds since 1970, UTC; 0: unknown, or no transaction but a place in the log behind
+     * which nothing of interest stands.
+     */
+    int (*bundle_commit)(struct rnl_bundle *bundle, struct rnl_slice position, int64_t committed_us,
+                         struct rnl_error *err);
 };
 
 #define rnl_log(ctx, level, ...) ((ctx)->host->log((ctx), (level), __VA_ARGS__))

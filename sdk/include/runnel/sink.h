@@ -115,6 +115,13 @@ struct rnl_sink_ops {
      * Adds the rows to the writer's transaction; begins one when there is none. A row
      * with RNL_UPDATE (a repair) sets all columns but the key's of the row that has
      * its key; none such: RNL_E_DATA.
+     *
+     * With RNL_BUNDLE_CHANGES: does the changes, so that the target is as if they had been done
+     * one after the other. A row is found by the table's key in before (in after where there is
+     * none); without a key by all columns of before, and then exactly one of equal rows is meant.
+     * An update that finds no row and an insert that finds one are RNL_E_DATA ("sink.row_missing",
+     * the server's own code), but with RNL_BUNDLE_REPLAY; a delete of no row is fine. In a replay
+     * an update that finds no row inserts it when all its columns are there, else nothing.
      */
     int (*writer_apply)(void *writer, struct rnl_bundle *in, struct rnl_error *err);
     /*

@@ -4,7 +4,24 @@
 
 #include <runnel/host.h>
 
+/* Bytes of the log; -1: unknown. */
+struct rnl_log_state {
+    uint32_t size;
+    uint32_t reserved;
+    int64_t behind_bytes; /* written behind the position */
+    int64_t held_bytes;   /* kept by the server because the pipeline has not confirmed them */
+    char text[160];       /* the position in the words of the server's own tools */
+};
+
 /*
+ * A cursor of changes (unit->kind RNL_UNIT_CHANGES) starts behind unit->position and ends only at
+ * unit->to, when that is not empty. cursor_read adds rows as they come, bundle_commit() behind
+ * each transaction, and gives what came as soon as nothing more is there; a transaction may span
+ * bundles. With nothing to tell it marks from time to time how far it has come. Whatever the host
+ * does between two calls, the connection stays alive. What can't be followed any more (a statement
+ * in the log in place of rows, an unknown event, a position that the server has no more, a table
+ * that was altered) is RNL_E_CONFIG that says what the operator can do; nothing is skipped.
+ *
  * Threads: open, close, describe, check, snapshot, plan and confirm come from the
  * control thread, one at a time. A cursor is opened, read and closed by the
  * thread of its lane; cursors of different lanes run side by side, those of one
@@ -53,10 +70,37 @@ struct rnl_source_ops {
     int (*cursor_read)(void *cursor, struct rnl_bundle *out, int timeout_ms, struct rnl_error *err);
     void (*cursor_close)(void *cursor);
 
-    /* Optional. All up to position is committed in the target: the server may forget it. */
+    /*
+     * Optional. All up to position is committed in the target: the server may forget it. Called
+     * while a cursor of changes is open, from the control thread.
+     */
     int (*confirm)(void *self, struct rnl_slice position, struct rnl_error *err);
 
     void (*interrupt)(void *self); /* makes blocked calls return soon, with RNL_E_RETRY */
+
+    /*
+     * Optional, all of the following together: the server keeps a log, and its changes can be
+     * followed from a position on.
+     *
+     * follow comes before snapshot, in a run that will read changes: makes what the server needs
+     * for it under the pipeline's name (a publication, a slot), or, when resuming, finds what was
+     * made. Refuses what can't be followed (RNL_E_CONFIG: settings, privileges, tables whose
+     * changes don't tell the row). The snapshot that comes next stands where changes start, or
+     * behind: position is such that changes behind it, those of the view among them, lose none.
+     * At the end of a unit of a table without a key the cursor marks the position that its own
+     * view stands at, exactly: see struct rnl_start.
+     */
+    int (*follow)(void *self, const char *pipeline, const struct rnl_catalog *catalog,
+                  bool resuming, struct rnl_error *err);
+    /* Takes away what follow made: the pipeline is deleted. Nothing there is no error. */
+    int (*unfollow)(void *self, const char *pipeline, struct rnl_error *err);
+    /* The end of the log as it is now: all that is committed stands before it. */
+    int (*log_end)(void *self, struct rnl_slice *position, struct rnl_error *err);
+    /* Whether one who stands at position has all that stands before goal. Any thread. */
+    bool (*log_reached)(void *self, struct rnl_slice position, struct rnl_slice goal);
+    /* What one who stands at position is behind, and what the server keeps for the pipeline. */
+    int (*log_state)(void *self, struct rnl_slice position, struct rnl_log_state *state,
+                     struct rnl_error *err);
 };
 
 #endif
