@@ -43,7 +43,8 @@ struct rnl_row {
  * Rows of changes. An insert has after. An update has after, and before where the source tells
  * what the row was found by (its old key, or the old row); without before the key is that of
  * after. A delete has before. A truncate has neither. Both are in the order of the catalog's
- * columns and as long as these; what the source didn't send is RNL_T_UNCHANGED: not NULL, not there.
+ * columns and as long as these; what the source didn't send is RNL_T_UNCHANGED: not NULL, not
+ * there.
  */
 
 /* A piece of reading that one lane does alone. */
