@@ -10,7 +10,7 @@ static void copy_element(void *to, size_t to_size, const void *array, size_t ste
 
 static bool copy_columns(struct arena *arena, struct rnl_table *to, const struct rnl_table *from)
 {
-    struct rnl_column *columns = arena_alloc(arena, from->ncolumns * sizeof(*columns) + 1);
+    struct rnl_column *columns = arena_alloc(arena, from->ncolumns * sizeof(*columns));
 
     if (!columns)
         return false;
@@ -19,22 +19,22 @@ static bool copy_columns(struct arena *arena, struct rnl_table *to, const struct
         const char **labels;
 
         copy_element(c, sizeof(*c), from->columns, from->column_size, i);
-        labels = arena_alloc(arena, c->nlabels * sizeof(*labels) + 1);
+        labels = arena_alloc(arena, c->nlabels * sizeof(*labels));
         if (!labels)
             return false;
         for (uint32_t l = 0; l < c->nlabels; l++)
-            labels[l] = arena_strdup(arena, c->labels[l]);
+            labels[l] = arena_text(arena, c->labels[l]);
         c->labels = labels;
-        c->name = arena_strdup(arena, c->name ? c->name : "");
-        c->native = arena_strdup(arena, c->native);
-        c->comment = arena_strdup(arena, c->comment);
-        c->charset = arena_strdup(arena, c->charset);
-        c->collation = arena_strdup(arena, c->collation);
-        c->default_text = arena_strdup(arena, c->default_text);
-        c->generated = arena_strdup(arena, c->generated);
-        c->type_schema = arena_strdup(arena, c->type_schema);
-        c->type_name = arena_strdup(arena, c->type_name);
-        c->storage = arena_strdup(arena, c->storage);
+        c->name = arena_text(arena, c->name ? c->name : "");
+        c->native = arena_text(arena, c->native);
+        c->comment = arena_text(arena, c->comment);
+        c->charset = arena_text(arena, c->charset);
+        c->collation = arena_text(arena, c->collation);
+        c->default_text = arena_text(arena, c->default_text);
+        c->generated = arena_text(arena, c->generated);
+        c->type_schema = arena_text(arena, c->type_schema);
+        c->type_name = arena_text(arena, c->type_name);
+        c->storage = arena_text(arena, c->storage);
     }
     to->columns = columns;
     to->column_size = sizeof(*columns);
@@ -43,7 +43,7 @@ static bool copy_columns(struct arena *arena, struct rnl_table *to, const struct
 
 static bool copy_indexes(struct arena *arena, struct rnl_table *to, const struct rnl_table *from)
 {
-    struct rnl_index *indexes = arena_alloc(arena, from->nindexes * sizeof(*indexes) + 1);
+    struct rnl_index *indexes = arena_alloc(arena, from->nindexes * sizeof(*indexes));
 
     if (!indexes)
         return false;
@@ -56,24 +56,24 @@ static bool copy_indexes(struct arena *arena, struct rnl_table *to, const struct
         if (!parts)
             return false;
         for (uint32_t p = 0; p < index->nparts; p++)
-            parts[p].expression = arena_strdup(arena, parts[p].expression);
+            parts[p].expression = arena_text(arena, parts[p].expression);
         index->parts = parts;
         if (index->part_options) {
-            const char **options = arena_alloc(arena, index->nparts * sizeof(*options) + 1);
+            const char **options = arena_alloc(arena, index->nparts * sizeof(*options));
 
             if (!options)
                 return false;
             for (uint32_t p = 0; p < index->nparts; p++)
-                options[p] = arena_strdup(arena, index->part_options[p]);
+                options[p] = arena_text(arena, index->part_options[p]);
             index->part_options = options;
         }
         index->include =
             arena_memdup(arena, index->include, index->ninclude * sizeof(*index->include));
-        index->method = arena_strdup(arena, index->method);
-        index->options = arena_strdup(arena, index->options);
-        index->name = arena_strdup(arena, index->name ? index->name : "");
-        index->comment = arena_strdup(arena, index->comment);
-        index->where = arena_strdup(arena, index->where);
+        index->method = arena_text(arena, index->method);
+        index->options = arena_text(arena, index->options);
+        index->name = arena_text(arena, index->name ? index->name : "");
+        index->comment = arena_text(arena, index->comment);
+        index->where = arena_text(arena, index->where);
     }
     to->indexes = indexes;
     to->index_size = sizeof(*indexes);
@@ -83,7 +83,7 @@ static bool copy_indexes(struct arena *arena, struct rnl_table *to, const struct
 static bool copy_foreign_keys(struct arena *arena, struct rnl_table *to,
                               const struct rnl_table *from)
 {
-    struct rnl_foreign_key *keys = arena_alloc(arena, from->nforeign_keys * sizeof(*keys) + 1);
+    struct rnl_foreign_key *keys = arena_alloc(arena, from->nforeign_keys * sizeof(*keys));
 
     if (!keys)
         return false;
@@ -92,16 +92,16 @@ static bool copy_foreign_keys(struct arena *arena, struct rnl_table *to,
         const char **names;
 
         copy_element(key, sizeof(*key), from->foreign_keys, from->foreign_key_size, i);
-        names = arena_alloc(arena, key->ncolumns * sizeof(*names) + 1);
+        names = arena_alloc(arena, key->ncolumns * sizeof(*names));
         if (!names)
             return false;
         for (uint32_t c = 0; c < key->ncolumns; c++)
-            names[c] = arena_strdup(arena, key->ref_columns[c]);
+            names[c] = arena_text(arena, key->ref_columns[c]);
         key->ref_columns = names;
         key->columns = arena_memdup(arena, key->columns, key->ncolumns * sizeof(*key->columns));
-        key->name = arena_strdup(arena, key->name ? key->name : "");
-        key->ref_schema = arena_strdup(arena, key->ref_schema);
-        key->ref_table = arena_strdup(arena, key->ref_table ? key->ref_table : "");
+        key->name = arena_text(arena, key->name ? key->name : "");
+        key->ref_schema = arena_text(arena, key->ref_schema);
+        key->ref_table = arena_text(arena, key->ref_table ? key->ref_table : "");
     }
     to->foreign_keys = keys;
     to->foreign_key_size = sizeof(*keys);
@@ -110,14 +110,14 @@ static bool copy_foreign_keys(struct arena *arena, struct rnl_table *to,
 
 static bool copy_checks(struct arena *arena, struct rnl_table *to, const struct rnl_table *from)
 {
-    struct rnl_check *checks = arena_alloc(arena, from->nchecks * sizeof(*checks) + 1);
+    struct rnl_check *checks = arena_alloc(arena, from->nchecks * sizeof(*checks));
 
     if (!checks)
         return false;
     for (uint32_t i = 0; i < from->nchecks; i++) {
         copy_element(&checks[i], sizeof(checks[i]), from->checks, from->check_size, i);
-        checks[i].name = arena_strdup(arena, checks[i].name ? checks[i].name : "");
-        checks[i].expression = arena_strdup(arena, checks[i].expression);
+        checks[i].name = arena_text(arena, checks[i].name ? checks[i].name : "");
+        checks[i].expression = arena_text(arena, checks[i].expression);
     }
     to->checks = checks;
     to->check_size = sizeof(*checks);
@@ -126,8 +126,7 @@ static bool copy_checks(struct arena *arena, struct rnl_table *to, const struct 
 
 static bool copy_partitions(struct arena *arena, struct rnl_table *to, const struct rnl_table *from)
 {
-    struct rnl_partition *partitions =
-        arena_alloc(arena, from->npartitions * sizeof(*partitions) + 1);
+    struct rnl_partition *partitions = arena_alloc(arena, from->npartitions * sizeof(*partitions));
 
     if (!partitions)
         return false;
@@ -135,11 +134,11 @@ static bool copy_partitions(struct arena *arena, struct rnl_table *to, const str
         struct rnl_partition *p = &partitions[i];
 
         copy_element(p, sizeof(*p), from->partitions, from->partition_size, i);
-        p->schema = arena_strdup(arena, p->schema);
-        p->name = arena_strdup(arena, p->name ? p->name : "");
-        p->parent = arena_strdup(arena, p->parent);
-        p->bounds = arena_strdup(arena, p->bounds);
-        p->partition_by = arena_strdup(arena, p->partition_by);
+        p->schema = arena_text(arena, p->schema);
+        p->name = arena_text(arena, p->name ? p->name : "");
+        p->parent = arena_text(arena, p->parent);
+        p->bounds = arena_text(arena, p->bounds);
+        p->partition_by = arena_text(arena, p->partition_by);
     }
     to->partitions = partitions;
     to->partition_size = sizeof(*partitions);
@@ -149,14 +148,14 @@ static bool copy_partitions(struct arena *arena, struct rnl_table *to, const str
 bool catalog_copy_parts(struct arena *arena, struct rnl_table *copy)
 {
     copy->size = sizeof(*copy);
-    copy->schema = arena_strdup(arena, copy->schema ? copy->schema : "");
-    copy->name = arena_strdup(arena, copy->name ? copy->name : "");
-    copy->comment = arena_strdup(arena, copy->comment);
-    copy->dialect = arena_strdup(arena, copy->dialect);
-    copy->where = arena_strdup(arena, copy->where);
-    copy->query = arena_strdup(arena, copy->query);
-    copy->partition_by = arena_strdup(arena, copy->partition_by);
-    copy->storage = arena_strdup(arena, copy->storage);
+    copy->schema = arena_text(arena, copy->schema ? copy->schema : "");
+    copy->name = arena_text(arena, copy->name ? copy->name : "");
+    copy->comment = arena_text(arena, copy->comment);
+    copy->dialect = arena_text(arena, copy->dialect);
+    copy->where = arena_text(arena, copy->where);
+    copy->query = arena_text(arena, copy->query);
+    copy->partition_by = arena_text(arena, copy->partition_by);
+    copy->storage = arena_text(arena, copy->storage);
     return copy_columns(arena, copy, copy) && copy_indexes(arena, copy, copy) &&
            copy_foreign_keys(arena, copy, copy) && copy_checks(arena, copy, copy) &&
            copy_partitions(arena, copy, copy);

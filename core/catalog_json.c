@@ -152,6 +152,14 @@ static json_t *object_to_json(const struct rnl_object *object)
     return o;
 }
 
+/* Thousands of tables have nothing of most kinds. */
+static void put_list(json_t *o, const char *name, json_t *list)
+{
+    if (json_array_size(list))
+        json_object_set(o, name, list);
+    json_decref(list);
+}
+
 static json_t *table_to_json(const struct rnl_table *t)
 {
     json_t *o = json_object();
@@ -172,22 +180,22 @@ static json_t *table_to_json(const struct rnl_table *t)
     list = json_array();
     for (uint32_t i = 0; i < t->nindexes; i++)
         json_array_append_new(list, index_to_json(&t->indexes[i]));
-    json_object_set_new(o, "indexes", list);
+    put_list(o, "indexes", list);
     list = json_array();
     for (uint32_t i = 0; i < t->nforeign_keys; i++)
         json_array_append_new(list, foreign_key_to_json(&t->foreign_keys[i]));
-    json_object_set_new(o, "foreign_keys", list);
+    put_list(o, "foreign_keys", list);
     list = json_array();
     for (uint32_t i = 0; i < t->nchecks; i++)
         json_array_append_new(list, check_to_json(&t->checks[i]));
-    json_object_set_new(o, "checks", list);
+    put_list(o, "checks", list);
     put_text(o, "query", t->query);
     put_text(o, "partition_by", t->partition_by);
     put_text(o, "storage", t->storage);
     list = json_array();
     for (uint32_t i = 0; i < t->npartitions; i++)
         json_array_append_new(list, partition_to_json(&t->partitions[i]));
-    json_object_set_new(o, "partitions", list);
+    put_list(o, "partitions", list);
     return o;
 }
 

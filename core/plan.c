@@ -204,7 +204,8 @@ static json_t *unit_to_json(const struct rnl_unit *unit)
     json_object_set_new(o, "id", json_integer(unit->id));
     json_object_set_new(o, "kind", json_integer(unit->kind));
     json_object_set_new(o, "table", json_integer(unit->table));
-    json_object_set_new(o, "flags", json_integer(unit->flags));
+    if (unit->flags)
+        json_object_set_new(o, "flags", json_integer(unit->flags));
     json_object_set_new(o, "rows", json_integer(unit->rows));
     json_object_set_new(o, "bytes", json_integer(unit->bytes));
     put_slice(o, "from", unit->from);

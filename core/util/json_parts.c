@@ -65,7 +65,7 @@ char *json_text_end(struct json_text *text)
     char *ptr;
 
     json_text_add(text, "", 1);
-    ptr = text->failed ? NULL : text->ptr;
+    ptr = text->failed ? NULL : realloc(text->ptr, text->len);
     if (!ptr)
         free(text->ptr);
     *text = (struct json_text){0};
