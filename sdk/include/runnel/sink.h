@@ -61,6 +61,10 @@ struct rnl_checkpoint {
     const struct rnl_unit_progress *units;
     uint32_t nunits;
     uint32_t unit_size; /* sizeof(struct rnl_unit_progress) as the host knew it */
+    /* 1: it must outlast a crash of the target, with all commits before it, when the call returns:
+     * the source may be told then to forget. 0: a crash may take it away, as a whole. */
+    uint32_t durable;
+    uint32_t reserved;
 };
 
 /*
