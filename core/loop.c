@@ -55,6 +55,11 @@ void loop_free(struct loop *loop)
     free(loop);
 }
 
+struct event_base *loop_base(struct loop *loop)
+{
+    return loop->base;
+}
+
 void loop_run(struct loop *loop)
 {
     event_base_loop(loop->base, EVLOOP_NO_EXIT_ON_EMPTY);

@@ -13,6 +13,10 @@ void loop_stop(struct loop *loop);
 int loop_on_signal(struct loop *loop, int signal, void (*call)(int signal, void *arg), void *arg);
 int loop_every(struct loop *loop, int interval_ms, void (*call)(void *arg), void *arg);
 
+/* libevent's own, for sockets that the loop serves. */
+struct event_base;
+struct event_base *loop_base(struct loop *loop);
+
 /* Has call(arg) called by the loop's thread. Any thread. */
 void loop_post(struct loop *loop, void (*call)(void *arg), void *arg);
 

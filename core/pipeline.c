@@ -24,8 +24,10 @@ struct pipeline {
 
     pthread_mutex_t lock; /* guards everything below */
     pthread_cond_t changed;
-    bool stop; /* asked from outside: holds for all attempts */
-    bool over; /* both roles have ended for good */
+    bool stop;  /* asked from outside: holds for all attempts */
+    bool pause; /* asked from outside: until the next word */
+    bool rests; /* because of that */
+    bool over;  /* both roles have ended for good */
 };
 
 struct pipeline *pipeline_new(const struct pipeline_config *config,
@@ -206,22 +208,49 @@ static bool wait_and_renew(struct pipeline *pipeline, int64_t wait_ms, uint32_t 
     renewed = !pipeline->stop;
     if (renewed || !atomic_load(&run->limited))
         run_again(run);
+    if (renewed && pipeline->pause)
+        run_stop(run, false);
     pthread_mutex_unlock(&pipeline->lock);
     progress_wait(run->progress, 0, "");
     return renewed;
 }
 
-static void *work(void *arg)
+/*
+ * The attempt ended because a rest was asked for: waits for the word to go on. false: it ended
+ * otherwise, or shall end.
+ */
+static bool rest(struct pipeline *pipeline)
 {
-    struct pipeline *pipeline = arg;
+    struct run *run = &pipeline->run;
+    bool rested = false;
+
+    pthread_mutex_lock(&pipeline->lock);
+    if (pipeline->pause && !pipeline->stop && !pipeline->complete && !atomic_load(&run->failed) &&
+        !atomic_load(&run->done_before) && !atomic_load(&run->limited)) {
+        log_write(RNL_LOG_INFO, "pipeline", "paused");
+        pipeline->rests = true;
+        while (pipeline->pause && !pipeline->stop)
+            pthread_cond_wait(&pipeline->changed, &pipeline->lock);
+        pipeline->rests = false;
+        rested = !pipeline->stop;
+        if (rested) {
+            log_write(RNL_LOG_INFO, "pipeline", "going on");
+            run_again(run);
+        }
+    }
+    pthread_mutex_unlock(&pipeline->lock);
+    return rested;
+}
+
+static void work(struct pipeline *pipeline)
+{
     struct patience patience = {0};
     int64_t wait_ms;
 
     do
         attempt(pipeline);
-    while (goes_on(pipeline, &patience, &wait_ms) &&
-           wait_and_renew(pipeline, wait_ms, patience.failures));
-    return NULL;
+    while (rest(pipeline) || (goes_on(pipeline, &patience, &wait_ms) &&
+                              wait_and_renew(pipeline, wait_ms, patience.failures)));
 }
 
 /* --- the whole ------------------------------------------------------------------------ */
@@ -293,6 +322,34 @@ void pipeline_stop(struct pipeline *pipeline, bool hard)
     run_stop(&pipeline->run, hard);
     pthread_cond_broadcast(&pipeline->changed);
     pthread_mutex_unlock(&pipeline->lock);
+}
+
+void pipeline_pause(struct pipeline *pipeline)
+{
+    pthread_mutex_lock(&pipeline->lock);
+    if (!pipeline->over && !pipeline->stop && !pipeline->pause) {
+        pipeline->pause = true;
+        run_stop(&pipeline->run, false);
+    }
+    pthread_mutex_unlock(&pipeline->lock);
+}
+
+void pipeline_resume(struct pipeline *pipeline)
+{
+    pthread_mutex_lock(&pipeline->lock);
+    pipeline->pause = false;
+    pthread_cond_broadcast(&pipeline->changed);
+    pthread_mutex_unlock(&pipeline->lock);
+}
+
+enum pipeline_state pipeline_now(struct pipeline *pipeline)
+{
+    bool rests;
+
+    pthread_mutex_lock(&pipeline->lock);
+    rests = pipeline->rests;
+    pthread_mutex_unlock(&pipeline->lock);
+    return rests ? PIPELINE_PAUSED : PIPELINE_RUNNING;
 }
 
 enum pipeline_state pipeline_wait(struct pipeline *pipeline, struct rnl_error *err)

@@ -11,6 +11,7 @@ enum pipeline_state {
     PIPELINE_STOPPED,  /* ended early, in order: the same run goes on where it stood */
     PIPELINE_FAILED,
     PIPELINE_DEGRADED, /* all is done, but rows stand aside */
+    PIPELINE_PAUSED, /* at rest, with all that was read in the target, until it is told to go on */
 };
 
 struct pipeline;
@@ -30,6 +31,11 @@ int pipeline_start(struct pipeline *pipeline, void (*ended)(void *arg), void *ar
                    struct rnl_error *err);
 /* Asks it to end early: drains and commits. hard: breaks off what blocks. Any thread. */
 void pipeline_stop(struct pipeline *pipeline, bool hard);
+/* Asks it to rest: drains and commits, and keeps the process. Any thread. */
+void pipeline_pause(struct pipeline *pipeline);
+void pipeline_resume(struct pipeline *pipeline);
+/* RUNNING, also while it waits to try again; PAUSED once it rests. Before it has ended. */
+enum pipeline_state pipeline_now(struct pipeline *pipeline);
 /* After ended: joins the threads. err is filled when FAILED. */
 enum pipeline_state pipeline_wait(struct pipeline *pipeline, struct rnl_error *err);
 /* The target said that this run had ended well before: nothing was done. */

@@ -224,26 +224,34 @@ static void tell_line(struct display *display, const struct progress_view *view)
     display->told_ms = view->now_ms;
 }
 
-static void tell_json(struct display *display, const struct progress_view *view)
+json_t *progress_json(const struct progress_view *view)
 {
-    json_t *o;
-
-    if (view->phase == display->told && view->now_ms - display->told_ms < JSON_MS)
-        return;
-    o = json_pack(
-        "{s:s,s:s,s:I,s:I,s:I,s:f,s:f,s:i,s:i,s:i,s:i,s:I,s:I}", "event", "progress", "phase",
-        phase_text(view->phase), "rows_written", (json_int_t)view->total.rows_written,
-        "rows_expected", (json_int_t)view->total.rows_expected, "bytes_written",
+    json_t *o = json_pack(
+        "{s:s,s:I,s:I,s:I,s:f,s:f,s:i,s:i,s:i,s:i,s:I,s:I}", "phase", phase_text(view->phase),
+        "rows_written", (json_int_t)view->total.rows_written, "rows_expected",
+        (json_int_t)view->total.rows_expected, "bytes_written",
         (json_int_t)view->total.bytes_written, "rows_per_s", view->rows_per_s, "bytes_per_s",
         view->bytes_per_s, "tables", (int)view->tables, "tables_done", (int)view->tables_done,
         "steps", (int)view->steps, "steps_done", (int)view->steps_done, "elapsed_ms",
         (json_int_t)(view->now_ms - view->started_ms), "left_ms", (json_int_t)view->left_ms);
+
     json_object_set_new(o, "rows_set_aside", json_integer(view->total.rows_aside));
     json_object_set_new(o, "retries", json_integer(view->attempts));
     if (view->waiting_ms) {
         json_object_set_new(o, "waiting_ms", json_integer(view->waiting_ms));
         json_object_set_new(o, "reason", json_string(view->reason));
     }
+    return o;
+}
+
+static void tell_json(struct display *display, const struct progress_view *view)
+{
+    json_t *o;
+
+    if (view->phase == display->told && view->now_ms - display->told_ms < JSON_MS)
+        return;
+    o = progress_json(view);
+    json_object_set_new(o, "event", json_string("progress"));
     json_dumpf(o, stdout, JSON_COMPACT);
     fputc('\n', stdout);
     fflush(stdout);

@@ -5,6 +5,8 @@
 #include "../finding.h"
 #include "../progress.h"
 
+#include <jansson.h>
+
 enum display_style { DISPLAY_BARS = 1, DISPLAY_LINES, DISPLAY_JSON, DISPLAY_NONE };
 
 struct display;
@@ -16,6 +18,9 @@ void display_update(struct display *display); /* every 200 ms or so */
 
 /* A line for the person who watches, above the bars: to stderr. */
 void display_say(struct display *display, const char *line);
+
+/* All of a view that programs may want; NULL when memory is out. */
+json_t *progress_json(const struct progress_view *view);
 
 /* The table at the end: rows, bytes, seconds, rate, warnings; then what was found. */
 void summary_print(struct progress *progress, struct findings *findings, FILE *to);

@@ -3,6 +3,8 @@
 
 #include "../loop.h"
 #include "../pipeline.h"
+#include "../remote.h"
+#include "../util/log.h"
 #include "display.h"
 
 #include <inttypes.h>
@@ -16,8 +18,13 @@ struct foreground {
     struct loop *loop;
     struct pipeline *pipeline;
     struct display *display;
+    struct remote *remote; /* NULL: other commands can't reach it */
+    const char *name;
     int signals;
 };
+
+static const char *const state_words[] = {"",        "ready",  "running",  "finished",
+                                          "stopped", "failed", "degraded", "paused"};
 
 static void on_ended(void *arg)
 {
@@ -47,6 +54,49 @@ static void on_signal(int signal, void *arg)
                 "interrupted: committing what is on its way; once more to stop at once");
     /* Rows drain; a statement on structure would hold us for as long as it takes. */
     pipeline_stop(fg->pipeline, view.phase != PHASE_LOADING);
+}
+
+/* --- what other commands ask of it ------------------------------------------------- */
+
+static json_t *status_of(struct foreground *fg)
+{
+    struct progress_view view;
+    json_t *o;
+
+    progress_look(pipeline_progress(fg->pipeline), &view);
+    o = progress_json(&view);
+    json_object_set_new(o, "pipeline", json_string(fg->name));
+    json_object_set_new(o, "state", json_string(state_words[pipeline_now(fg->pipeline)]));
+    json_object_set_new(o, "pid", json_integer(getpid()));
+    return o;
+}
+
+/* Each word is heard at once; how far it has come is asked with "status". */
+static json_t *on_request(void *arg, const char *word, const json_t *request, struct rnl_error *err)
+{
+    struct foreground *fg = arg;
+
+    if (strcmp(word, "pause") == 0)
+        pipeline_pause(fg->pipeline);
+    else if (strcmp(word, "resume") == 0)
+        pipeline_resume(fg->pipeline);
+    else if (strcmp(word, "stop") == 0)
+        pipeline_stop(fg->pipeline, json_is_true(json_object_get(request, "hard")));
+    else if (strcmp(word, "status") != 0) {
+        rnl_fail(err, RNL_E_CONFIG, "remote.request", "\"%s\" is nothing that a run understands",
+                 word);
+        return NULL;
+    }
+    return status_of(fg);
+}
+
+/* Without it a run is as good, but can't be reached: told once. */
+static void listen_for_others(struct foreground *fg)
+{
+    struct rnl_error err = RNL_ERROR_INIT;
+
+    if (remote_open(fg->loop, fg->name, on_request, fg, &fg->remote, &err) != RNL_OK)
+        log_write(RNL_LOG_WARN, "pipeline", "commands can't reach this run: %s", err.text);
 }
 
 static void on_time(void *arg)
@@ -99,8 +149,6 @@ static int report_stopped(struct foreground *fg, bool json)
 static int report(struct foreground *fg, const struct pipeline_config *config,
                   enum pipeline_state state, const struct rnl_error *err, bool json)
 {
-    static const char *const words[] = {"",        "ready",  "running", "finished",
-                                        "stopped", "failed", "degraded"};
     struct progress *progress = pipeline_progress(fg->pipeline);
     struct findings *findings = pipeline_findings(fg->pipeline);
     struct progress_view view;
@@ -109,7 +157,7 @@ static int report(struct foreground *fg, const struct pipeline_config *config,
     progress_look(progress, &view);
     refused = state == PIPELINE_FAILED && err->status == RNL_E_CONFIG && !view.total.rows_written;
     if (json)
-        summary_json(config->name, words[state], pipeline_was_limited(fg->pipeline), progress,
+        summary_json(config->name, state_words[state], pipeline_was_limited(fg->pipeline), progress,
                      findings, err, stdout);
     else if (progress_count(progress) && !refused)
         summary_print(progress, findings, stdout);
@@ -138,7 +186,10 @@ static int watch(struct foreground *fg, const struct pipeline_config *config, bo
 
     if (pipeline_start(fg->pipeline, on_pipeline_ended, fg, &err) != RNL_OK)
         return cli_fail(&err);
+    listen_for_others(fg);
     loop_run(fg->loop);
+    remote_close(fg->remote);
+    fg->remote = NULL;
     state = pipeline_wait(fg->pipeline, &err);
     display_free(fg->display);
     fg->display = NULL;
@@ -175,7 +226,7 @@ static bool may_restart(const struct pipeline_config *config, const struct cli_a
 int foreground_run(const struct pipeline_config *config, struct secret_resolver *resolver,
                    const struct cli_args *args)
 {
-    struct foreground fg = {0};
+    struct foreground fg = {.name = config->name};
     int code;
 
     if (cli_flag(args, "restart") && !may_restart(config, args))
