@@ -5,6 +5,7 @@
 #include <math.h>
 
 #define DEPTH_MAX 128
+#define JSON_DIGITS_MAX 81 /* a decimal there may have more than one of a column */
 
 int json_varint(struct span *in, uint64_t *value)
 {
@@ -88,7 +89,8 @@ static int shortest_digits(double number, char digits[32], int *exponent)
     return count;
 }
 
-/* As the server writes doubles: plain between 1e-15 and 1e15, else with an exponent. */
+/* As the server writes doubles: plain from 1e-15 to 1e15 and with a fraction, else with an
+ * exponent. */
 void json_double(struct pile_text *out, double number)
 {
     char digits[32], text[64];
@@ -98,7 +100,7 @@ void json_double(struct pile_text *out, double number)
         text[len++] = '-';
     number = fabs(number);
     count = shortest_digits(number, digits, &exponent);
-    if (number != 0 && (exponent >= 15 || exponent < -15)) {
+    if (number != 0 && ((exponent >= 15 && count <= exponent + 1) || exponent < -15)) {
         text[len++] = digits[0];
         if (count > 1)
             text[len++] = '.';
@@ -184,7 +186,7 @@ static int json_opaque(struct span in, struct pile_text *out)
         return -1;
     switch (*type) {
     case LOG_NEWDECIMAL:
-        if (len < 2 || !at[0] || at[0] > 65 || at[1] > 38 || at[1] > at[0] ||
+        if (len < 2 || !at[0] || at[0] > JSON_DIGITS_MAX || at[1] > 38 || at[1] > at[0] ||
             len - 2 != decimal_size(at[0], at[1]))
             return -1;
         pile_text_add(out, text, decimal_write(at + 2, at[0], at[1], text));
