@@ -45,6 +45,9 @@ static const struct rnl_option options[] = {
      "trigger|report", RNL_O_ENUM, 0, AT(on_update), 0, 0},
     {"index_memory", "64M", "maintenance_work_mem of the server while it builds an index", NULL,
      RNL_O_SIZE, 0, AT(index_memory), 1 << 20, 1LL << 40},
+    {"analyze", "true",
+     "ANALYZE each table at the end: until then the server plans without numbers", NULL, RNL_O_BOOL,
+     0, AT(analyze), 0, 0},
     {"lock_timeout", "30s", "how long a change of structure may wait for a lock", NULL,
      RNL_O_DURATION, 0, AT(lock_timeout_ms), 0, 86400000},
 };

@@ -29,6 +29,7 @@ struct pg_config {
     int32_t tinyint1, ubigint, time, enums, sets, json, binary16, geometry;
     int32_t zero_date, partial_date, nul, name_case, collation, on_update;
     int64_t index_memory;
+    bool analyze;
     int64_t lock_timeout_ms;
 };
 

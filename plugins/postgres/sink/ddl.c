@@ -300,8 +300,9 @@ int ddl_values(struct mapper *m, uint32_t t)
             add_identity(m, t, i, &sql);
     }
     objects_own_values(m, t, &sql);
-    buf_printf(&sql, "ANALYZE %s", m->tables[t].qualified);
-    status = map_step(m, RNL_PHASE_VALUES, "values", t, NULL, &sql);
+    if (m->sink->config->analyze)
+        buf_printf(&sql, "ANALYZE %s", m->tables[t].qualified);
+    status = sql.len ? map_step(m, RNL_PHASE_VALUES, "values", t, NULL, &sql) : RNL_OK;
     buf_free(&sql);
     return status;
 }
