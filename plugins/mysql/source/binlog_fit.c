@@ -147,12 +147,34 @@ static int charset_fit(struct log_table *table, struct field_op *op, struct rnl_
     return RNL_OK;
 }
 
+/* How MariaDB kept fractions before MySQL's form: the map doesn't tell how many digits. */
+static void old_finish(struct field_op *op, unsigned scale)
+{
+    static const uint8_t times[] = {3, 4, 4, 5, 5, 5, 6}, datetimes[] = {5, 6, 6, 7, 7, 7, 8},
+                         fractions[] = {0, 1, 1, 2, 2, 3, 3};
+
+    if (!scale || scale > 6)
+        return;
+    op->scale = (uint8_t)scale;
+    if (op->layout == LAYOUT_OLD_TIME) {
+        op->layout = LAYOUT_SCALED_TIME;
+        op->size = times[scale];
+    } else if (op->layout == LAYOUT_OLD_DATETIME) {
+        op->layout = LAYOUT_SCALED_DATETIME;
+        op->size = datetimes[scale];
+    } else if (op->layout == LAYOUT_OLD_TIMESTAMP) {
+        op->layout = LAYOUT_SCALED_TIMESTAMP;
+        op->size = (uint8_t)(4 + fractions[scale]);
+    }
+}
+
 static int op_finish(struct log_table *table, struct field_op *op, struct rnl_error *err)
 {
     const struct rnl_column *column = op->described;
 
     op->type = column->type;
     op->is_signed = column->type == RNL_T_INT;
+    old_finish(op, column->scale);
     if (op->layout != LAYOUT_COUNTED)
         return RNL_OK;
     if (op->json)
@@ -192,7 +214,7 @@ static bool is_numeric(uint8_t type)
 {
     return type == LOG_TINY || type == LOG_SHORT || type == LOG_INT24 || type == LOG_LONG ||
            type == LOG_LONGLONG || type == LOG_NEWDECIMAL || type == LOG_FLOAT ||
-           type == LOG_DOUBLE;
+           type == LOG_DOUBLE || type == LOG_YEAR;
 }
 
 /* One bit for each number, from the highest of each byte on: 1 is unsigned. */
@@ -220,15 +242,28 @@ static int signs_check(struct log_table *table, struct rnl_error *err)
     return RNL_OK;
 }
 
-/* MariaDB's own columns, which no description shows. */
+/*
+ * MariaDB keeps a number for each unique index of long values, behind the other columns; no
+ * description shows it.
+ */
 static bool is_hidden(const struct span *name)
 {
-    static const char *const hidden[] = {"row_start", "row_end"};
+    static const char hash[] = "DB_ROW_HASH_";
 
-    for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++)
-        if (span_left(name) == strlen(hidden[i]) && !memcmp(name->at, hidden[i], strlen(hidden[i])))
-            return true;
-    return span_left(name) > 12 && !memcmp(name->at, "DB_ROW_HASH_", 12);
+    return span_left(name) > strlen(hash) && !memcmp(name->at, hash, strlen(hash));
+}
+
+static uint32_t hidden_count(const struct rnl_table *described)
+{
+    const char *at = (const char *)described->indexes;
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < described->nindexes; i++, at += described->index_size) {
+        const struct rnl_index *index = (const struct rnl_index *)(const void *)at;
+
+        count += (index->flags & RNL_INDEX_UNIQUE) && (index->flags & RNL_INDEX_HASH);
+    }
+    return count;
 }
 
 /* Columns of both stand in the same order; those that are hidden are passed over. */
@@ -260,14 +295,17 @@ static int columns_by_name(struct log_table *table, const struct rnl_table *desc
 static int columns_by_place(struct log_table *table, const struct rnl_table *described,
                             struct rnl_error *err)
 {
+    uint32_t count = table->shown.ncolumns, wanted = described->ncolumns;
     char why[80];
 
-    if (table->shown.ncolumns != described->ncolumns) {
-        snprintf(why, sizeof(why), "%u columns in place of %u", table->shown.ncolumns,
-                 described->ncolumns);
+    if (count > wanted && count - wanted == hidden_count(described))
+        for (; count > wanted && table->types[count - 1] == LOG_LONGLONG; count--)
+            ;
+    if (count != wanted) {
+        snprintf(why, sizeof(why), "%u columns in place of %u", table->shown.ncolumns, wanted);
         return altered(table, err, why, NULL);
     }
-    for (uint32_t i = 0; i < table->shown.ncolumns; i++)
+    for (uint32_t i = 0; i < count; i++)
         table->ops[i].column = i;
     return RNL_OK;
 }

@@ -214,6 +214,9 @@ enum layout {
     LAYOUT_OLD_TIME, /* of tables made before fractions of seconds */
     LAYOUT_OLD_DATETIME,
     LAYOUT_OLD_TIMESTAMP,
+    LAYOUT_SCALED_TIME, /* of such tables with fractions, of MariaDB */
+    LAYOUT_SCALED_DATETIME,
+    LAYOUT_SCALED_TIMESTAMP,
     LAYOUT_BIT,     /* size bytes */
     LAYOUT_ENUM,    /* size bytes */
     LAYOUT_SET,     /* size bytes */
