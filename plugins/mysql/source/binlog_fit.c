@@ -235,7 +235,9 @@ static int signs_check(struct log_table *table, struct rnl_error *err)
             return RNL_OK;
         is_unsigned = signs.at[at / 8] >> (7 - at % 8) & 1;
         at++;
-        if (column && (column->type == RNL_T_INT || column->type == RNL_T_UINT) &&
+        /* a YEAR is unsigned there, and an INT in the catalog */
+        if (column && table->types[i] != LOG_YEAR &&
+            (column->type == RNL_T_INT || column->type == RNL_T_UINT) &&
             is_unsigned != (column->type == RNL_T_UINT))
             return altered(table, err, "another sign of column", column->name);
     }
