@@ -5,6 +5,10 @@
 
 static const struct rnl_option options[] = {
     LINK_OPTIONS(struct mysql_config, "The database to read"),
+    {"server_id", "0",
+     "Under which number the server knows us while changes are followed: unique among its replicas "
+     "and readers; 0: one is made up",
+     NULL, RNL_O_INT, 0, offsetof(struct mysql_config, server_id), 0, UINT32_MAX},
 };
 
 static int log_is_on(struct source *source, struct rnl_error *err)
@@ -24,6 +28,7 @@ static void source_close(void *self)
     lanes_close(source);
     conn_close(source->control);
     table_infos_free(source);
+    follow_free(source);
     free(source->position);
     server_free(&source->server);
     free(source);
@@ -73,6 +78,11 @@ static const struct rnl_source_ops ops = {
     .cursor_read = source_cursor_read,
     .cursor_close = source_cursor_close,
     .interrupt = source_interrupt,
+    .follow = source_follow,
+    .unfollow = source_unfollow,
+    .log_end = source_log_end,
+    .log_reached = source_log_reached,
+    .log_state = source_log_state,
 };
 
 static const struct rnl_plugin plugin = {

@@ -8,6 +8,7 @@
 /* Filled by the host from the option table in plugin.c. */
 struct mysql_config {
     struct mysql_link link;
+    int64_t server_id; /* 0: made up */
 };
 
 /* What plan and cursor must know of a table beside the catalog; sorted by name. */
@@ -28,7 +29,20 @@ struct source {
     uint32_t nlanes;
     struct table_info *tables;
     size_t ntables;
-    char *position; /* JSON text, see snapshot.c */
+    char *position; /* JSON text, see position.h */
+
+    /* of following changes, from follow on */
+    bool following;
+    bool resuming;
+    bool gtids;      /* positions are told by GTIDs */
+    bool names_fold; /* names of tables are one whatever their case */
+    char **keyless;  /* tables without a primary key: read whole, in an exact view */
+    size_t nkeyless;
+    char **lane_positions; /* where each lane's own view stands exactly; NULL: nowhere */
+    uint32_t server_id;    /* ours, as the server counts its readers */
+    char reader_uuid[40];
+    char server_uuid[64];
+    char *log_end; /* lent by source_log_end */
 };
 
 /* session.c */
@@ -58,7 +72,28 @@ int source_plan(void *self, const struct rnl_catalog *catalog, uint32_t table, i
 /* query.c: a query in the place of a table's name */
 void query_from(struct text *sql, const char *query);
 
-/* cursor.c */
+/* follow.c: what following needs is there, and what it is told by */
+int source_follow(void *self, const char *pipeline, const struct rnl_catalog *catalog,
+                  bool resuming, struct rnl_error *err);
+int source_unfollow(void *self, const char *pipeline, struct rnl_error *err);
+void follow_free(struct source *source);
+bool table_has_key(const struct rnl_table *table); /* a primary one */
+
+/* log.c: the end of the log, and how far from it one is */
+int source_log_end(void *self, struct rnl_slice *position, struct rnl_error *err);
+bool source_log_reached(void *self, struct rnl_slice position, struct rnl_slice goal);
+int source_log_state(void *self, struct rnl_slice position, struct rnl_log_state *state,
+                     struct rnl_error *err);
+int source_identity(struct source *source, struct conn *conn, struct rnl_error *err);
+
+/* changes.c: a cursor of changes */
+int changes_open(struct source *source, const struct rnl_catalog *catalog,
+                 const struct rnl_unit *unit, void **cursor, struct rnl_error *err);
+int changes_read(void *cursor, struct rnl_bundle *out, int timeout_ms, struct rnl_error *err);
+void changes_close(void *cursor);
+
+/* cursor.c. The first member of any cursor says which. */
+enum cursor_kind { CURSOR_ROWS = 1, CURSOR_CHANGES };
 int source_cursor_open(void *self, const struct rnl_catalog *catalog, uint32_t lane,
                        const struct rnl_unit *unit, void **cursor, struct rnl_error *err);
 int source_cursor_read(void *cursor, struct rnl_bundle *out, int timeout_ms, struct rnl_error *err);

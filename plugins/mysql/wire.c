@@ -56,7 +56,7 @@ int wire_open(struct wire *wire, struct conn *conn, const char *sql, const MYSQL
  * pages can be had back, as nothing in them is needed: the row was used, and the next
  * is written from the start.
  */
-static void buffer_trim(MYSQL *mysql)
+void wire_buffer_trim(MYSQL *mysql)
 {
     NET *net = &mysql->net;
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
@@ -91,7 +91,7 @@ int wire_row(struct wire *wire, const unsigned char **packet, size_t *len, struc
         return RNL_OK;
     wire->reading = false;
     mysql->status = MYSQL_STATUS_READY;
-    buffer_trim(mysql);
+    wire_buffer_trim(mysql);
     return RNL_DONE;
 }
 

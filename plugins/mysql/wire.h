@@ -17,5 +17,7 @@ int wire_open(struct wire *wire, struct conn *conn, const char *sql, const MYSQL
 int wire_row(struct wire *wire, const unsigned char **packet, size_t *len, struct rnl_error *err);
 /* When rows are left, they are called off: the connection can be used again, or is shut. */
 void wire_close(struct wire *wire);
+/* Gives back what one large packet made the connection take. */
+void wire_buffer_trim(MYSQL *mysql);
 
 #endif

@@ -1,5 +1,5 @@
 /* Says before a run what it would meet: the server, its log, what the user may do. */
-#include "source.h"
+#include "follow.h"
 
 static void note(struct source *source, uint32_t severity, const char *code, const char *table,
                  const char *text)
@@ -25,24 +25,6 @@ static void version_note(struct source *source)
              source->server.mariadb ? "MariaDB" : "MySQL",
              mysql_get_server_info(source->control->mysql), source->binlog ? "on" : "off");
     note(source, RNL_NOTE, "mysql.server", NULL, text);
-}
-
-static int log_format_check(struct source *source, struct rnl_error *err)
-{
-    char *format, text[200];
-    int status;
-
-    if (!source->binlog)
-        return RNL_OK;
-    status = conn_value(source->control, "SELECT @@global.binlog_format", 0, &format, err);
-    if (!status && format && strcmp(format, "ROW") != 0) {
-        snprintf(text, sizeof(text),
-                 "binlog_format is %.20s: a move needs nothing of it, following changes needs ROW",
-                 format);
-        note(source, RNL_NOTE, "mysql.binlog_format", NULL, text);
-    }
-    free(format);
-    return status;
 }
 
 /*
@@ -109,10 +91,11 @@ int source_check(void *self, const struct rnl_catalog *catalog, struct rnl_error
     struct source *source = self;
     const struct rnl_host *host = source->ctx->host;
     uint32_t count = host->table_count(catalog);
+    struct needs needs = {.source = source, .asked = true, .refusal = RNL_ERROR_INIT};
     int status;
 
     version_note(source);
-    status = log_format_check(source, err);
+    status = needs_check(&needs, err);
     if (!status)
         status = lock_check(source, err);
     for (uint32_t i = 0; i < count && !status; i++)

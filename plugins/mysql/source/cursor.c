@@ -7,8 +7,11 @@
 #include <time.h>
 
 struct cursor {
+    uint32_t kind; /* CURSOR_ROWS */
+    uint32_t lane;
     struct source *source;
     struct conn *conn; /* of the lane */
+    bool whole;        /* read in one go: only its end is marked, with the place in the log */
     const struct rnl_table *table;
     uint32_t table_index;
     struct wire wire;
@@ -199,6 +202,8 @@ static int cursor_start(struct cursor *cursor, const struct rnl_unit *unit, stru
     return status;
 }
 
+static void rows_close(struct cursor *cursor);
+
 int source_cursor_open(void *self, const struct rnl_catalog *catalog, uint32_t lane,
                        const struct rnl_unit *unit, void **out, struct rnl_error *err)
 {
@@ -206,20 +211,26 @@ int source_cursor_open(void *self, const struct rnl_catalog *catalog, uint32_t l
     struct cursor *cursor;
     int status;
 
+    if (unit->kind == RNL_UNIT_CHANGES)
+        return changes_open(source, catalog, unit, out, err);
     if (lane >= source->nlanes)
         return rnl_fail(err, RNL_E_FATAL, "mysql.no_lane", "there is no snapshot for lane %u",
                         lane);
     cursor = calloc(1, sizeof(*cursor));
     if (!cursor)
         return error_memory(err);
+    cursor->kind = CURSOR_ROWS;
+    cursor->lane = lane;
     cursor->source = source;
     cursor->conn = source->lanes[lane];
     cursor->table_index = unit->table;
     cursor->table = source->ctx->host->table_at(catalog, unit->table);
-    key_choose(cursor->table, &cursor->key);
+    cursor->whole = source->following && !table_has_key(cursor->table);
+    if (!cursor->whole)
+        key_choose(cursor->table, &cursor->key);
     status = select_columns(cursor, unit) ? error_memory(err) : cursor_start(cursor, unit, err);
     if (status) {
-        source_cursor_close(cursor);
+        rows_close(cursor);
         return status;
     }
     *out = cursor;
@@ -275,12 +286,28 @@ static int text_lost(const struct cursor *cursor, struct rnl_error *err)
     return err->status;
 }
 
-static int unit_finish(struct cursor *cursor, struct rnl_error *err)
+/* Of a table without a key: changes count from the place where this lane's view stands. */
+static int end_mark(struct cursor *cursor, struct rnl_bundle *out, struct rnl_error *err)
+{
+    struct source *source = cursor->source;
+    const char *position = source->lane_positions ? source->lane_positions[cursor->lane] : NULL;
+
+    if (!cursor->whole)
+        return RNL_OK;
+    if (!position)
+        return rnl_fail(err, RNL_E_FATAL, "mysql.no_view", "the view of table %s has no place",
+                        cursor->table->name);
+    return source->ctx->host->bundle_mark(out, (struct rnl_slice){position, strlen(position)}, err);
+}
+
+static int unit_finish(struct cursor *cursor, struct rnl_bundle *out, struct rnl_error *err)
 {
     int status = cursor->table->query
                      ? RNL_OK
                      : definition_check(cursor->source, cursor->conn, cursor->table, err);
 
+    if (!status)
+        status = end_mark(cursor, out, err);
     return status ? status : RNL_DONE;
 }
 
@@ -292,9 +319,9 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-int source_cursor_read(void *self, struct rnl_bundle *out, int timeout_ms, struct rnl_error *err)
+static int rows_read(struct cursor *cursor, struct rnl_bundle *out, int timeout_ms,
+                     struct rnl_error *err)
 {
-    struct cursor *cursor = self;
     const struct rnl_host *host = cursor->source->ctx->host;
     struct rnl_row row = {
         .size = sizeof(row),
@@ -314,7 +341,7 @@ int source_cursor_read(void *self, struct rnl_bundle *out, int timeout_ms, struc
             break;
         status = wire_row(&cursor->wire, &packet, &len, err);
         if (status == RNL_DONE)
-            return unit_finish(cursor, err);
+            return unit_finish(cursor, out, err);
         if (status)
             return status;
         if (row_decode(cursor->fields, cursor->nfields + cursor->lossy, packet, len, cursor->values,
@@ -330,10 +357,22 @@ int source_cursor_read(void *self, struct rnl_bundle *out, int timeout_ms, struc
     return rows ? place_mark(cursor, out, err) : RNL_OK;
 }
 
-void source_cursor_close(void *self)
+static enum cursor_kind kind_of(const void *cursor)
 {
-    struct cursor *cursor = self;
+    uint32_t kind;
 
+    memcpy(&kind, cursor, sizeof(kind));
+    return (enum cursor_kind)kind;
+}
+
+int source_cursor_read(void *self, struct rnl_bundle *out, int timeout_ms, struct rnl_error *err)
+{
+    return kind_of(self) == CURSOR_CHANGES ? changes_read(self, out, timeout_ms, err)
+                                           : rows_read(self, out, timeout_ms, err);
+}
+
+static void rows_close(struct cursor *cursor)
+{
     wire_close(&cursor->wire);
     scratch_reset(&cursor->scratch);
     text_free(&cursor->place);
@@ -341,4 +380,12 @@ void source_cursor_close(void *self)
     free(cursor->fields);
     free(cursor->values);
     free(cursor);
+}
+
+void source_cursor_close(void *self)
+{
+    if (kind_of(self) == CURSOR_CHANGES)
+        changes_close(self);
+    else
+        rows_close(self);
 }

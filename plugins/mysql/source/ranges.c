@@ -454,8 +454,8 @@ int source_plan(void *self, const struct rnl_catalog *catalog, uint32_t index, i
     key_choose(table, &cutter.key);
     if (table->rows > 0 && table->bytes / table->rows >= HEAVY_ROW_BYTES)
         whole.flags |= RNL_UNIT_HEAVY;
-    if (!cutter.key.index || table->query || chunk_bytes <= 0 || table->rows < 2 ||
-        table->bytes <= chunk_bytes + chunk_bytes / 2)
+    if (!cutter.key.index || table->query || (source->following && !table_has_key(table)) ||
+        chunk_bytes <= 0 || table->rows < 2 || table->bytes <= chunk_bytes + chunk_bytes / 2)
         return source->ctx->host->unit_add(plan, &whole, err);
     return table_cut(&cutter, &whole, chunk_bytes, plan, err);
 }

@@ -1,18 +1,12 @@
 /* One view of the data for all lanes, and the place in the server's log that belongs to it. */
-#include "source.h"
+#include "snapshot.h"
 
 #include <strings.h>
 
 #define TRIES 10
 #define LOCK_WAIT_S 3
 
-/* Where in the log a view stands. exact: the view holds what is before it, and nothing else. */
-struct moment {
-    char *file, *pos, *gtid;
-    bool exact;
-};
-
-static void moment_clear(struct moment *moment)
+void moment_clear(struct moment *moment)
 {
     free(moment->file);
     free(moment->pos);
@@ -27,8 +21,13 @@ static bool same_text(const char *a, const char *b)
 
 void lanes_close(struct source *source)
 {
-    for (uint32_t i = 0; i < source->nlanes; i++)
+    for (uint32_t i = 0; i < source->nlanes; i++) {
         conn_close(source->lanes[i]);
+        if (source->lane_positions)
+            free(source->lane_positions[i]);
+    }
+    free(source->lane_positions);
+    source->lane_positions = NULL;
     free(source->lanes);
     source->lanes = NULL;
     source->nlanes = 0;
@@ -66,18 +65,18 @@ static int lanes_run(struct source *source, const char *sql, struct rnl_error *e
     return status;
 }
 
-static int lanes_begin(struct source *source, struct rnl_error *err)
+int lanes_begin(struct source *source, struct rnl_error *err)
 {
     return lanes_run(source, "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY", err);
 }
 
-static int lanes_end(struct source *source, struct rnl_error *err)
+int lanes_end(struct source *source, struct rnl_error *err)
 {
     return lanes_run(source, "COMMIT", err);
 }
 
 /* MariaDB tells each transaction where in the log its own view stands. */
-static int maria_moment(struct conn *conn, struct moment *moment, struct rnl_error *err)
+int maria_moment(struct conn *conn, struct moment *moment, struct rnl_error *err)
 {
     static const char sql[] = "SHOW STATUS LIKE 'binlog_snapshot_%'";
     MYSQL_RES *result;
@@ -131,12 +130,12 @@ static int maria_unlocked(struct source *source, struct moment *moment, bool *sa
     return status;
 }
 
-static bool is_denied(const struct rnl_error *err)
+bool is_denied(const struct rnl_error *err)
 {
     return strcmp(err->code, "mysql.missing_privilege") == 0;
 }
 
-static int log_status_read(struct conn *conn, struct moment *moment, struct rnl_error *err)
+int log_status_read(struct conn *conn, struct moment *moment, struct rnl_error *err)
 {
     static const char sql[] =
         "SELECT JSON_UNQUOTE(JSON_EXTRACT(LOCAL, '$.binary_log_file')), "
@@ -234,8 +233,8 @@ static const char long_reason[] = "a statement that runs for long would have to 
 
 /* Stops commits for the moment in which the views are taken. *done is false when that isn't to be.
  */
-static int views_locked(struct source *source, struct moment *moment, bool *done, const char **why,
-                        struct rnl_error *err)
+int views_locked(struct source *source, struct moment *moment, bool *done, const char **why,
+                 struct rnl_error *err)
 {
     struct conn *control = source->control;
     struct rnl_error unlock = RNL_ERROR_INIT;
@@ -351,13 +350,14 @@ static int views_make(struct source *source, uint32_t *lanes, struct moment *mom
     return view_alone(source, moment, err);
 }
 
-/* The file is read up to there by the server: only while that is quick. */
-static int maria_gtid(struct source *source, struct moment *moment, struct rnl_error *err)
+/* The file is read up to there by the server: without need only while that is quick. */
+int maria_gtid(struct source *source, struct moment *moment, struct rnl_error *err)
 {
     struct text sql = {0};
     int status;
 
-    if (!moment->file || !moment->pos || strtoull(moment->pos, NULL, 10) > (8u << 20))
+    if (!moment->file || !moment->pos ||
+        (!source->following && strtoull(moment->pos, NULL, 10) > (8u << 20)))
         return RNL_OK;
     text_add(&sql, "SELECT BINLOG_GTID_POS(");
     text_quoted(&sql, moment->file);
@@ -405,7 +405,7 @@ static int position_write(struct source *source, const struct moment *moment, st
 }
 
 /* A GTID set is shown with line ends after each server. */
-static void spaces_drop(char *text)
+void gtid_spaces_drop(char *text)
 {
     char *to = text;
 
@@ -424,12 +424,14 @@ int source_snapshot(void *self, uint32_t *lanes, struct rnl_slice *position, str
 
     if (!*lanes)
         *lanes = 1;
+    if (!status && source->following)
+        return handover_make(source, lanes, position, err);
     if (!status)
         status = views_make(source, lanes, &moment, err);
     if (!status && source->server.mariadb && source->binlog)
         status = maria_gtid(source, &moment, err);
     if (!status && source->binlog) {
-        spaces_drop(moment.gtid);
+        gtid_spaces_drop(moment.gtid);
         status = position_write(source, &moment, err);
     }
     moment_clear(&moment);

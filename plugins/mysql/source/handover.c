@@ -1,0 +1,263 @@
+/* The views of a run that goes on with changes: no lock, or a short one for tables without a key.
+ */
+#include "position.h"
+#include "snapshot.h"
+
+#include <inttypes.h>
+
+#define LOCK_WAIT_S 3
+
+/*
+ * MariaDB tells each view its own exact place; changes start at the first of them. MySQL's
+ * gtid_executed is read before the views: they hold all that is in it, and maybe more, which is
+ * then read once more and does no harm to a table with a key. For the others nobody may write
+ * to them in that moment. Reading where the log ends and then taking a view would lose rows:
+ * the log has a transaction before the engine shows it.
+ */
+
+static int moment_position(struct source *source, const struct moment *moment,
+                           struct position *position)
+{
+    *position = (struct position){.mariadb = source->server.mariadb, .exact = moment->exact};
+    snprintf(position->server, sizeof(position->server), "%s", source->server_uuid);
+    if (moment->file && moment->pos) {
+        if ((size_t)snprintf(position->file, sizeof(position->file), "%s", moment->file) >=
+            sizeof(position->file))
+            return -1;
+        position->pos = strtoull(moment->pos, NULL, 10);
+    }
+    position->gtids = source->gtids;
+    if (!position->gtids)
+        return *position->file ? 0 : -1;
+    if (!moment->gtid)
+        return -1;
+    return position->mariadb ? gtid_list_parse(&position->list, moment->gtid, strlen(moment->gtid))
+                             : gtid_set_parse(&position->set, moment->gtid, strlen(moment->gtid));
+}
+
+/* moment's bytes, malloc'd */
+static int position_make(struct source *source, struct moment *moment, char **bytes,
+                         struct rnl_error *err)
+{
+    struct position position;
+    struct text json = {0};
+
+    gtid_spaces_drop(moment->gtid);
+    if (moment_position(source, moment, &position)) {
+        position_free(&position);
+        return rnl_fail(err, RNL_E_RETRY, "mysql.log_position",
+                        "the server didn't tell where its log stands");
+    }
+    position_write(&position, &json);
+    position_free(&position);
+    if (json.failed) {
+        text_free(&json);
+        return error_memory(err);
+    }
+    free(*bytes);
+    *bytes = json.ptr;
+    return RNL_OK;
+}
+
+static bool is_before(const struct moment *a, const struct moment *b)
+{
+    int order = log_file_order(a->file, b->file);
+
+    return order < 0 || (order == 0 && strtoull(a->pos, NULL, 10) < strtoull(b->pos, NULL, 10));
+}
+
+static int maria_views(struct source *source, struct rnl_error *err)
+{
+    struct moment first = {0}, moment = {0};
+    int status = lanes_begin(source, err);
+
+    for (uint32_t i = 0; i < source->nlanes && !status; i++) {
+        status = maria_moment(source->lanes[i], &moment, err);
+        if (!status)
+            status = maria_gtid(source, &moment, err);
+        if (!status)
+            status = position_make(source, &moment, &source->lane_positions[i], err);
+        if (!status && (!first.file || is_before(&moment, &first))) {
+            moment_clear(&first);
+            first = moment;
+            moment = (struct moment){0};
+        }
+    }
+    if (!status)
+        status = position_make(source, &first, &source->position, err);
+    moment_clear(&first);
+    moment_clear(&moment);
+    return status;
+}
+
+/* What is in it is seen by every view that is taken later. */
+static int mysql_low(struct source *source, struct moment *moment, struct rnl_error *err)
+{
+    moment_clear(moment);
+    if (!source->gtids)
+        return log_status_read(source->control, moment, err);
+    return conn_value(source->control, "SELECT @@global.gtid_executed", 0, &moment->gtid, err);
+}
+
+static int keyless_lock(struct source *source, struct rnl_error *err)
+{
+    struct text sql = {0};
+    char wait[80];
+    int status;
+
+    snprintf(wait, sizeof(wait), "SET SESSION lock_wait_timeout = %d", LOCK_WAIT_S);
+    status = conn_run(source->control, wait, err);
+    text_add(&sql, "LOCK TABLES ");
+    for (size_t i = 0; i < source->nkeyless; i++) {
+        text_add(&sql, i ? ", " : "");
+        text_name(&sql, source->server.database);
+        text_add(&sql, ".");
+        text_name(&sql, source->keyless[i]);
+        text_add(&sql, " READ");
+    }
+    if (!status)
+        status = sql.failed ? error_memory(err) : conn_run(source->control, sql.ptr, err);
+    text_free(&sql);
+    return status;
+}
+
+static int keyless_refuse(struct source *source, const struct rnl_error *why, struct rnl_error *err)
+{
+    struct text names = {0};
+    bool denied = is_denied(why);
+
+    for (size_t i = 0; i < source->nkeyless && i < 10; i++)
+        text_printf(&names, "%s%s", i ? ", " : "", source->keyless[i]);
+    if (source->nkeyless > 10)
+        text_add(&names, ", …");
+    rnl_fail(err, denied ? RNL_E_CONFIG : RNL_E_RETRY,
+             denied ? "mysql.missing_privilege" : "mysql.keyless_lock",
+             "tables without a primary key (%.200s) have to be locked for the moment in which they "
+             "are first looked at, and that can't be had: %.300s",
+             names.failed ? "" : names.ptr, why->text);
+    rnl_hint(err, denied ? "GRANT LOCK TABLES ON the database, give the tables primary keys, or "
+                           "leave them out"
+                         : "long transactions on them hold it up: try again when they have ended, "
+                           "give the tables primary keys, or leave them out");
+    text_free(&names);
+    return err->status;
+}
+
+/* Under the lock nobody is between the log and the tables: the place is exact for these. */
+static int keyless_views(struct source *source, struct moment *exact, struct rnl_error *err)
+{
+    struct rnl_error why = RNL_ERROR_INIT, unlock = RNL_ERROR_INIT;
+    int status = keyless_lock(source, &why);
+
+    if (status == RNL_E_FATAL) {
+        *err = why;
+        return status;
+    }
+    if (status) {
+        conn_run(source->control, "UNLOCK TABLES", &unlock);
+        return keyless_refuse(source, &why, err);
+    }
+    status = mysql_low(source, exact, err);
+    if (!status)
+        status = lanes_begin(source, err);
+    if (conn_run(source->control, "UNLOCK TABLES", &unlock) && !status) {
+        *err = unlock;
+        status = unlock.status;
+    }
+    return status ? status : conn_run(source->control, "SET SESSION lock_wait_timeout = 60", err);
+}
+
+/* Without GTIDs and without log_status: a moment in which nothing at all is committed. */
+static int locked_views(struct source *source, struct moment *moment, struct rnl_error *err)
+{
+    const char *why = "";
+    bool done;
+    int status = views_locked(source, moment, &done, &why, err);
+
+    if (status || done)
+        return status;
+    rnl_fail(err, RNL_E_CONFIG, "mysql.missing_privilege",
+             "where changes start can't be told: gtid_mode is not ON, and %s", why);
+    rnl_hint(err, "set gtid_mode = ON, or GRANT BACKUP_ADMIN ON *.* with SELECT on "
+                  "performance_schema.log_status, or RELOAD");
+    return err->status;
+}
+
+static int mysql_views(struct source *source, struct rnl_error *err)
+{
+    struct moment low = {0};
+    bool exact = source->nkeyless != 0;
+    int status = source->nkeyless ? keyless_views(source, &low, err) : mysql_low(source, &low, err);
+
+    if (!status && !source->nkeyless)
+        status = lanes_begin(source, err);
+    if (status && is_denied(err) && !source->gtids && strstr(err->text, "log_status")) {
+        status = lanes_end(source, err);
+        if (!status)
+            status = locked_views(source, &low, err);
+        exact = true;
+    }
+    low.exact = false;
+    if (!status)
+        status = position_make(source, &low, &source->position, err);
+    low.exact = true;
+    for (uint32_t i = 0; i < source->nlanes && !status && exact; i++)
+        status = position_make(source, &low, &source->lane_positions[i], err);
+    moment_clear(&low);
+    return status;
+}
+
+/*
+ * An XA transaction that is prepared stands in the log before here, and is seen by no view: only
+ * its end would come. Not everybody may ask; then its end stops the run.
+ */
+static int prepared_check(struct source *source, struct rnl_error *err)
+{
+    struct rnl_error ignored = RNL_ERROR_INIT;
+    char *format = NULL;
+
+    if (conn_value(source->control, "XA RECOVER", 0, &format, &ignored) || !format)
+        return RNL_OK;
+    free(format);
+    rnl_fail(err, RNL_E_RETRY, "mysql.xa_prepared",
+             "an XA transaction is prepared: its rows stand in the log before the place where "
+             "changes would start");
+    rnl_hint(err, "commit or roll back what XA RECOVER lists, then try again");
+    return err->status;
+}
+
+static int image_check(struct source *source, struct rnl_error *err)
+{
+    char *image = NULL;
+    int status = conn_value(source->control, "SELECT @@global.binlog_row_image", 0, &image, err);
+
+    if (!status && source->resuming && image && strcmp(image, "FULL") != 0) {
+        status = rnl_fail(err, RNL_E_CONFIG, "mysql.row_image",
+                          "the load was cut off, and binlog_row_image is %.20s: a row whose key "
+                          "changed in between could be lost",
+                          image);
+        rnl_hint(err, "set binlog_row_image = FULL and start again with --restart");
+    }
+    free(image);
+    return status;
+}
+
+int handover_make(struct source *source, uint32_t *lanes, struct rnl_slice *position,
+                  struct rnl_error *err)
+{
+    int status = image_check(source, err);
+
+    (void)lanes; /* as many as one likes */
+    source->lane_positions = calloc(source->nlanes, sizeof(*source->lane_positions));
+    if (!source->lane_positions)
+        return error_memory(err);
+    if (!status)
+        status = source_identity(source, source->control, err);
+    if (!status && !source->resuming)
+        status = prepared_check(source, err);
+    if (!status)
+        status = source->server.mariadb ? maria_views(source, err) : mysql_views(source, err);
+    if (!status)
+        *position = (struct rnl_slice){source->position, strlen(source->position)};
+    return status;
+}
