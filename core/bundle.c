@@ -37,6 +37,7 @@ void bundle_free(struct rnl_bundle *bundle)
     if (!bundle->reading)
         free(bundle->bytes);
     masker_free(bundle->masker);
+    masker_free(bundle->masker_before);
     free(bundle->position);
     free(bundle->values);
     free(bundle);
@@ -180,36 +181,52 @@ void bundle_mask(struct rnl_bundle *bundle, const struct mask *mask, const uint3
     bundle->mask_columns = columns;
 }
 
-/* Nothing but what comes of this is ever seen by the rest of the program. */
-static int add_masked(struct rnl_bundle *bundle, const struct rnl_row *row, struct rnl_error *err)
+void bundle_mask_changes(struct rnl_bundle *bundle, const struct rnl_catalog *catalog)
 {
-    const struct mask *mask = bundle->mask;
-    struct rnl_row masked = *row;
-    int status = RNL_OK;
-
-    if (!bundle->masker && !(bundle->masker = masker_new()))
-        return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for a mask");
-    if (row->before)
-        return rnl_fail(err, RNL_E_FATAL, "mask.failed", "changes of a masked table can't be read");
-    if (row->after)
-        status = masker_apply(bundle->masker, mask, bundle->mask_columns, row->after, row->nvalues,
-                              &masked.after, err);
-    if (status != RNL_OK)
-        return status;
-    bundle->mask = NULL;
-    status = bundle_add(bundle, &masked, err);
-    bundle->mask = mask;
-    return status;
+    bundle->masks = catalog;
 }
 
+static int mask_values(struct masker **masker, const struct mask *mask, const uint32_t *columns,
+                       uint32_t count, const struct rnl_value **values, struct rnl_error *err)
+{
+    if (!*masker && !(*masker = masker_new()))
+        return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for a mask");
+    return *values ? masker_apply(*masker, mask, columns, *values, count, values, err) : RNL_OK;
+}
+
+/* Nothing but what comes of this is ever seen by the rest of the program. */
+static int mask_row(struct rnl_bundle *bundle, struct rnl_row *row, struct rnl_error *err)
+{
+    const struct mask *mask = bundle->mask;
+
+    if (bundle->masks && catalog_mask(bundle->masks, row->table, &mask, err) != RNL_OK)
+        return err->status;
+    if (!mask)
+        return RNL_OK;
+    if (mask_values(&bundle->masker, mask, bundle->mask_columns, row->nvalues, &row->after, err) !=
+        RNL_OK)
+        return err->status;
+    return mask_values(&bundle->masker_before, mask, bundle->mask_columns, row->nvalues,
+                       &row->before, err);
+}
+
+static int add_row(struct rnl_bundle *bundle, const struct rnl_row *row, struct rnl_error *err);
+
 int bundle_add(struct rnl_bundle *bundle, const struct rnl_row *row, struct rnl_error *err)
+{
+    struct rnl_row masked = *row;
+
+    if (!bundle->mask && !bundle->masks)
+        return add_row(bundle, row, err);
+    return mask_row(bundle, &masked, err) == RNL_OK ? add_row(bundle, &masked, err) : err->status;
+}
+
+static int add_row(struct rnl_bundle *bundle, const struct rnl_row *row, struct rnl_error *err)
 {
     struct wire_row head = {.nvalues = row->nvalues, .op = (uint8_t)row->op};
     size_t size = sizeof(head) + sizeof(uint32_t);
     unsigned char *start, *p;
 
-    if (bundle->mask)
-        return add_masked(bundle, row, err);
     if (bundle->rows == 0)
         bundle->table = row->table;
     if (row->after)
@@ -291,6 +308,11 @@ void bundle_limit_row(struct rnl_bundle *bundle, size_t row_bytes,
 bool bundle_marked(const struct rnl_bundle *bundle)
 {
     return bundle->position && bundle->marked_rows == bundle->rows;
+}
+
+struct rnl_slice bundle_position(const struct rnl_bundle *bundle)
+{
+    return (struct rnl_slice){bundle->position, bundle->position_len};
 }
 
 uint32_t bundle_rows(const struct rnl_bundle *bundle)

@@ -30,6 +30,7 @@ void bundle_limit_row(struct rnl_bundle *bundle, size_t row_bytes,
                       const struct rnl_catalog *catalog);
 /* Whether a position stands behind the last row. */
 bool bundle_marked(const struct rnl_bundle *bundle);
+struct rnl_slice bundle_position(const struct rnl_bundle *bundle); /* of the mark; while writing */
 void bundle_reset(struct rnl_bundle *bundle); /* forgets rows and mark; NULL is fine */
 /*
  * Rows added from now on pass through the mask, which must outlive them; NULL: as they are.
@@ -37,6 +38,8 @@ void bundle_reset(struct rnl_bundle *bundle); /* forgets rows and mark; NULL is 
  */
 struct mask;
 void bundle_mask(struct rnl_bundle *bundle, const struct mask *mask, const uint32_t *columns);
+/* The same for rows of changes, of any table: each passes through the mask of its own. */
+void bundle_mask_changes(struct rnl_bundle *bundle, const struct rnl_catalog *catalog);
 int bundle_add(struct rnl_bundle *bundle, const struct rnl_row *row, struct rnl_error *err);
 int bundle_mark(struct rnl_bundle *bundle, struct rnl_slice position, struct rnl_error *err);
 /* See struct rnl_host. RNL_DONE: full, or near enough that the next transaction may not fit. */

@@ -64,10 +64,11 @@ struct rnl_bundle {
     void *position; /* while writing: owned; rows up to it are marked_rows */
     size_t position_len;
     uint32_t marked_rows;
-    int64_t committed_us; /* of the mark; 0: unknown */
+    int64_t committed_us;    /* of the mark; 0: unknown */
     const struct mask *mask; /* while writing: of the rows to come, or NULL */
     const uint32_t *mask_columns;
-    struct masker *masker;
+    struct masker *masker, *masker_before;
+    const struct rnl_catalog *masks; /* of changes: each row's table has its own; or NULL */
 
     bool reading;
     size_t at; /* of the next row */

@@ -48,6 +48,7 @@ struct pipeline_config {
     enum rnl_write_mode write_mode;
     uint32_t structure;                  /* RNL_WITH_* */
     int64_t limit_events, limit_seconds; /* 0: none */
+    bool drain; /* changes are followed to the log's end as it is when they begin, and no further */
     enum on_error on_error;
     int64_t error_limit; /* rows that may stand aside; 0: any number */
     bool keep_rows;      /* with what is set aside */
@@ -102,7 +103,7 @@ void config_table_target(struct pipeline_config *pipeline, const char *name, con
 void config_tables_clear(struct pipeline_config *pipeline);
 /* Lanes of a role that says nothing of them: one for each processor, but 2 to 4. */
 uint32_t config_lanes(void);
-/* Whether this version can run it: RNL_E_CONFIG "config.mode_unsupported", "config.limits_…". */
+/* Whether this version can run it: RNL_E_CONFIG "config.policies_contradict", …. */
 int config_runnable(const struct pipeline_config *pipeline, struct rnl_error *err);
 
 struct secret_resolver;

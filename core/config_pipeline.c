@@ -352,16 +352,27 @@ static int check_policies(const struct pipeline_config *pipeline, struct rnl_err
     return err->status;
 }
 
+/* Changes alone: rows stand in the target already, and must not go. */
+static int check_changes(const struct pipeline_config *pipeline, struct rnl_error *err)
+{
+    if (pipeline->mode != MODE_CDC || (pipeline->schema_policy != RNL_DROP_AND_RECREATE &&
+                                       pipeline->write_mode != RNL_TRUNCATE_AND_LOAD))
+        return RNL_OK;
+    rnl_fail(err, RNL_E_CONFIG, "config.policies_contradict",
+             "pipeline %s has mode cdc, which loads no rows, and a policy that takes those of the "
+             "target away",
+             pipeline->name);
+    rnl_hint(err, "mode = \"replicate\" loads rows and follows changes then");
+    return err->status;
+}
+
 int config_runnable(const struct pipeline_config *pipeline, struct rnl_error *err)
 {
-    static const char *const modes[] = {"", "convert", "cdc", "replicate"};
-
-    if (pipeline->mode != MODE_CONVERT) {
-        rnl_fail(err, RNL_E_CONFIG, "config.mode_unsupported",
-                 "pipeline %s has mode \"%s\": this version runs mode \"convert\" alone",
-                 pipeline->name, modes[pipeline->mode]);
-        rnl_hint(err, "mode = \"convert\" copies all rows once");
+    if (pipeline->drain && pipeline->mode == MODE_CONVERT) {
+        rnl_fail(err, RNL_E_CONFIG, "config.drain",
+                 "pipeline %s follows no changes, so there is nothing to drain", pipeline->name);
+        rnl_hint(err, "--drain goes with --follow, or with mode cdc or replicate");
         return err->status;
     }
-    return check_policies(pipeline, err);
+    return check_policies(pipeline, err) == RNL_OK ? check_changes(pipeline, err) : err->status;
 }

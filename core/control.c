@@ -10,11 +10,12 @@
 
 #define WAIT_MS 200
 
-static const char *const names[] = {"", "recall", "run", "ready", "ended"};
+static const char *const names[] = {"", "recall", "run", "ready", "ended", "committed"};
 
 void control_clear(struct control *control)
 {
     free(control->record);
+    free(control->position);
     memory_clear(&control->memory);
     *control = (struct control){0};
 }
@@ -69,6 +70,12 @@ int control_send(struct session *transport, const char *subject, const struct co
     char *text;
     int status;
 
+    if (control->position) {
+        char *hex = hex_encode(control->position, control->position_len);
+
+        json_object_set_new(o, "position", json_string(hex ? hex : ""));
+        free(hex);
+    }
     json_object_set_new(o, "units", units_to_json(&control->memory));
     json_object_set_new(o, "lanes", lanes_to_json(&control->memory));
     text = body_of(o, control->record);
@@ -119,6 +126,19 @@ static int read_lanes(const json_t *lanes, struct rnl_memory *memory, struct rnl
     return RNL_OK;
 }
 
+static int read_position(const json_t *o, struct control *control, struct rnl_error *err)
+{
+    const char *hex = json_string_value(o);
+
+    if (!hex)
+        return RNL_OK;
+    control->position_len = strlen(hex) / 2;
+    control->position = malloc(control->position_len + 1);
+    if (!control->position || !hex_decode(hex, control->position))
+        return rnl_fail(err, RNL_E_FATAL, "control.invalid", "a position can't be read");
+    return RNL_OK;
+}
+
 static int control_read(struct rnl_slice body, enum control_type type, struct control *control,
                         struct rnl_error *err)
 {
@@ -144,7 +164,9 @@ static int control_read(struct rnl_slice body, enum control_type type, struct co
             goto free_json;
         }
     }
-    status = read_units(json_object_get(o, "units"), &control->memory, err);
+    status = read_position(json_object_get(o, "position"), control, err);
+    if (status == RNL_OK)
+        status = read_units(json_object_get(o, "units"), &control->memory, err);
     if (status == RNL_OK)
         status = read_lanes(json_object_get(o, "lanes"), &control->memory, err);
 free_json:
@@ -152,22 +174,31 @@ free_json:
     return status;
 }
 
-int control_await(struct run *run, struct session *transport, void *subscription,
-                  enum control_type type, struct control *control, struct rnl_error *err)
+int control_poll(struct session *transport, void *subscription, enum control_type type,
+                 int timeout_ms, struct control *control, struct rnl_error *err)
 {
     const struct rnl_transport_ops *ops = &transport->plugin->transport;
     struct rnl_message message;
+    int status = ops->fetch(subscription, &message, timeout_ms, err);
+
+    *control = (struct control){0};
+    if (status != RNL_OK)
+        return status;
+    status = control_read(message.body, type, control, err);
+    ops->ack(subscription, &message, err);
+    return status;
+}
+
+int control_await(struct run *run, struct session *transport, void *subscription,
+                  enum control_type type, struct control *control, struct rnl_error *err)
+{
     int status;
 
     *control = (struct control){0};
     do {
         if (!run_goes_on(run))
             return RNL_DONE;
-        status = ops->fetch(subscription, &message, WAIT_MS, err);
+        status = control_poll(transport, subscription, type, WAIT_MS, control, err);
     } while (status == RNL_AGAIN);
-    if (status != RNL_OK)
-        return status;
-    status = control_read(message.body, type, control, err);
-    ops->ack(subscription, &message, err);
     return status;
 }

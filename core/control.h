@@ -12,6 +12,7 @@ enum control_type {
     CONTROL_RUN,        /* reader: this is the run; resuming or new */
     CONTROL_READY,      /* writer: the tables stand, send rows */
     CONTROL_ENDED,      /* writer: all is in the target */
+    CONTROL_COMMITTED,  /* writer: changes up to position are on the target's disk */
 };
 
 struct control {
@@ -20,6 +21,8 @@ struct control {
     char *record;             /* of RECALL and RUN: record_to_json(); NULL: none */
     struct rnl_memory memory; /* of RECALL: units and lanes */
     uint32_t facts;           /* of RECALL: those that the sink chooses types by */
+    void *position;           /* of COMMITTED */
+    size_t position_len;
 };
 
 void control_clear(struct control *control);
@@ -29,6 +32,9 @@ int control_send(struct session *transport, const char *subject, const struct co
  * Waits for a word of this type; others are an error. RNL_DONE when the run was told
  * to stop meanwhile. The caller clears control.
  */
+/* One word of this type, if it is there within timeout_ms: RNL_OK, RNL_AGAIN. */
+int control_poll(struct session *transport, void *subscription, enum control_type type,
+                 int timeout_ms, struct control *control, struct rnl_error *err);
 int control_await(struct run *run, struct session *transport, void *subscription,
                   enum control_type type, struct control *control, struct rnl_error *err);
 

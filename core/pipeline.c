@@ -42,6 +42,7 @@ struct pipeline *pipeline_new(const struct pipeline_config *config,
     pipeline->run.resolver = resolver;
     pipeline->run.findings = findings_new();
     pipeline->run.progress = progress_new();
+    atomic_store(&pipeline->run.drain, config->drain);
     run_init(&pipeline->run);
     pthread_mutex_init(&pipeline->lock, NULL);
     pthread_condattr_init(&attr);
@@ -322,6 +323,11 @@ void pipeline_stop(struct pipeline *pipeline, bool hard)
     run_stop(&pipeline->run, hard);
     pthread_cond_broadcast(&pipeline->changed);
     pthread_mutex_unlock(&pipeline->lock);
+}
+
+void pipeline_drain(struct pipeline *pipeline)
+{
+    atomic_store(&pipeline->run.drain, true);
 }
 
 void pipeline_pause(struct pipeline *pipeline)

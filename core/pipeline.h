@@ -31,6 +31,8 @@ int pipeline_start(struct pipeline *pipeline, void (*ended)(void *arg), void *ar
                    struct rnl_error *err);
 /* Asks it to end early: drains and commits. hard: breaks off what blocks. Any thread. */
 void pipeline_stop(struct pipeline *pipeline, bool hard);
+/* Asks it to follow changes up to the log's end as it is now, and to end there. Any thread. */
+void pipeline_drain(struct pipeline *pipeline);
 /* Asks it to rest: drains and commits, and keeps the process. Any thread. */
 void pipeline_pause(struct pipeline *pipeline);
 void pipeline_resume(struct pipeline *pipeline);

@@ -181,6 +181,8 @@ int plan_change(struct rnl_plan *plan,
         struct rnl_unit *unit = &plan->units[i];
         struct rnl_slice *const places[] = {&unit->from, &unit->to, &unit->position};
 
+        if (unit->kind == RNL_UNIT_CHANGES)
+            continue; /* places in a log, not in a table */
         for (size_t p = 0; p < 3; p++)
             if (change_place(plan, unit->table, places[p], change, arg, err) != RNL_OK)
                 return err->status;

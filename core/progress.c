@@ -7,6 +7,7 @@
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 
 #define SMOOTH_MS 8000.0 /* after this long a change of speed shows by two thirds */
 #define RATE_AFTER_MS 1500
@@ -27,6 +28,12 @@ struct progress {
     int64_t looked_ms, looked_rows, looked_bytes;
     double rows_per_s, bytes_per_s;
 
+    int64_t changes, looked_changes;
+    double changes_per_s;
+    int64_t lag_ms;
+    int64_t behind_bytes, held_bytes;
+    char position[160];
+
     bool again; /* not the first attempt of this run */
     uint64_t mark;
     int64_t waiting_until_ms; /* 0: not waiting */
@@ -43,6 +50,7 @@ struct progress *progress_new(void)
     pthread_mutex_init(&progress->lock, NULL);
     progress->phase = PHASE_STARTING;
     progress->started_ms = clock_ms();
+    progress->lag_ms = progress->behind_bytes = progress->held_bytes = -1;
     return progress;
 }
 
@@ -61,6 +69,8 @@ void progress_phase(struct progress *progress, enum progress_phase phase)
     progress->phase = phase;
     progress->steps = progress->steps_done = 0;
     progress->step[0] = '\0';
+    if ((phase == PHASE_CATCHING_UP || phase == PHASE_FOLLOWING) && !progress->looked_ms)
+        progress->looked_ms = clock_ms();
     if (phase == PHASE_LOADING && !progress->loading_ms)
         progress->loading_ms = progress->looked_ms = clock_ms();
     pthread_mutex_unlock(&progress->lock);
@@ -169,6 +179,41 @@ void progress_wait(struct progress *progress, int64_t ms, const char *reason)
     pthread_mutex_unlock(&progress->lock);
 }
 
+static int64_t now_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+void progress_changes(struct progress *progress, int64_t rows, int64_t bytes, int64_t committed_us)
+{
+    pthread_mutex_lock(&progress->lock);
+    progress->changes += rows;
+    progress->rows += rows;
+    progress->bytes += bytes;
+    progress->mark++;
+    if (committed_us) {
+        int64_t lag_us = now_us() - committed_us;
+
+        progress->lag_ms = lag_us > 0 ? lag_us / 1000 : 0; /* clocks of two machines differ */
+    }
+    pthread_mutex_unlock(&progress->lock);
+}
+
+void progress_log(struct progress *progress, int64_t behind_bytes, int64_t held_bytes,
+                  const char *position)
+{
+    pthread_mutex_lock(&progress->lock);
+    progress->behind_bytes = behind_bytes;
+    progress->held_bytes = held_bytes;
+    if (behind_bytes == 0)
+        progress->lag_ms = 0;
+    snprintf(progress->position, sizeof(progress->position), "%s", position);
+    pthread_mutex_unlock(&progress->lock);
+}
+
 int64_t progress_settled(struct progress *progress)
 {
     int64_t rows;
@@ -257,9 +302,19 @@ static void smooth(struct progress *progress, int64_t now)
         part = 1;
     progress->rows_per_s += (rows - progress->rows_per_s) * part;
     progress->bytes_per_s += (bytes - progress->bytes_per_s) * part;
+    progress->changes_per_s +=
+        ((double)(progress->changes - progress->looked_changes) * 1000 / passed -
+         progress->changes_per_s) *
+        part;
+    progress->looked_changes = progress->changes;
     progress->looked_ms = now;
     progress->looked_rows = progress->rows;
     progress->looked_bytes = progress->bytes;
+}
+
+static bool moves_rows(enum progress_phase phase)
+{
+    return phase == PHASE_LOADING || phase == PHASE_CATCHING_UP || phase == PHASE_FOLLOWING;
 }
 
 void progress_look(struct progress *progress, struct progress_view *view)
@@ -281,8 +336,14 @@ void progress_look(struct progress *progress, struct progress_view *view)
     if (progress->waiting_until_ms)
         view->waiting_ms = progress->waiting_until_ms > now ? progress->waiting_until_ms - now : 1;
     add_up(progress, view);
-    if (progress->phase == PHASE_LOADING && now > progress->looked_ms + 200)
+    if (moves_rows(progress->phase) && now > progress->looked_ms + 200)
         smooth(progress, now);
+    view->changes = progress->changes;
+    view->changes_per_s = progress->changes_per_s;
+    view->lag_ms = progress->lag_ms;
+    view->behind_bytes = progress->behind_bytes;
+    view->held_bytes = progress->held_bytes;
+    memcpy(view->position, progress->position, sizeof(view->position));
     view->rows_per_s = progress->rows_per_s;
     view->bytes_per_s = progress->bytes_per_s;
     if (progress->phase == PHASE_LOADING && now - progress->loading_ms > RATE_AFTER_MS &&
@@ -327,6 +388,10 @@ const char *phase_text(enum progress_phase phase)
         return "adding constraints";
     case PHASE_FINISHING:
         return "finishing";
+    case PHASE_CATCHING_UP:
+        return "catching up";
+    case PHASE_FOLLOWING:
+        return "following";
     case PHASE_DONE:
         return "done";
     }

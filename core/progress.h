@@ -15,6 +15,8 @@ enum progress_phase {
     PHASE_INDEXES, /* keys and indexes */
     PHASE_CONSTRAINTS,
     PHASE_FINISHING,
+    PHASE_CATCHING_UP, /* changes made while the rows were loaded */
+    PHASE_FOLLOWING,   /* changes as they come */
     PHASE_DONE,
 };
 
@@ -43,6 +45,13 @@ struct progress_view {
     int64_t waiting_ms;
     uint32_t attempts; /* that failed so */
     char reason[240];  /* why the last of them did */
+    /* Of a run that follows changes. */
+    int64_t changes;      /* rows of changes committed by this run */
+    double changes_per_s; /* smoothed */
+    int64_t lag_ms;       /* from the source's commit to the target's; -1: unknown */
+    int64_t behind_bytes; /* of the source's log, not applied yet; -1: unknown */
+    int64_t held_bytes;   /* that the source keeps for the pipeline; -1: unknown */
+    char position[160];   /* in the words of the source's own tools */
 };
 
 struct progress *progress_new(void);
@@ -60,6 +69,12 @@ void progress_steps(struct progress *progress, uint32_t steps);
 void progress_step(struct progress *progress, const char *id, bool done);
 /* An attempt has failed, and for so long (ms) nothing is done; 0: the next one begins. */
 void progress_wait(struct progress *progress, int64_t ms, const char *reason);
+/* Changes were committed; the last of them had been, at the source, at committed_us (0: unknown).
+ */
+void progress_changes(struct progress *progress, int64_t rows, int64_t bytes, int64_t committed_us);
+/* What the source says of its log; -1: unknown. */
+void progress_log(struct progress *progress, int64_t behind_bytes, int64_t held_bytes,
+                  const char *position);
 /* Grows with all that comes to stand in the target: rows, and steps of the structure. */
 uint64_t progress_mark(struct progress *progress);
 /* Rows that this run, with all its attempts, has written or set aside. */

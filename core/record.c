@@ -10,6 +10,18 @@
 
 #define RECORD_VERSION 1
 
+/* By number; ended by NULL. */
+static const char *const states[] = {"", "loading", "done", "following", NULL};
+static const char *const modes[] = {"", "convert", "cdc", "replicate", NULL};
+
+static int word_of(const char *text, const char *const *words, int preset)
+{
+    for (int i = 1; text && words[i]; i++)
+        if (strcmp(text, words[i]) == 0)
+            return i;
+    return preset;
+}
+
 /* A part that is JSON already. */
 static void add_part(struct json_text *to, const char *key, char *part)
 {
@@ -42,7 +54,8 @@ char *record_to_json(const struct record *record)
     char fingerprint[24];
 
     json_object_set_new(o, "version", json_integer(RECORD_VERSION));
-    json_object_set_new(o, "state", json_string(record->state == RECORD_DONE ? "done" : "loading"));
+    json_object_set_new(o, "state", json_string(states[record->state]));
+    json_object_set_new(o, "mode", json_string(modes[record->mode]));
     snprintf(fingerprint, sizeof(fingerprint), "%016" PRIx64, record->fingerprint);
     json_object_set_new(o, "fingerprint", json_string(fingerprint));
     if (record->selection)
@@ -77,7 +90,8 @@ static int plan_part(const struct json_part *part, struct record *record, struct
         return rnl_fail(err, RNL_E_FATAL, "record.invalid", "the record of a run has no plan");
     status = plan_from_json(part->text, part->len, &record->plan, err);
     for (uint32_t i = 0; status == RNL_OK && i < plan_count(record->plan); i++)
-        if (plan_at(record->plan, i)->table >= catalog_count(record->catalog))
+        if (plan_at(record->plan, i)->kind == RNL_UNIT_CHUNK &&
+            plan_at(record->plan, i)->table >= catalog_count(record->catalog))
             status = rnl_fail(err, RNL_E_FATAL, "record.invalid",
                               "the record of a run has a unit of no table");
     return status;
@@ -131,6 +145,7 @@ int record_from_json(const char *text, size_t len, struct record *record, struct
     struct json_part catalog = {0}, plan = {0};
     json_t *o = load_head(text, len, &catalog, &plan);
     const char *state = json_string_value(json_object_get(o, "state"));
+    const char *mode = json_string_value(json_object_get(o, "mode"));
     const char *position = json_string_value(json_object_get(o, "position"));
     const char *selection = json_string_value(json_object_get(o, "selection"));
     const char *fingerprint = json_string_value(json_object_get(o, "fingerprint"));
@@ -144,7 +159,8 @@ int record_from_json(const char *text, size_t len, struct record *record, struct
         rnl_hint(err, "finish the run with that version, or start over with --restart");
         goto free_json;
     }
-    record->state = strcmp(state, "done") == 0 ? RECORD_DONE : RECORD_LOADING;
+    record->state = (enum record_state)word_of(state, states, RECORD_LOADING);
+    record->mode = (enum pipeline_mode)word_of(mode, modes, MODE_CONVERT);
     record->fingerprint = strtoull(fingerprint, NULL, 16);
     record->position = position ? strdup(position) : NULL;
     record->selection = selection ? strdup(selection) : NULL;

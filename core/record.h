@@ -3,13 +3,16 @@
 #define RECORD_H
 
 #include "catalog.h"
+#include "config.h"
 #include "plan.h"
 #include "settings.h"
 
-enum record_state { RECORD_LOADING = 1, RECORD_DONE };
+/* FOLLOWING: loaded, with all of its structure, and changes have been followed since. */
+enum record_state { RECORD_LOADING = 1, RECORD_DONE, RECORD_FOLLOWING };
 
 struct record {
     enum record_state state;
+    enum pipeline_mode mode;
     struct rnl_catalog *catalog; /* with the facts by which types were chosen */
     struct rnl_plan *plan;
     uint64_t fingerprint;     /* of the catalog as the source described it */

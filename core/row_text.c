@@ -256,6 +256,14 @@ static bool index_names_rows(const struct rnl_table *table, const struct rnl_ind
     return true;
 }
 
+bool table_is_keyed(const struct rnl_table *table)
+{
+    for (uint32_t i = 0; i < table->nindexes; i++)
+        if (index_names_rows(table, &table->indexes[i]))
+            return true;
+    return false;
+}
+
 uint32_t table_key(const struct rnl_table *table, uint32_t *columns)
 {
     const struct rnl_index *found = NULL;

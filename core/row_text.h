@@ -3,6 +3,7 @@
 #define ROW_TEXT_H
 
 #include <runnel/schema.h>
+#include <stdbool.h>
 
 /*
  * Into buf, terminated, which is returned. Dates as ISO 8601; bytes as hex; control
@@ -20,5 +21,6 @@ const char *key_text(const struct rnl_table *table, const struct rnl_value *valu
  * 0: rows have no name.
  */
 uint32_t table_key(const struct rnl_table *table, uint32_t *columns);
+bool table_is_keyed(const struct rnl_table *table);
 
 #endif

@@ -26,11 +26,12 @@ struct run {
     int64_t until_ms;    /* by clock_ms(): then it stops in order; 0: never */
     atomic_bool restart; /* forget what the target remembers, and load anew; once */
     /* ------------------------------------------------------------------------ */
-    atomic_bool stopping;                   /* end early, but in order: commit what is read */
-    atomic_bool failed;                     /* end at once */
-    atomic_bool hard;                       /* stopping, and calls that block are interrupted too */
-    atomic_bool done_before;                /* the target says that this run ended well already */
-    atomic_bool limited;                    /* it has read what it may: the next run goes on */
+    atomic_bool stopping;    /* end early, but in order: commit what is read */
+    atomic_bool failed;      /* end at once */
+    atomic_bool hard;        /* stopping, and calls that block are interrupted too */
+    atomic_bool done_before; /* the target says that this run ended well already */
+    atomic_bool limited;     /* it has read what it may: the next run goes on */
+    atomic_bool drain; /* changes are read up to the log's end as it is then, and no further */
     atomic_bool source_opened, sink_opened; /* once, by any attempt */
     atomic_uint_least64_t standing;         /* letters of the pipeline, once all is done */
     pthread_mutex_t lock;                   /* guards everything below */

@@ -49,13 +49,14 @@ static const char *column_of(const struct rnl_table *table, const struct rnl_tab
 static void key_of(const struct rnl_table *table, const struct rnl_row *row, char *buf, size_t size)
 {
     uint32_t *columns = calloc(table->ncolumns + 1, sizeof(*columns)), count;
+    const struct rnl_value *values = row->before ? row->before : row->after;
 
     buf[0] = '\0';
     if (!columns)
         return;
     count = table_key(table, columns);
-    if (count && row->after && row->nvalues == table->ncolumns)
-        key_text(table, row->after, columns, count, buf, size);
+    if (count && values && row->nvalues == table->ncolumns)
+        key_text(table, values, columns, count, buf, size);
     free(columns);
 }
 
@@ -153,13 +154,15 @@ static int cut(const struct range *range, void **bytes, size_t *len, struct rnl_
             status = bundle_add(to, &row, err);
     }
     if (status == RNL_OK)
-        status = bundle_seal(to,
-                             &(struct bundle_head){.pipeline = bundle_owner(from),
-                                                   .number = info.number,
-                                                   .lane = info.lane,
-                                                   .unit = info.unit,
-                                                   .table = info.table},
-                             bytes, len, err);
+        status = bundle_seal(
+            to,
+            &(struct bundle_head){.flags = info.flags & (RNL_BUNDLE_CHANGES | RNL_BUNDLE_REPLAY),
+                                  .pipeline = bundle_owner(from),
+                                  .number = info.number,
+                                  .lane = info.lane,
+                                  .unit = info.unit,
+                                  .table = info.table},
+            bytes, len, err);
     else if (status == RNL_DONE)
         status =
             rnl_fail(err, RNL_E_FATAL, "bundle.corrupt", "a bundle has fewer rows than it says");

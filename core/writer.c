@@ -167,7 +167,8 @@ static void fill_job(struct writer *writer, bool resuming, struct rnl_job *job)
     if (!resuming) {
         record->schema_policy =
             writer->dropping ? (uint32_t)RNL_DROP_AND_RECREATE : (uint32_t)config->schema_policy;
-        record->write_mode = (uint32_t)config->write_mode;
+        record->write_mode = config->mode == MODE_CDC ? (uint32_t)RNL_APPEND /* rows stand there */
+                                                      : (uint32_t)config->write_mode;
         record->structure = config->structure;
     }
     *job = (struct rnl_job){
@@ -281,19 +282,77 @@ static int prepare_errors(struct writer *writer, struct rnl_error *err)
 static int load(struct writer *writer, struct rnl_error *err)
 {
     struct run *run = writer->run;
+    uint32_t chunks = 0;
 
+    for (uint32_t i = 0; i < plan_count(writer->record.plan); i++)
+        chunks += plan_at(writer->record.plan, i)->kind == RNL_UNIT_CHUNK;
     count_done(writer);
     progress_phase(run->progress, PHASE_LOADING);
     writer_load(writer);
     if (!run_goes_on(run))
         return RNL_AGAIN;
-    if (atomic_load(&writer->units_done) == plan_count(writer->record.plan))
+    if (atomic_load(&writer->units_done) == chunks)
         return RNL_OK;
     if (atomic_load(&run->limited))
         return RNL_AGAIN;
     return rnl_fail(err, RNL_E_FATAL, "run.incomplete",
                     "%u of %u units arrived, and the reader says there are no more",
-                    atomic_load(&writer->units_done), plan_count(writer->record.plan));
+                    atomic_load(&writer->units_done), chunks);
+}
+
+/* --- changes ------------------------------------------------------------------------------ */
+
+/* From now on the target is what the source was at some moment, with all of its structure. */
+static int begin_following(struct writer *writer, struct rnl_error *err)
+{
+    int status = complete_structure(writer, err);
+
+    if (status != RNL_OK || !run_goes_on(writer->run))
+        return status == RNL_OK ? RNL_AGAIN : status;
+    writer->record.state = RECORD_FOLLOWING;
+    return store_record(writer, err);
+}
+
+/* Changes that the load may have seen: the tables have their keys, and nothing that they break. */
+static int catch_up(struct writer *writer, struct rnl_error *err)
+{
+    int status;
+
+    progress_phase(writer->run->progress, PHASE_INDEXES);
+    status = writer_keys(writer, err);
+    if (status != RNL_OK || !run_goes_on(writer->run))
+        return status == RNL_OK ? RNL_AGAIN : status;
+    progress_phase(writer->run->progress, PHASE_CATCHING_UP);
+    return writer_follow(writer, true) == WRITER_CAUGHT_UP ? RNL_OK : RNL_AGAIN;
+}
+
+/* RNL_AGAIN: it was ended before its time; RNL_OK: drained. */
+static int follow(struct writer *writer, struct rnl_error *err)
+{
+    int status = RNL_OK;
+
+    if (writer->record.state == RECORD_LOADING) {
+        if (writer->run->config->mode == MODE_REPLICATE)
+            status = catch_up(writer, err);
+        if (status == RNL_OK)
+            status = begin_following(writer, err);
+    }
+    if (status != RNL_OK)
+        return status;
+    progress_phase(writer->run->progress, PHASE_FOLLOWING);
+    return writer_follow(writer, false) == WRITER_DRAINED ? RNL_OK : RNL_AGAIN;
+}
+
+/* All rows are in: the rest of the structure, and the word that it is done. */
+static int end_well(struct writer *writer, struct rnl_error *err)
+{
+    int status = complete_structure(writer, err);
+
+    if (status != RNL_OK || !run_goes_on(writer->run))
+        return status == RNL_OK ? RNL_AGAIN : status;
+    writer->record.state = RECORD_DONE;
+    writer->record.ended_s = (int64_t)time(NULL);
+    return store_record(writer, err);
 }
 
 /* The role, once both ends are open. */
@@ -310,18 +369,15 @@ static int work(struct writer *writer, bool *complete, struct rnl_error *err)
         status = prepare(writer, err);
     if (status == RNL_OK)
         status = load(writer, err);
+    if (status == RNL_OK && run->config->mode != MODE_CONVERT)
+        status = follow(writer, err);
+    else if (status == RNL_OK)
+        status = end_well(writer, err);
     if (status == RNL_AGAIN && !atomic_load(&run->hard))
         return count_letters(writer, true, err);
     if (status != RNL_OK)
         return status < 0 ? status : RNL_OK;
-    status = complete_structure(writer, err);
-    if (status != RNL_OK || !run_goes_on(run))
-        return status;
-    writer->record.state = RECORD_DONE;
-    writer->record.ended_s = (int64_t)time(NULL);
-    status = store_record(writer, err);
-    if (status == RNL_OK)
-        status = count_letters(writer, true, err);
+    status = count_letters(writer, true, err);
     *complete = status == RNL_OK;
     if (*complete)
         progress_phase(run->progress, PHASE_DONE);

@@ -22,6 +22,8 @@ struct writer {
     atomic_uint units_done;
     struct run_sizes sizes;
     atomic_uint_least64_t aside; /* letters of the pipeline: those that stood, and this run's */
+    bool keys_done;              /* by this run, before the changes */
+    uint64_t lane0_committed, lane0_applied; /* numbers on lane 0, once the load's lanes ended */
 };
 
 /*
@@ -33,6 +35,21 @@ void writer_run(struct run *run, bool *complete);
 
 /* One thread per lane: fetch, apply, commit, until each lane's end. Tells errors itself. */
 void writer_load(struct writer *writer);
+
+enum writer_end {
+    WRITER_STOPPED = 1, /* the reader has ended before its time, or must */
+    WRITER_CAUGHT_UP,   /* the next change is none that the load may have seen */
+    WRITER_DRAINED,     /* all up to the goal is applied */
+};
+
+/*
+ * Changes on lane 0, in one thread, until one of these. replaying: changes that the load may have
+ * seen are expected, and it ends behind them. Tells errors itself: WRITER_STOPPED.
+ */
+enum writer_end writer_follow(struct writer *writer, bool replaying);
+
+/* Does those steps that are not done and by whose work rows are found: the tables' keys. */
+int writer_keys(struct writer *writer, struct rnl_error *err);
 
 /* Does the steps of the phases from..to that are not done, several at a time. */
 int writer_structure(struct writer *writer, uint32_t from, uint32_t to, struct rnl_error *err);

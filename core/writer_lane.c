@@ -11,6 +11,8 @@
 
 #define FETCH_MS 200
 #define COMMIT_MS 5000
+#define COMMIT_CHANGES_MS 500 /* with more to come all the time */
+#define DURABLE_MS 1000
 
 static void forget_pending(struct lane *lane)
 {
@@ -25,6 +27,11 @@ static void tell_committed(struct lane *lane)
     for (size_t i = 0; i < lane->nunits; i++) {
         const struct pending_unit *unit = &lane->units[i];
 
+        if (lane->changes) {
+            progress_changes(lane->writer->run->progress, unit->rows, unit->bytes,
+                             lane->committed_us);
+            continue;
+        }
         progress_written(lane->writer->run->progress, unit->table, unit->rows, unit->bytes);
         if (unit->aside)
             progress_aside(lane->writer->run->progress, unit->table, unit->aside);
@@ -33,6 +40,27 @@ static void tell_committed(struct lane *lane)
             atomic_fetch_add(&lane->writer->units_done, 1);
         }
     }
+}
+
+/* The source may forget what is durable in the target. */
+static int tell_durable(struct lane *lane, struct rnl_error *err)
+{
+    const struct pending_unit *unit = &lane->units[lane->nunits - 1];
+    const struct control word = {
+        .type = CONTROL_COMMITTED,
+        .position = unit->position,
+        .position_len = unit->position_len,
+    };
+
+    lane->durable_ms = clock_ms();
+    return unit->position ? control_send(&lane->writer->transport, "feedback", &word, err) : RNL_OK;
+}
+
+/* Not each commit waits for the disk: once in a while is enough for the source to forget. */
+static bool is_durable(const struct lane *lane)
+{
+    return lane->changes &&
+           (clock_ms() - lane->durable_ms >= DURABLE_MS || !run_goes_on(lane->writer->run));
 }
 
 static int commit(struct lane *lane, struct rnl_error *err)
@@ -48,6 +76,7 @@ static int commit(struct lane *lane, struct rnl_error *err)
         .units = units,
         .nunits = (uint32_t)lane->nunits,
         .unit_size = sizeof(*units),
+        .durable = is_durable(lane),
     };
     int status = part_end(lane, err); /* may yet set rows aside */
 
@@ -70,8 +99,10 @@ static int commit(struct lane *lane, struct rnl_error *err)
         return status;
     tell_committed(lane);
     lane->committed = lane->applied;
+    if (checkpoint.durable)
+        status = tell_durable(lane, err);
     forget_pending(lane);
-    return RNL_OK;
+    return status;
 }
 
 static struct pending_unit *pending_of(struct lane *lane, const struct rnl_bundle_info *info)
@@ -117,6 +148,8 @@ static int note_applied(struct lane *lane, const struct rnl_bundle_info *info,
     lane->applied = info->number;
     lane->bytes += info->bytes;
     lane->committable = unit->done || unit->position;
+    if (info->committed_us)
+        lane->committed_us = info->committed_us;
     return RNL_OK;
 }
 
@@ -130,8 +163,19 @@ static int check(struct lane *lane, struct rnl_bundle *bundle, const struct rnl_
         info->lane != lane->lane)
         return rnl_fail(err, RNL_E_FATAL, "bundle.foreign",
                         "lane %u was given a bundle of another pipeline or lane", lane->lane);
-    if (info->flags & RNL_BUNDLE_LANE_END)
+    if (info->flags & RNL_BUNDLE_LANE_END) {
+        lane->applied = info->number;
+        lane->end = info->flags & RNL_BUNDLE_UNIT_END ? WRITER_DRAINED : WRITER_STOPPED;
         return RNL_DONE;
+    }
+    if (lane->changes && lane->replaying && !(info->flags & RNL_BUNDLE_REPLAY)) {
+        lane->end = WRITER_CAUGHT_UP;
+        return RNL_DONE;
+    }
+    if (!lane->changes != !(info->flags & RNL_BUNDLE_CHANGES))
+        return rnl_fail(err, RNL_E_FATAL, "bundle.foreign",
+                        "lane %u was given a bundle of %s out of its time", lane->lane,
+                        lane->changes ? "rows" : "changes");
     if (info->number <= lane->applied)
         return RNL_AGAIN;
     if (info->number != lane->applied + 1)
@@ -184,7 +228,10 @@ static int take_message(struct lane *lane, struct rnl_message *message, struct r
         status = apply(lane, message, bundle, err);
         bundle_free(bundle);
     }
-    if (message->token)
+    if (status == RNL_DONE && lane->end == WRITER_CAUGHT_UP)
+        transport->again(lane->subscription, message, 0,
+                         &unheard); /* for the lane that comes next */
+    else if (message->token)
         transport->ack(lane->subscription, message, &unheard);
     return status;
 }
@@ -195,7 +242,13 @@ static bool commit_is_due(const struct lane *lane)
 {
     return lane->nunits && lane->committable &&
            ((int64_t)lane->bytes >= lane->writer->run->config->commit_bytes ||
-            clock_ms() - lane->since_ms >= COMMIT_MS);
+            clock_ms() - lane->since_ms >= (lane->changes ? COMMIT_CHANGES_MS : COMMIT_MS));
+}
+
+/* Changes are wanted at once: with nothing more at hand, what is whole is committed. */
+static bool commits_when_idle(const struct lane *lane)
+{
+    return lane->changes && lane->nunits && lane->committable;
 }
 
 static int work(struct lane *lane, struct rnl_error *err)
@@ -205,13 +258,15 @@ static int work(struct lane *lane, struct rnl_error *err)
 
     while (status == RNL_OK && !atomic_load(&lane->writer->run->hard)) {
         struct rnl_message message;
+        bool idle = commits_when_idle(lane);
 
-        status = transport->fetch(lane->subscription, &message, FETCH_MS, err);
+        status = transport->fetch(lane->subscription, &message, idle ? 0 : FETCH_MS, err);
         if (status == RNL_OK) {
             status = take_message(lane, &message, err);
+            idle = false;
         } else if (status == RNL_AGAIN) /* what is kept may be all that the transport may hold */
             status = part_end(lane, err);
-        if (status == RNL_OK && commit_is_due(lane))
+        if (status == RNL_OK && (commit_is_due(lane) || idle))
             status = commit(lane, err);
     }
     if (status == RNL_DONE)
@@ -289,5 +344,24 @@ void writer_load(struct writer *writer)
     for (uint32_t i = 0; i < count; i++)
         if (lanes[i].started)
             pthread_join(lanes[i].thread, NULL);
+    writer->lane0_committed = lanes[0].committed;
+    writer->lane0_applied = lanes[0].applied;
     free(lanes);
+}
+
+enum writer_end writer_follow(struct writer *writer, bool replaying)
+{
+    struct lane lane = {
+        .writer = writer,
+        .committed = writer->lane0_committed,
+        .applied = writer->lane0_applied,
+        .careful = writer->run->config->on_error == ON_ERROR_SET_ASIDE,
+        .changes = true,
+        .replaying = replaying,
+    };
+
+    lane_main(&lane); /* in this thread: there is nothing beside it to be done */
+    writer->lane0_committed = lane.committed;
+    writer->lane0_applied = lane.applied;
+    return lane.end ? lane.end : WRITER_STOPPED;
 }

@@ -31,6 +31,13 @@ struct lane {
     int64_t since_ms;
     bool committable; /* the last bundle applied ends at a position that a run can go on from */
 
+    /* Of changes. */
+    bool changes;
+    bool replaying;       /* what the load may have seen is still to come */
+    enum writer_end end;  /* why the lane ended; 0: it didn't yet */
+    int64_t committed_us; /* of the last change applied, at the source; 0: unknown */
+    int64_t durable_ms;   /* when a commit was made durable last */
+
     /* With on_error = set_aside: rows are applied in parts that can be taken back. */
     bool careful;
     bool part_open;           /* the sink has a savepoint */

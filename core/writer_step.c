@@ -110,8 +110,15 @@ static int by_weight(const void *a, const void *b)
     return left < right ? -1 : left > right;
 }
 
+/* By an earlier run, or by this one before the changes. */
+static bool has_done(struct writer *writer, const struct rnl_step *step)
+{
+    return memory_has_step(&writer->memory, step->id) ||
+           (writer->keys_done && (step->flags & RNL_STEP_KEY));
+}
+
 static int structure(struct writer *writer, const struct rnl_step **list, uint32_t from,
-                     uint32_t to, struct rnl_error *err)
+                     uint32_t to, bool keys_only, struct rnl_error *err)
 {
     uint32_t i = 0, count = steps_count(writer->steps);
 
@@ -123,7 +130,8 @@ static int structure(struct writer *writer, const struct rnl_step **list, uint32
         for (; i < count && steps_at(writer->steps, i)->phase == phase; i++) {
             const struct rnl_step *step = steps_at(writer->steps, i);
 
-            if (phase >= from && phase <= to && !memory_has_step(&writer->memory, step->id))
+            if (phase >= from && phase <= to && (!keys_only || (step->flags & RNL_STEP_KEY)) &&
+                !has_done(writer, step))
                 list[crew.count++] = step;
         }
         if (!crew.count)
@@ -140,7 +148,8 @@ static int structure(struct writer *writer, const struct rnl_step **list, uint32
     return RNL_OK;
 }
 
-int writer_structure(struct writer *writer, uint32_t from, uint32_t to, struct rnl_error *err)
+static int structure_list(struct writer *writer, uint32_t from, uint32_t to, bool keys_only,
+                          struct rnl_error *err)
 {
     const struct rnl_step **list =
         calloc(steps_count(writer->steps) + 1, sizeof(struct rnl_step *));
@@ -148,7 +157,19 @@ int writer_structure(struct writer *writer, uint32_t from, uint32_t to, struct r
 
     if (!list)
         return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for steps");
-    status = structure(writer, list, from, to, err);
+    status = structure(writer, list, from, to, keys_only, err);
     free(list);
+    if (status == RNL_OK && keys_only)
+        writer->keys_done = run_goes_on(writer->run);
     return status;
+}
+
+int writer_structure(struct writer *writer, uint32_t from, uint32_t to, struct rnl_error *err)
+{
+    return structure_list(writer, from, to, false, err);
+}
+
+int writer_keys(struct writer *writer, struct rnl_error *err)
+{
+    return structure_list(writer, RNL_PHASE_TABLES + 1, UINT32_MAX, true, err);
 }

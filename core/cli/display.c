@@ -170,6 +170,27 @@ static void total_line(const struct progress_view *view, char *line, size_t size
              view->left_ms >= 0 ? time_text(view->left_ms, left, sizeof(left)) : "");
 }
 
+/* Of changes: how many, how fast, and how far behind. */
+static void changes_line(const struct progress_view *view, char *line, size_t size)
+{
+    char changes[24], rate[24], passed[24], lag[40] = "", behind[40] = "", bytes[24];
+
+    if (view->lag_ms >= 0)
+        snprintf(lag, sizeof(lag), ", lag %.1f s", (double)view->lag_ms / 1000);
+    if (view->behind_bytes >= 0)
+        snprintf(behind, sizeof(behind), ", %s behind",
+                 bytes_text(view->behind_bytes, bytes, sizeof(bytes)));
+    snprintf(line, size, "%s: %s changes, %s/s%s%s, %s", phase_text(view->phase),
+             count_text((double)view->changes, changes, sizeof(changes)),
+             count_text(view->changes_per_s, rate, sizeof(rate)), lag, behind,
+             time_text(view->now_ms - view->started_ms, passed, sizeof(passed)));
+}
+
+static bool shows_changes(const struct progress_view *view)
+{
+    return view->phase == PHASE_CATCHING_UP || view->phase == PHASE_FOLLOWING;
+}
+
 static void steps_line(const struct progress_view *view, char *line, size_t size)
 {
     char passed[24];
@@ -196,6 +217,8 @@ static void draw_bars(struct display *display, const struct progress_view *view)
     erase(display);
     if (view->waiting_ms)
         waiting_line(view, line, sizeof(line));
+    else if (shows_changes(view))
+        changes_line(view, line, sizeof(line));
     else if (view->phase == PHASE_LOADING) {
         draw_tables(display);
         total_line(view, head, sizeof(head));
@@ -215,6 +238,8 @@ static void tell_line(struct display *display, const struct progress_view *view)
         return;
     if (view->waiting_ms)
         waiting_line(view, line, sizeof(line));
+    else if (shows_changes(view))
+        changes_line(view, line, sizeof(line));
     else if (view->phase == PHASE_LOADING)
         total_line(view, line, sizeof(line));
     else
@@ -235,6 +260,14 @@ json_t *progress_json(const struct progress_view *view)
         "steps", (int)view->steps, "steps_done", (int)view->steps_done, "elapsed_ms",
         (json_int_t)(view->now_ms - view->started_ms), "left_ms", (json_int_t)view->left_ms);
 
+    if (view->phase == PHASE_CATCHING_UP || view->phase == PHASE_FOLLOWING) {
+        json_object_set_new(o, "changes", json_integer(view->changes));
+        json_object_set_new(o, "changes_per_s", json_real(view->changes_per_s));
+        json_object_set_new(o, "lag_ms", json_integer(view->lag_ms));
+        json_object_set_new(o, "behind_bytes", json_integer(view->behind_bytes));
+        json_object_set_new(o, "held_bytes", json_integer(view->held_bytes));
+        json_object_set_new(o, "position", json_string(view->position));
+    }
     json_object_set_new(o, "rows_set_aside", json_integer(view->total.rows_aside));
     json_object_set_new(o, "retries", json_integer(view->attempts));
     if (view->waiting_ms) {

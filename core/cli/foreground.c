@@ -53,7 +53,8 @@ static void on_signal(int signal, void *arg)
     display_say(fg->display,
                 "interrupted: committing what is on its way; once more to stop at once");
     /* Rows drain; a statement on structure would hold us for as long as it takes. */
-    pipeline_stop(fg->pipeline, view.phase != PHASE_LOADING);
+    pipeline_stop(fg->pipeline, view.phase != PHASE_LOADING && view.phase != PHASE_CATCHING_UP &&
+                                    view.phase != PHASE_FOLLOWING);
 }
 
 /* --- what other commands ask of it ------------------------------------------------- */
@@ -80,6 +81,8 @@ static json_t *on_request(void *arg, const char *word, const json_t *request, st
         pipeline_pause(fg->pipeline);
     else if (strcmp(word, "resume") == 0)
         pipeline_resume(fg->pipeline);
+    else if (strcmp(word, "drain") == 0)
+        pipeline_drain(fg->pipeline);
     else if (strcmp(word, "stop") == 0)
         pipeline_stop(fg->pipeline, json_is_true(json_object_get(request, "hard")));
     else if (strcmp(word, "status") != 0) {

@@ -106,7 +106,16 @@ static int apply_all(struct pipeline_config *config, const struct cli_args *args
     apply_structure(config, args);
     if (apply_sizes(config, args, err) != RNL_OK || apply_errors(config, args, err) != RNL_OK)
         return err->status;
-    return apply_limits(config, args, err);
+    if (cli_flag(args, "follow"))
+        config->mode = cli_flag(args, "changes-only") ? MODE_CDC : MODE_REPLICATE;
+    else if (cli_flag(args, "changes-only"))
+        return rnl_fail(err, RNL_E_CONFIG, "usage.changes_only",
+                        "--changes-only goes with --follow: no rows are loaded then, and changes "
+                        "are applied from now on");
+    config->drain = cli_flag(args, "drain");
+    if (apply_limits(config, args, err) != RNL_OK)
+        return err->status;
+    return config_runnable(config, err);
 }
 
 static int run(const struct cli_args *args)
@@ -135,6 +144,12 @@ static const struct cli_option options[] = {
     {"no-indexes", 0, CLI_FLAG, 0, NULL, "make no keys and indexes (and so no foreign keys)"},
     {"no-foreign-keys", 0, CLI_FLAG, 0, NULL, "make no foreign keys"},
     {"no-checks", 0, CLI_FLAG, 0, NULL, "make no check constraints"},
+    {"follow", 'f', CLI_FLAG, 0, NULL,
+     "then follow the source: apply its changes as they are committed, until told to stop"},
+    {"changes-only", 0, CLI_FLAG, 0, NULL,
+     "with --follow: load no rows, the target has them; changes from now on"},
+    {"drain", 0, CLI_FLAG, 0, NULL,
+     "with --follow: end where the source's log ends when changes begin to be read"},
     {"bundle-rows", 0, CLI_INT, 0, "N", "rows of a bundle, 10 to 1000 (preset: 500)"},
     {"chunk-size", 0, CLI_SIZE, 0, "SIZE", "of the pieces that tables are cut into (preset: 64M)"},
     {"commit-size", 0, CLI_SIZE, 0, "SIZE",

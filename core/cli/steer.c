@@ -32,6 +32,28 @@ static void print_text(const char *head, const char *value)
     putchar('\n');
 }
 
+static void print_bytes(const char *head, int64_t bytes)
+{
+    char size[24];
+
+    if (bytes >= 0)
+        printf("  %-12s %s\n", head, bytes_text(bytes, size, sizeof(size)));
+}
+
+static void print_changes(const json_t *o)
+{
+    char rate[24];
+
+    printf("  %-12s %" PRId64 ", %s/s\n", "changes", number(o, "changes"),
+           count_text(json_number_value(json_object_get(o, "changes_per_s")), rate, sizeof(rate)));
+    if (number(o, "lag_ms") >= 0)
+        printf("  %-12s %.1f s\n", "lag", (double)number(o, "lag_ms") / 1000);
+    print_bytes("behind", number(o, "behind_bytes"));
+    print_bytes("held back", number(o, "held_bytes"));
+    if (*text(o, "position"))
+        print_text("position", text(o, "position"));
+}
+
 static void print_status(const json_t *o)
 {
     char rows[24], rate[24], bytes[24], passed[24];
@@ -46,6 +68,8 @@ static void print_status(const json_t *o)
            count_text(json_number_value(json_object_get(o, "rows_per_s")), rate, sizeof(rate)));
     printf("  %-12s %s\n", "running for",
            time_text(number(o, "elapsed_ms"), passed, sizeof(passed)));
+    if (json_object_get(o, "changes"))
+        print_changes(o);
     if (number(o, "rows_set_aside"))
         printf("  %-12s %" PRId64 " rows\n", "set aside", number(o, "rows_set_aside"));
     if (number(o, "waiting_ms"))

@@ -60,9 +60,9 @@ test_mistakes_have_a_place() {
     sed 's/connection = "copy"/connection = "cpoy"/' a.cfg >b.cfg
     expect_exit 2 runnel config check b.cfg
     said 'b.cfg:9' '"copy"'
-    sed 's/name = "shop";/&mode = "cdc";/' a.cfg >b.cfg
+    sed 's/name = "shop";/&mode = "following";/' a.cfg >b.cfg
     expect_exit 2 runnel run b.cfg
-    said config.mode_unsupported
+    said replicate
     expect_exit 2 runnel -c nowhere.cfg config show
     said nowhere.cfg
 }

@@ -121,7 +121,7 @@ static void everything_is_read(void **state)
     assert_int_equal(pipeline->row_bytes, 2 << 20);
     assert_string_equal(settings_find(&pipeline->transport_settings, "queue_bytes")->text, "1M");
     assert_int_equal(config_runnable(pipeline, &err), RNL_E_CONFIG);
-    assert_string_equal(err.code, "config.mode_unsupported");
+    assert_string_equal(err.code, "config.policies_contradict");
     config_free(config);
 }
 

@@ -150,6 +150,13 @@ struct rnl_step {
     uint32_t weight;  /* how long it may take, relative; 0 for a moment */
     const char *id;   /* unique and the same in every run: "index shop.orders idx_date" */
     const char *text; /* in the target's language, as `runnel plan` shows it */
+    uint32_t flags;
+    uint32_t reserved;
+};
+
+/* flags of a step */
+enum {
+    RNL_STEP_KEY = 1 << 0, /* makes the key by which a table's rows are found: before changes */
 };
 
 /* A row that was set aside: what the target keeps of it in the place of the row. */

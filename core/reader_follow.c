@@ -1,0 +1,450 @@
+/*
+ * Following the source: one thread reads its changes into bundles of lane 0, while the role's own
+ * thread tells the source what the target has made durable, and looks at how far behind it all is.
+ */
+#include "reader_part.h"
+
+#include "mask.h"
+#include "row_text.h"
+#include "util/clock.h"
+#include "util/log.h"
+
+#include <stdlib.h>
+
+#define POLL_MS 100
+#define MARK_MS 1000  /* positions without rows are told so often at most */
+#define STATE_MS 3000 /* how often the source is asked how much is left */
+
+struct follow {
+    struct reader *reader;
+    struct rnl_unit unit;
+    struct rnl_start *starts; /* of unit */
+    struct reader_lane lane;
+    char *position; /* of the last transaction given to the transport; the thread's own */
+    char *high;     /* changes before it may have been seen by the load; NULL: none has */
+    bool replaying;
+    int64_t told_ms; /* when something was published last */
+
+    pthread_mutex_t lock; /* guards everything below */
+    char *goal;           /* read up to there, and no further; NULL: for ever */
+    bool ended;           /* the thread reads no more */
+};
+
+static const struct rnl_source_ops *source_of(const struct reader *reader)
+{
+    return &reader->source.plugin->source;
+}
+
+static struct rnl_slice slice_of(const char *text)
+{
+    return (struct rnl_slice){text, text ? strlen(text) : 0};
+}
+
+static int no_memory(struct rnl_error *err)
+{
+    return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for following changes");
+}
+
+/* --- before the run ---------------------------------------------------------------------- */
+
+const struct rnl_unit *reader_changes_unit(const struct reader *reader)
+{
+    for (uint32_t i = plan_count(reader->record.plan); i-- > 0;)
+        if (plan_at(reader->record.plan, i)->kind == RNL_UNIT_CHANGES)
+            return plan_at(reader->record.plan, i);
+    return NULL;
+}
+
+int reader_add_changes(struct reader *reader, struct rnl_error *err)
+{
+    const struct rnl_unit unit = {
+        .size = sizeof(unit),
+        .kind = RNL_UNIT_CHANGES,
+        .table = UINT32_MAX,
+        .rows = -1,
+        .bytes = -1,
+    };
+
+    return plan_add(reader->record.plan, &unit, err);
+}
+
+/* Rows of a part of a table can leave that part by a change, which no log tells. */
+static int check_tables(struct reader *reader, struct rnl_error *err)
+{
+    const struct rnl_catalog *catalog = reader->record.catalog;
+
+    for (uint32_t i = 0; i < catalog_count(catalog); i++) {
+        const struct rnl_table *table = catalog_at(catalog, i);
+        bool query = table->query != NULL;
+
+        if (!query && !(table->where && *table->where))
+            continue;
+        rnl_fail(err, RNL_E_CONFIG, "follow.filtered", "changes of %s.%s can't be followed: %s",
+                 table->schema, table->name,
+                 query ? "it is a query, and a log knows tables only"
+                       : "it has a row filter (where), and a log doesn't tell which rows enter or "
+                         "leave it");
+        rnl_hint(err, "leave it out, or load it by a pipeline of its own in mode convert");
+        return err->status;
+    }
+    return RNL_OK;
+}
+
+int reader_follow_prepare(struct reader *reader, bool resuming, struct rnl_error *err)
+{
+    const struct rnl_source_ops *source = source_of(reader);
+
+    if (!source->follow || !source->log_end || !source->log_reached) {
+        rnl_fail(err, RNL_E_CONFIG, "follow.no_log",
+                 "changes can't be followed from a source of plugin %s: it keeps no log of them",
+                 reader->source.plugin->name);
+        rnl_hint(err, "mode = \"convert\" (runnel migrate without --follow) copies all rows once");
+        return err->status;
+    }
+    if (check_tables(reader, err) != RNL_OK)
+        return err->status;
+    return source->follow(reader->source.self, reader->run->config->name, reader->record.catalog,
+                          resuming, err);
+}
+
+/* --- where changes begin ------------------------------------------------------------------ */
+
+/* Of tables without a key that an earlier run has loaded. */
+static int recall_starts(struct reader *reader, struct rnl_error *err)
+{
+    for (uint32_t i = 0; i < plan_count(reader->record.plan); i++) {
+        const struct rnl_unit *unit = plan_at(reader->record.plan, i);
+        const struct memory_unit *known = memory_unit_of(&reader->recall.memory, unit->id);
+
+        if (unit->kind != RNL_UNIT_CHUNK || !known || !known->done || !known->position_len ||
+            table_is_keyed(catalog_at(reader->record.catalog, unit->table)))
+            continue;
+        if (reader_start_add(reader, unit->table,
+                             (struct rnl_slice){known->position, known->position_len},
+                             err) != RNL_OK)
+            return err->status;
+    }
+    return RNL_OK;
+}
+
+static int fill_unit(struct follow *follow, struct rnl_error *err)
+{
+    struct reader *reader = follow->reader;
+    struct rnl_unit *unit = &follow->unit;
+
+    *unit = *reader_changes_unit(reader);
+    if (!unit->position.len)
+        unit->position = slice_of(reader->record.position);
+    if (!unit->position.len)
+        return rnl_fail(err, RNL_E_FATAL, "source.no_position",
+                        "the source doesn't say where in its log changes begin");
+    if (recall_starts(reader, err) != RNL_OK)
+        return err->status;
+    follow->starts = calloc(reader->nstarts + 1, sizeof(*follow->starts));
+    follow->position = strndup(unit->position.ptr, unit->position.len);
+    if (!follow->starts || !follow->position)
+        return no_memory(err);
+    for (size_t i = 0; i < reader->nstarts; i++)
+        follow->starts[i] = (struct rnl_start){
+            .size = sizeof(struct rnl_start),
+            .table = reader->starts[i].table,
+            .position = {reader->starts[i].position, reader->starts[i].len},
+        };
+    unit->starts = follow->starts;
+    unit->nstarts = (uint32_t)reader->nstarts;
+    unit->start_size = sizeof(struct rnl_start);
+    return RNL_OK;
+}
+
+/* The log's end as it is now: a copy, malloc'd. */
+static int log_end(struct reader *reader, char **end, struct rnl_error *err)
+{
+    struct rnl_slice position;
+    int status = source_of(reader)->log_end(reader->source.self, &position, err);
+
+    if (status != RNL_OK)
+        return status;
+    *end = strndup(position.ptr, position.len);
+    return *end ? RNL_OK : no_memory(err);
+}
+
+static bool reached(const struct follow *follow, const char *goal)
+{
+    return source_of(follow->reader)
+        ->log_reached(follow->reader->source.self, slice_of(follow->position), slice_of(goal));
+}
+
+/* --- the thread that reads ---------------------------------------------------------------- */
+
+static int publish(struct follow *follow, struct rnl_bundle *bundle, struct rnl_error *err)
+{
+    struct bundle_head head = {
+        .unit = follow->unit.id,
+        .flags = RNL_BUNDLE_CHANGES | (follow->replaying ? RNL_BUNDLE_REPLAY : 0),
+    };
+
+    follow->told_ms = clock_ms();
+    return reader_publish(&follow->lane, bundle, &head, err);
+}
+
+/* No rows, but the place where we stand: what waits for it needn't wait for a change. */
+static int publish_place(struct follow *follow, struct rnl_bundle *bundle, struct rnl_error *err)
+{
+    bundle_reset(bundle);
+    if (bundle_commit(bundle, slice_of(follow->position), 0, err) < 0)
+        return err->status;
+    return publish(follow, bundle, err);
+}
+
+static bool is_drained(struct follow *follow)
+{
+    bool drained;
+
+    pthread_mutex_lock(&follow->lock);
+    drained = follow->goal && reached(follow, follow->goal);
+    pthread_mutex_unlock(&follow->lock);
+    return drained;
+}
+
+static int note_position(struct follow *follow, const struct rnl_bundle *bundle,
+                         struct rnl_error *err)
+{
+    struct rnl_slice at = bundle_position(bundle);
+    char *copy = strndup(at.ptr, at.len);
+
+    if (!copy)
+        return no_memory(err);
+    free(follow->position);
+    follow->position = copy;
+    return RNL_OK;
+}
+
+/* The load has been caught up with when all that it may have seen is given. */
+static int look_for_high(struct follow *follow, struct rnl_bundle *bundle, struct rnl_error *err)
+{
+    if (!follow->replaying || !reached(follow, follow->high))
+        return RNL_OK;
+    follow->replaying = false;
+    log_write(RNL_LOG_INFO, "reader", "changes have caught up with the load");
+    return publish_place(follow, bundle, err);
+}
+
+static int give(struct follow *follow, struct rnl_bundle *bundle, struct rnl_error *err)
+{
+    uint32_t rows = bundle_rows(bundle);
+    bool marked = bundle_marked(bundle);
+
+    if (marked && note_position(follow, bundle, err) != RNL_OK)
+        return err->status;
+    if (rows || (marked && clock_ms() - follow->told_ms >= MARK_MS))
+        if (publish(follow, bundle, err) != RNL_OK)
+            return err->status;
+    return marked ? look_for_high(follow, bundle, err) : RNL_OK;
+}
+
+/* Whether limits.events is reached; only where a transaction has ended. */
+static bool is_limited(struct follow *follow, uint32_t rows, bool marked)
+{
+    struct reader *reader = follow->reader;
+    bool limited;
+
+    pthread_mutex_lock(&reader->lock);
+    if (reader->events != INT64_MAX)
+        reader->events = reader->events > rows ? reader->events - rows : 0;
+    limited = marked && reader->events == 0;
+    pthread_mutex_unlock(&reader->lock);
+    if (limited)
+        atomic_store(&reader->run->limited, true);
+    return limited;
+}
+
+/* *drained: all up to the goal was given. */
+static int pump(struct follow *follow, void *cursor, struct rnl_bundle *bundle, bool *drained,
+                struct rnl_error *err)
+{
+    struct run *run = follow->reader->run;
+    int status = look_for_high(follow, bundle, err);
+
+    while (status == RNL_OK && run_goes_on(run) && !(*drained = is_drained(follow))) {
+        uint32_t rows;
+        bool marked;
+
+        status = source_of(follow->reader)->cursor_read(cursor, bundle, READ_MS, err);
+        if (status < 0)
+            break;
+        rows = bundle_rows(bundle);
+        marked = bundle_marked(bundle);
+        if (status == RNL_DONE)
+            return rnl_fail(err, RNL_E_FATAL, "source.log_ended",
+                            "the source ended its changes, which have no end");
+        status = give(follow, bundle, err);
+        if (status == RNL_OK && is_limited(follow, rows, marked))
+            break;
+    }
+    if (status == RNL_OK && *drained)
+        status = publish_place(follow, bundle, err);
+    return status;
+}
+
+static int read_changes(struct follow *follow, struct rnl_bundle *bundle, bool *drained,
+                        struct rnl_error *err)
+{
+    struct reader *reader = follow->reader;
+    void *cursor;
+    int status;
+
+    if (!run_goes_on(reader->run))
+        return RNL_OK;
+    bundle_limit_row(bundle, reader->sizes.row_bytes, reader->record.catalog);
+    bundle_mask_changes(bundle, reader->record.catalog);
+    status = source_of(reader)->cursor_open(reader->source.self, reader->record.catalog, 0,
+                                            &follow->unit, &cursor, err);
+    if (status != RNL_OK)
+        return status;
+    status = pump(follow, cursor, bundle, drained, err);
+    source_of(reader)->cursor_close(cursor);
+    return status;
+}
+
+static void *changes_main(void *arg)
+{
+    struct follow *follow = arg;
+    struct run *run = follow->reader->run;
+    struct rnl_error err = RNL_ERROR_INIT;
+    struct bundle_head end = {.flags = RNL_BUNDLE_LANE_END};
+    struct rnl_bundle *bundle =
+        bundle_new(run->config->bundle_rows, follow->reader->sizes.bundle_bytes);
+    bool drained = false;
+    int status = bundle ? read_changes(follow, bundle, &drained, &err) : no_memory(&err);
+
+    if (status != RNL_OK && !atomic_load(&run->hard))
+        run_fail_in_order(run, &err);
+    if (drained)
+        end.flags |= RNL_BUNDLE_UNIT_END;
+    bundle_mask_changes(bundle, NULL);
+    bundle_reset(bundle);
+    if (bundle && reader_publish(&follow->lane, bundle, &end, &err) != RNL_OK &&
+        !atomic_load(&run->hard))
+        run_fail(run, &err);
+    bundle_free(bundle);
+    pthread_mutex_lock(&follow->lock);
+    follow->ended = true;
+    pthread_mutex_unlock(&follow->lock);
+    return NULL;
+}
+
+/* --- the role's own thread ---------------------------------------------------------------- */
+
+static bool has_ended(struct follow *follow)
+{
+    bool ended;
+
+    pthread_mutex_lock(&follow->lock);
+    ended = follow->ended;
+    pthread_mutex_unlock(&follow->lock);
+    return ended;
+}
+
+/* The goal of a drain: the log's end when it was asked for. */
+static int set_goal(struct follow *follow, struct rnl_error *err)
+{
+    char *goal;
+
+    if (follow->goal || !atomic_load(&follow->reader->run->drain))
+        return RNL_OK;
+    if (log_end(follow->reader, &goal, err) != RNL_OK)
+        return err->status;
+    pthread_mutex_lock(&follow->lock);
+    follow->goal = goal;
+    pthread_mutex_unlock(&follow->lock);
+    return RNL_OK;
+}
+
+/* What the target holds for good, the source may forget. *at: where the target stands. */
+static int hear(struct follow *follow, char **at, struct rnl_error *err)
+{
+    struct reader *reader = follow->reader;
+    const struct rnl_source_ops *source = source_of(reader);
+    struct control word;
+    int status =
+        control_poll(&reader->transport, reader->feedback, CONTROL_COMMITTED, POLL_MS, &word, err);
+
+    if (status != RNL_OK)
+        return status == RNL_AGAIN ? RNL_OK : status;
+    if (source->confirm)
+        status = source->confirm(reader->source.self,
+                                 (struct rnl_slice){word.position, word.position_len}, err);
+    free(*at);
+    *at = word.position_len ? strndup(word.position, word.position_len) : NULL;
+    control_clear(&word);
+    return status;
+}
+
+static int look(struct follow *follow, const char *at, int64_t *looked_ms, struct rnl_error *err)
+{
+    struct reader *reader = follow->reader;
+    struct rnl_log_state state = {.size = sizeof(state), .behind_bytes = -1, .held_bytes = -1};
+    int status;
+
+    if (!source_of(reader)->log_state || clock_ms() - *looked_ms < STATE_MS)
+        return RNL_OK;
+    status = source_of(reader)->log_state(reader->source.self,
+                                          at ? slice_of(at) : follow->unit.position, &state, err);
+    *looked_ms = clock_ms();
+    if (status == RNL_OK)
+        progress_log(reader->run->progress, state.behind_bytes, state.held_bytes, state.text);
+    return status;
+}
+
+static void watch(struct follow *follow)
+{
+    struct run *run = follow->reader->run;
+    struct rnl_error err = RNL_ERROR_INIT;
+    int64_t looked_ms = 0;
+    char *at = NULL;
+
+    while (!has_ended(follow)) {
+        int status = set_goal(follow, &err);
+
+        if (status == RNL_OK)
+            status = hear(follow, &at, &err);
+        if (status == RNL_OK)
+            status = look(follow, at, &looked_ms, &err);
+        if (status == RNL_OK)
+            continue;
+        if (!atomic_load(&run->hard))
+            run_fail_in_order(run, &err);
+        break; /* the thread ends by that */
+    }
+    free(at);
+}
+
+int reader_follow(struct reader *reader, struct rnl_error *err)
+{
+    struct follow follow = {
+        .reader = reader,
+        .lane = {.reader = reader, .number = reader->lane0_number, .subject = "lane.0"},
+        .replaying =
+            reader->record.state == RECORD_LOADING && reader->run->config->mode == MODE_REPLICATE,
+    };
+    int status;
+
+    pthread_mutex_init(&follow.lock, NULL);
+    status = fill_unit(&follow, err);
+    if (status == RNL_OK && follow.replaying && run_goes_on(reader->run))
+        status = log_end(reader, &follow.high, err);
+    if (status == RNL_OK)
+        status = set_goal(&follow, err);
+    if (status == RNL_OK && pthread_create(&follow.lane.thread, NULL, changes_main, &follow) != 0)
+        status = rnl_fail(err, RNL_E_FATAL, "thread", "the thread of changes can't be started");
+    if (status == RNL_OK) {
+        watch(&follow);
+        pthread_join(follow.lane.thread, NULL);
+    }
+    pthread_mutex_destroy(&follow.lock);
+    free(follow.goal);
+    free(follow.high);
+    free(follow.position);
+    free(follow.starts);
+    return status;
+}

@@ -1,0 +1,68 @@
+/* The reader role as its files share it: preparation, lanes of chunks, and the stream of changes.
+ */
+#ifndef READER_PART_H
+#define READER_PART_H
+
+#include "bundle.h"
+#include "catalog.h"
+#include "config_run.h"
+#include "control.h"
+#include "record.h"
+#include "run.h"
+
+#define READ_MS 500
+
+/* The exact position of the view that a table without a key was read in. */
+struct reader_start {
+    uint32_t table;
+    void *position; /* owned */
+    size_t len;
+};
+
+struct reader {
+    struct run *run;
+    struct session source, transport;
+    void *feedback;       /* subscription: what the writer answers */
+    struct record record; /* holds catalog and plan */
+    struct control recall;
+    struct run_sizes sizes;
+    uint32_t lanes;
+
+    pthread_mutex_t lock; /* guards everything up to the next lock */
+    uint32_t next_unit;
+    int64_t events; /* rows that may still be read; INT64_MAX: any number */
+    uint64_t taken; /* of them, by lanes that read just now */
+    struct reader_start *starts;
+    size_t nstarts;
+    pthread_cond_t settled;
+    pthread_mutex_t heavy; /* held while a heavy unit is read: one at a time */
+    uint64_t lane0_number; /* of the last bundle published on lane 0, once all lanes have ended */
+};
+
+struct reader_lane {
+    struct reader *reader;
+    uint32_t lane;
+    uint64_t number; /* of the last bundle published */
+    uint32_t taken;  /* of limits.events, for the bundle that is read */
+    char subject[32];
+    pthread_t thread;
+    bool started;
+};
+
+/* reader_lane.c: all chunks that the target lacks, on all lanes, and each lane's end. */
+int reader_load(struct reader *reader, struct rnl_error *err);
+int reader_publish(struct reader_lane *lane, struct rnl_bundle *bundle,
+                   const struct bundle_head *head, struct rnl_error *err);
+/* Keeps where changes begin to count for a table without a key; sealed as its mask has it. */
+int reader_start_add(struct reader *reader, uint32_t table, struct rnl_slice position,
+                     struct rnl_error *err);
+
+/* reader_follow.c: the changes behind the load, until the run must end. */
+int reader_follow(struct reader *reader, struct rnl_error *err);
+/* Before the snapshot: what the source needs to be followed. */
+int reader_follow_prepare(struct reader *reader, bool resuming, struct rnl_error *err);
+/* The unit of changes in the plan; NULL: it has none. */
+const struct rnl_unit *reader_changes_unit(const struct reader *reader);
+int reader_add_changes(struct reader *reader, struct rnl_error *err);
+
+#endif
