@@ -77,6 +77,33 @@ void map_find(const struct mapper *m, uint32_t t, enum rnl_severity severity, co
     m->sink->host->finding(m->sink->ctx, &finding);
 }
 
+static bool index_names_rows(const struct rnl_table *table, const struct rnl_index *index)
+{
+    if (index->flags & RNL_INDEX_PRIMARY)
+        return true;
+    if (!(index->flags & RNL_INDEX_UNIQUE) || (index->where && *index->where))
+        return false;
+    for (uint32_t i = 0; i < index->nparts; i++)
+        if (index->parts[i].expression || index->parts[i].column >= table->ncolumns ||
+            (COLUMN(table, index->parts[i].column)->flags & RNL_COLUMN_NULLABLE))
+            return false;
+    return index->nparts > 0;
+}
+
+/* Whether the step makes the key by which rows of changes are found. */
+static bool makes_row_key(const struct rnl_table *table, const char *what, const char *object)
+{
+    const struct rnl_index *key = NULL;
+
+    for (uint32_t i = 0; i < table->nindexes; i++) {
+        const struct rnl_index *index = INDEX(table, i);
+
+        if (index_names_rows(table, index) && (!key || (index->flags & RNL_INDEX_PRIMARY)))
+            key = index;
+    }
+    return key && object && strncmp(what, "key", 3) == 0 && strcmp(key->name, object) == 0;
+}
+
 int map_step(const struct mapper *m, enum rnl_phase phase, const char *what, uint32_t t,
              const char *object, struct buf *text)
 {
@@ -89,6 +116,7 @@ int map_step(const struct mapper *m, enum rnl_phase phase, const char *what, uin
                object ? object : "");
     step.id = buf_text(&id);
     step.text = buf_text(text);
+    step.flags = makes_row_key(table, what, object) ? RNL_STEP_KEY : 0;
     step.weight = table->bytes > 0 ? (uint32_t)(table->bytes >> 20 & 0x7fffffff) : 0;
     status = step.id && step.text ? m->sink->host->step_add(m->steps, &step, m->err)
                                   : error_memory(m->err);
