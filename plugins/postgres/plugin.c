@@ -94,6 +94,7 @@ static void sink_close(void *self)
     conn_close(sink->owner);
     conn_close(sink->control);
     arena_free(&sink->bound_arena);
+    cascade_map_free(&sink->cascades);
     server_destroy(&sink->server);
     pthread_mutex_destroy(&sink->view_lock);
     free(sink->owned);

@@ -4,6 +4,8 @@
 
 #include "arena.h"
 #include "buf.h"
+#include "cascade.h"
+#include "changeset.h"
 #include "server.h"
 
 enum tinyint1_policy { TINYINT1_AUTO, TINYINT1_BOOL, TINYINT1_INT };
@@ -70,6 +72,7 @@ enum pg_kind {
 struct pg_sink;
 struct decoded;
 struct change;
+struct apply;
 
 /* How one column is meant to stand: decided from the catalog and the policies alone. */
 struct map_column {
@@ -118,6 +121,12 @@ struct bound_column {
     const char
         *read_by; /* what stands before the name when it is read: "pg_catalog.abbrev("; or "" */
     const char *read_as; /* and behind it: "::pg_catalog.text" */
+    /* for changes */
+    Oid array;             /* the type of arrays of it; 0: none */
+    const char *spelled;   /* its type as declared: "numeric(10,2)", a domain */
+    const char *base;      /* the type alone, of a domain its base's: "numeric" */
+    const char *operators; /* the schema of its "="; "": pg_catalog */
+    bool exact;            /* its "=" is wider than the source's */
 };
 
 struct bound_table {
@@ -132,6 +141,8 @@ struct bound_table {
     const char *staging; /* of an upsert: makes the table that the COPY goes to; or NULL */
     const char *merge;   /* of an upsert: from there into the table */
     bool pages;          /* a plain table: may be read by ranges of its pages */
+    struct changeset_table changes;
+    bool key_moves; /* an action of a foreign key may give its rows other keys */
 };
 
 struct pg_sink {
@@ -157,6 +168,7 @@ struct pg_sink {
     struct arena bound_arena;                /* of tables; control thread, read only once bound */
     struct bound_table *tables;
     uint32_t ntables;
+    struct cascade_map cascades; /* as bound_arena */
 };
 
 /* What stands in a writer's transaction. */
@@ -179,6 +191,7 @@ struct pg_writer {
     struct decoded *expect_decoded;
     struct rnl_value *expect_values;
     uint32_t expect_room;
+    struct apply *apply; /* of changes; NULL: none came yet */
 };
 
 /* state.c: what the target remembers */
@@ -215,7 +228,17 @@ int writer_remove(void *writer, const struct rnl_row *row, struct rnl_error *err
 int writer_begin(struct pg_writer *w, struct rnl_error *err);
 int repair_update(struct pg_writer *w, const struct bound_table *table, const struct rnl_row *row,
                   struct rnl_error *err);
-/* copy.c */
+/* apply_bind.c: what is to be known of the bound tables when their changes are gathered */
+int apply_bind(struct pg_sink *sink, const struct rnl_catalog *catalog, struct rnl_error *err);
+/* apply.c: the rows of a bundle of changes */
+int apply_changes(struct pg_writer *w, struct rnl_bundle *in, struct rnl_error *err);
+/* The part or transaction that the rows stood in is over. */
+void apply_ended(struct pg_writer *w);
+void apply_free(struct pg_writer *w);
+/* copy.c: the row by its key, as far as that can be said in a line: "id = 5" */
+void row_words(struct buf *words, const struct bound_table *table, const struct rnl_row *row);
+int refuse_value(const struct bound_table *table, const struct rnl_row *row, uint32_t column,
+                 const char *why, struct rnl_error *err);
 int copy_row(struct pg_writer *w, const struct bound_table *table, const struct rnl_row *row,
              struct rnl_error *err);
 int copy_end(struct pg_writer *w, struct rnl_error *err);

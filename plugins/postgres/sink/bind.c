@@ -86,7 +86,7 @@ static const char columns_sql[] =
     "WITH RECURSIVE base AS ("
     " SELECT u.i, a.attnum, a.attname, a.atttypid AS type, a.attnotnull,"
     "  pg_catalog.format_type(a.atttypid, a.atttypmod) AS spelled, %s AS generated, c.relkind,"
-    "  a.attidentity, a.atthasdef"
+    "  a.attidentity, a.atthasdef, %s AS loose"
     " FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS u(s, r, i)"
     " JOIN pg_namespace n ON n.nspname = u.s"
     " JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = u.r"
@@ -96,9 +96,21 @@ static const char columns_sql[] =
     "  SELECT w.i, w.attnum, t.typbasetype FROM walk w JOIN pg_type t ON t.oid = w.type"
     "  WHERE t.typtype = 'd')"
     " SELECT b.i, b.attname, t.oid, t.typtype, t.typname, t.typelem, b.attnotnull, b.spelled,"
-    "  b.generated, b.relkind, b.attidentity, b.atthasdef"
+    "  b.generated, b.relkind, b.attidentity, b.atthasdef, t.typarray,"
+    "  pg_catalog.format_type(t.oid, NULL), b.loose OR t.typname = 'citext',"
+    /* where a type of an extension keeps the "=" that its keys are found by */
+    "  CASE WHEN t.typnamespace <> 'pg_catalog'::regnamespace AND t.typtype = 'b' THEN"
+    "   (SELECT on_.nspname FROM pg_opclass oc JOIN pg_amop ao ON ao.amopfamily = oc.opcfamily"
+    "     AND ao.amoplefttype = oc.opcintype AND ao.amoprighttype = oc.opcintype"
+    "    JOIN pg_operator op ON op.oid = ao.amopopr JOIN pg_namespace on_ ON on_.oid ="
+    "     op.oprnamespace WHERE ao.amopstrategy = 3 AND oc.opcmethod = 403 AND oc.opcdefault"
+    "     AND oc.opcintype = t.oid LIMIT 1) END"
     " FROM base b JOIN walk w USING (i, attnum) JOIN pg_type t ON t.oid = w.type"
     " WHERE t.typtype <> 'd' ORDER BY b.i, b.attnum";
+
+/* Whether the column's collation takes texts for equal that aren't the same. */
+static const char loose_sql[] = "EXISTS (SELECT 1 FROM pg_collation k WHERE k.oid = a.attcollation"
+                                " AND NOT k.collisdeterministic)";
 
 int columns_find(const struct found *found, uint32_t hint, const char *name)
 {
@@ -137,6 +149,20 @@ static void set_reading(struct bound_column *column)
     column->read_as = inet ? ")" : column->kind == PG_NATIVE ? "::pg_catalog.text" : "";
 }
 
+/* A text of the key, all of whose bytes count in the source: citext and the like may differ. */
+static bool is_exact(const struct bound_column *bound)
+{
+    const struct rnl_column *column = bound->source;
+    const char *collation = column->collation ? column->collation : "";
+
+    return bound->kind == PG_TEXT && !bound->nullable && column->type == RNL_T_TEXT &&
+           !(column->flags & (RNL_COLUMN_FIXED | RNL_COLUMN_ENUM | RNL_COLUMN_SET)) &&
+           !strstr(collation, "_ci") && strcasecmp(collation, "NOCASE") != 0 &&
+           strcasecmp(collation, "RTRIM") != 0 &&
+           !(column->native && strcasecmp(column->native, "citext") == 0) &&
+           !(column->type_name && strcmp(column->type_name, "citext") == 0);
+}
+
 static int bind_column(struct pg_sink *sink, struct bound_table *bound, uint32_t index,
                        const char *name, const struct found *found, struct rnl_error *err)
 {
@@ -161,8 +187,13 @@ static int bind_column(struct pg_sink *sink, struct bound_table *bound, uint32_t
     column->nullable = PQgetvalue(result, at, C_NOTNULL)[0] != 't';
     column->written = PQgetvalue(result, at, C_GENERATED)[0] != 't';
     column->always = PQgetvalue(result, at, C_IDENTITY)[0] == 'a';
+    column->array = (Oid)strtoul(PQgetvalue(result, at, C_ARRAY), NULL, 10);
+    column->spelled = arena_text(&sink->bound_arena, PQgetvalue(result, at, C_SPELLED));
+    column->base = arena_text(&sink->bound_arena, PQgetvalue(result, at, C_BASE));
+    column->operators = arena_text(&sink->bound_arena, PQgetvalue(result, at, C_OPERATORS));
+    column->exact = PQgetvalue(result, at, C_LOOSE)[0] == 't' && is_exact(column);
     set_reading(column);
-    if (!column->name)
+    if (!column->name || !column->spelled || !column->base || !column->operators)
         return error_memory(err);
     if (!encode_accepts(source->type, column->kind)) {
         rnl_fail(err, RNL_E_CONFIG, "sink.column_type",
@@ -248,20 +279,6 @@ static bool is_key_column(const struct bound_table *bound, uint32_t column)
         if (bound->key[i] == column)
             return true;
     return false;
-}
-
-/* A text of the key, all of whose bytes count in the source: citext and the like may differ. */
-static bool is_exact(const struct bound_column *bound)
-{
-    const struct rnl_column *column = bound->source;
-    const char *collation = column->collation ? column->collation : "";
-
-    return bound->kind == PG_TEXT && !bound->nullable && column->type == RNL_T_TEXT &&
-           !(column->flags & (RNL_COLUMN_FIXED | RNL_COLUMN_ENUM | RNL_COLUMN_SET)) &&
-           !strstr(collation, "_ci") && strcasecmp(collation, "NOCASE") != 0 &&
-           strcasecmp(collation, "RTRIM") != 0 &&
-           !(column->native && strcasecmp(column->native, "citext") == 0) &&
-           !(column->type_name && strcmp(column->type_name, "citext") == 0);
 }
 
 /*
@@ -413,8 +430,8 @@ int columns_query(struct pg_sink *sink, const struct map_table *names, uint32_t 
     }
     buf_byte(&schemas, '}');
     buf_byte(&tables, '}');
-    buf_printf(&sql, columns_sql,
-               sink->server.version >= 120000 ? "a.attgenerated <> ''" : "false");
+    buf_printf(&sql, columns_sql, sink->server.version >= 120000 ? "a.attgenerated <> ''" : "false",
+               sink->server.version >= 120000 ? loose_sql : "false");
     if (!buf_text(&schemas) || !buf_text(&tables) || !buf_text(&sql)) {
         status = error_memory(err);
     } else {
@@ -474,6 +491,8 @@ int sink_bind(void *self, const struct rnl_job *job, const struct rnl_catalog *c
         status = bind_batch(sink, job, names, from,
                             count - from < BATCH_TABLES ? count : from + BATCH_TABLES, err);
     arena_free(&scratch);
+    if (status == RNL_OK)
+        status = apply_bind(sink, catalog, err);
     if (status == RNL_OK)
         sink->ntables = count;
     return status;

@@ -19,7 +19,11 @@ enum {
     C_GENERATED,
     C_KIND,
     C_IDENTITY,
-    C_DEFAULT
+    C_DEFAULT,
+    C_ARRAY,
+    C_BASE,
+    C_LOOSE,
+    C_OPERATORS
 };
 
 /* The columns of one table among those of a batch. */

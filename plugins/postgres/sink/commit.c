@@ -115,7 +115,8 @@ int writer_commit(void *writer, const struct rnl_checkpoint *checkpoint, struct 
         status = copy_end(w, err);
     if (status == RNL_OK && checkpoint)
         status = write_checkpoint(w, checkpoint, err);
-    if (status == RNL_OK && !checkpoint) /* no run will do it again */
+    /* no run will do it again, or a source forgets what it would do it again from */
+    if (status == RNL_OK && (!checkpoint || (RNL_HAS(checkpoint, durable) && checkpoint->durable)))
         status = conn_exec(w->conn, "SET LOCAL synchronous_commit TO on", "commit", err);
     if (status != RNL_OK) {
         writer_rollback(w, &ignored);
@@ -123,6 +124,7 @@ int writer_commit(void *writer, const struct rnl_checkpoint *checkpoint, struct 
     }
     status = conn_exec(w->conn, "COMMIT", "commit", err);
     w->mode = WRITER_IDLE;
+    apply_ended(w);
     if (status == RNL_OK) {
         changes_tell(w);
         read_forget_view(w->sink);

@@ -199,20 +199,29 @@ static void describe_value(struct buf *text, const struct rnl_value *value)
     }
 }
 
-/* Names the row by its key, as far as that can be said in a line. */
-static int refuse_value(const struct bound_table *table, const struct rnl_row *row, uint32_t column,
-                        const char *why, struct rnl_error *err)
+void row_words(struct buf *words, const struct bound_table *table, const struct rnl_row *row)
+{
+    for (uint32_t i = 0; i < table->nkey; i++) {
+        const struct rnl_value *value = changeset_key(row, table->key[i]);
+
+        buf_printf(words, "%s%s = ", i ? ", " : "", table->columns[table->key[i]].source->name);
+        if (value)
+            describe_value(words, value);
+    }
+    if (table->nkey == 0)
+        buf_puts(words, "no key");
+}
+
+int refuse_value(const struct bound_table *table, const struct rnl_row *row, uint32_t column,
+                 const char *why, struct rnl_error *err)
 {
     struct buf key = {0};
 
-    for (uint32_t i = 0; i < table->nkey; i++) {
-        buf_printf(&key, "%s%s = ", i ? ", " : "", table->columns[table->key[i]].source->name);
-        describe_value(&key, &row->after[table->key[i]]);
-    }
+    row_words(&key, table, row);
     rnl_fail(err, RNL_E_DATA, "sink.value",
              "the value of column \"%s\" of %s.%s in the row with %s %s",
              table->columns[column].source->name, table->source->schema, table->source->name,
-             table->nkey && buf_text(&key) ? key.ptr : "no key", why);
+             buf_text(&key) ? key.ptr : "no key", why);
     rnl_hint(err, "`runnel check` finds such values before a run, `runnel plugins help postgres` "
                   "has the policies for them; under another policy start over with --restart");
     buf_free(&key);

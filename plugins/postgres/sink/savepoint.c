@@ -12,6 +12,7 @@ int writer_savepoint(void *writer, struct rnl_error *err)
         status = conn_exec(w->conn, "SAVEPOINT runnel_part", "set a savepoint", err);
     if (status == RNL_OK)
         changes_mark(w);
+    apply_ended(w);
     return status;
 }
 
@@ -25,6 +26,7 @@ int writer_release(void *writer, struct rnl_error *err)
         status = conn_exec(w->conn, "SET CONSTRAINTS ALL IMMEDIATE", "check the rows", err);
     if (status == RNL_OK)
         status = conn_exec(w->conn, "RELEASE SAVEPOINT runnel_part", "release a savepoint", err);
+    apply_ended(w);
     return status;
 }
 
@@ -34,6 +36,7 @@ int writer_undo(void *writer, struct rnl_error *err)
 
     copy_drop(w);
     changes_undo(w);
+    apply_ended(w);
     return conn_exec(w->conn, "ROLLBACK TO SAVEPOINT runnel_part; RELEASE SAVEPOINT runnel_part",
                      "go back to a savepoint", err);
 }

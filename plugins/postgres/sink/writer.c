@@ -46,6 +46,7 @@ void writer_close(void *writer)
     buf_free(&w->expect_text);
     free(w->expect_decoded);
     free(w->expect_values);
+    apply_free(w);
     free(w);
 }
 
@@ -93,9 +94,13 @@ int writer_apply(void *writer, struct rnl_bundle *in, struct rnl_error *err)
 {
     struct pg_writer *w = writer;
     const struct rnl_host *host = w->sink->host;
+    struct rnl_bundle_info info = {.size = sizeof(info)};
     struct rnl_row row = {.size = sizeof(row)};
     int status = writer_begin(w, err);
 
+    host->bundle_info(in, &info);
+    if (status == RNL_OK && (info.flags & RNL_BUNDLE_CHANGES))
+        return apply_changes(w, in, err);
     while (status == RNL_OK) {
         status = host->bundle_next(in, &row, err);
         if (status == RNL_DONE)
@@ -127,5 +132,6 @@ int writer_rollback(void *writer, struct rnl_error *err)
     copy_drop(w);
     w->nchanges = 0;
     w->mode = WRITER_IDLE;
+    apply_ended(w);
     return conn_exec(w->conn, "ROLLBACK", "roll back", err);
 }
