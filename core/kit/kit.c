@@ -324,9 +324,10 @@ static void check_live(struct kit *kit, const struct plugin *plugin)
         kit_secrets(&use);
     else if (plugin->kind == RNL_SOURCE)
         kit_source(&use);
-    else if (plugin->kind == RNL_SINK)
+    else if (plugin->kind == RNL_SINK) {
         kit_sink(&use);
-    else
+        kit_changes(&use);
+    } else
         kit_skip(kit, "behaviour", "the kit has no checks for this kind");
     options_free(&plugin->options, use.config);
 }

@@ -270,6 +270,22 @@ static bool changes_columns(const struct rnl_row *row, const struct cascade_key 
     return false;
 }
 
+bool cascade_beyond(const struct cascade_map *map, uint32_t table, const uint32_t *key,
+                    uint32_t nkey)
+{
+    for (const struct cascade_key *by = cascade_has(map, table) ? map->of[table] : NULL; by;
+         by = by->next)
+        for (uint32_t i = 0; acts(by->key->on_update) && i < by->key->ncolumns; i++) {
+            bool found = false;
+
+            for (uint32_t k = 0; k < nkey; k++)
+                found = found || key[k] == by->parent_columns[i];
+            if (!found)
+                return true;
+        }
+    return false;
+}
+
 static bool sets_off(const struct rnl_row *row, const struct cascade_key *by)
 {
     if (row->op == RNL_DELETE)

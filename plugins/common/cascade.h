@@ -57,6 +57,9 @@ static inline bool cascade_has(const struct cascade_map *map, uint32_t table)
 {
     return table < map->count && map->of[table];
 }
+/* Whether some depend on columns that may change while its key, of these columns, stays. */
+bool cascade_beyond(const struct cascade_map *map, uint32_t table, const uint32_t *key,
+                    uint32_t nkey);
 /* Whether a row's values, and with them its key, may change with those of another table's row. */
 static inline bool cascade_moves(const struct cascade_map *map, uint32_t table)
 {

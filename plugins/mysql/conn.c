@@ -225,10 +225,13 @@ static int conn_connect(struct conn *conn, struct rnl_error *err)
     const char *host = link->socket ? NULL : link->host;
     /* or "localhost" would become a socket at a path of the library's choice */
     unsigned protocol = link->socket ? MYSQL_PROTOCOL_SOCKET : MYSQL_PROTOCOL_TCP;
+    /* MariaDB tells of an array of rows nothing else than how many; of the first connection we
+     * don't know the flavour yet */
+    unsigned long flags = conn->server->mariadb ? CLIENT_FOUND_ROWS : 0;
 
     mysql_optionsv(conn->mysql, MYSQL_OPT_PROTOCOL, &protocol);
     if (mysql_real_connect(conn->mysql, host, link->user, password, link->database,
-                           (unsigned)link->port, link->socket, 0))
+                           (unsigned)link->port, link->socket, flags))
         return RNL_OK;
     return error_connect(conn->server, conn->mysql, err);
 }

@@ -147,6 +147,9 @@ static void test_unsent(void **state)
 
     (void)state;
     assert_true(cascade_map_make(&map, &host, NULL));
+    assert_true(cascade_beyond(&map, 1, key, 1));
+    assert_false(cascade_beyond(&map, 1, zero, 1));
+    assert_false(cascade_beyond(&map, 0, key, 1));
     told[0] = '\0';
     looks = 0;
     assert_int_equal(cascade_run(&map, &sink, &row, key, 1, &err), RNL_OK);

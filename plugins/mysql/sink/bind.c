@@ -17,6 +17,7 @@ enum {
     C_SCALE,
     C_FRACTION,
     C_CHARSET,
+    C_COLLATION,
     C_GENERATED
 };
 
@@ -26,7 +27,7 @@ static void columns_sql(struct text *sql, const struct binding *binding)
     text_add(sql, "SELECT table_schema, table_name, column_name, data_type, column_type,"
                   " is_nullable, character_maximum_length, character_octet_length,"
                   " numeric_precision, numeric_scale, datetime_precision, character_set_name,"
-                  " generation_expression FROM information_schema.columns WHERE ");
+                  " collation_name, generation_expression FROM information_schema.columns WHERE ");
     names_condition(sql, binding);
 }
 
@@ -42,6 +43,7 @@ static int column_learn(struct my_sink *sink, struct bound_table *table, MYSQL_R
         .data_type = row[C_TYPE],
         .column_type = row[C_SPELLED],
         .charset = row[C_CHARSET],
+        .collation = row[C_COLLATION],
         .nullable = row[C_NULLABLE] && strcasecmp(row[C_NULLABLE], "YES") == 0,
         .generated = row[C_GENERATED] && *row[C_GENERATED],
         .characters = number_at(row, C_CHARACTERS),
@@ -203,6 +205,8 @@ int sink_bind(void *self, const struct rnl_job *job, const struct rnl_catalog *c
         status = table_check(&sink->tables[i], err);
     if (status == RNL_OK && count)
         status = keys_bind(&binding, job, err);
+    if (status == RNL_OK && !cascade_map_make(&sink->cascades, sink->host, catalog))
+        status = error_memory(err);
     for (uint32_t i = 0; status == RNL_OK && i < count; i++)
         status = insert_make(sink, &sink->tables[i], err);
     if (status == RNL_OK)

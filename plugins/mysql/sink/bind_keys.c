@@ -220,7 +220,7 @@ static bool is_exact(const struct bound_column *bound)
     const struct rnl_column *column = bound->source;
     const char *collation = column->collation ? column->collation : "";
 
-    return bound->kind == MY_TEXT && column->type == RNL_T_TEXT &&
+    return bound->kind == MY_TEXT && !bound->bytewise && column->type == RNL_T_TEXT &&
            !(column->flags & (RNL_COLUMN_FIXED | RNL_COLUMN_ENUM | RNL_COLUMN_SET)) &&
            !strstr(collation, "_ci") && strcasecmp(collation, "NOCASE") != 0 &&
            strcasecmp(collation, "RTRIM") != 0 &&
@@ -243,12 +243,12 @@ int keys_bind(struct binding *binding, const struct rnl_job *job, struct rnl_err
 
     for (uint32_t i = 0; status == RNL_OK && i < count; i++)
         status = key_bind(sink, &sink->tables[i], err);
+    for (uint32_t i = 0; status == RNL_OK && i < count; i++)
+        exact_mark(&sink->tables[i]);
     if (status != RNL_OK || !upsert)
         return status;
     status = target_keys_read(binding, err);
     for (uint32_t i = 0; status == RNL_OK && i < count; i++)
         status = upsert_check(&sink->tables[i], err);
-    for (uint32_t i = 0; status == RNL_OK && i < count; i++)
-        exact_mark(&sink->tables[i]);
     return status;
 }

@@ -11,7 +11,7 @@ struct change {
     uint32_t column;
     enum change_kind kind;
     int64_t count;
-    int64_t marked; /* of them, before the part that is open: see changes_mark() */
+    int64_t marked[CHANGES_MARKS]; /* of them, before what is open: see changes_mark() */
 };
 
 static enum change_kind kind_of(const struct rnl_value *value)
@@ -32,6 +32,8 @@ int changes_add(struct my_writer *w, const struct bound_table *table, uint32_t c
     enum change_kind kind = kind_of(value);
     struct change *changes;
 
+    if (w->comparing)
+        return RNL_OK;
     for (uint32_t i = w->nchanges; i-- > 0;) { /* most likely the last ones */
         struct change *change = &w->changes[i];
 
@@ -44,25 +46,25 @@ int changes_add(struct my_writer *w, const struct bound_table *table, uint32_t c
     if (!changes)
         return error_memory(err);
     w->changes = changes;
-    changes[w->nchanges++] = (struct change){table, column, kind, 1, 0};
+    changes[w->nchanges++] = (struct change){table, column, kind, 1, {0}};
     return RNL_OK;
 }
 
-void changes_mark(struct my_writer *w)
+void changes_mark(struct my_writer *w, enum changes_of what)
 {
     for (uint32_t i = 0; i < w->nchanges; i++)
-        w->changes[i].marked = w->changes[i].count;
+        w->changes[i].marked[what] = w->changes[i].count;
 }
 
-void changes_undo(struct my_writer *w)
+void changes_undo(struct my_writer *w, enum changes_of what)
 {
     uint32_t kept = 0;
 
     for (uint32_t i = 0; i < w->nchanges; i++) {
-        if (w->changes[i].marked == 0)
+        if (w->changes[i].marked[what] == 0)
             continue;
         w->changes[kept] = w->changes[i];
-        w->changes[kept].count = w->changes[kept].marked;
+        w->changes[kept].count = w->changes[kept].marked[what];
         kept++;
     }
     w->nchanges = kept;

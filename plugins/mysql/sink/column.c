@@ -96,6 +96,8 @@ void bound_column_set(struct bound_column *column, const struct column_facts *fa
     column->scale = (uint8_t)(is_time(column->kind) ? facts->fraction : facts->scale);
     column->far_future = facts->mariadb && facts->version >= 110500;
     column->mariadb = facts->mariadb;
+    column->bytewise = facts->collation && (strstr(facts->collation, "_0900_bin") ||
+                                            strstr(facts->collation, "_nopad_bin"));
     length_set(column, facts);
     column->natural.length = column->length > UINT32_MAX ? UINT32_MAX : (uint32_t)column->length;
     column->natural.charset = "utf8mb4"; /* the session's: see session.c */

@@ -3,6 +3,7 @@
 #define MYSQL_SINK_DATA_H
 
 #include "buf.h"
+#include "changeset.h"
 #include "element.h"
 #include "row.h"
 #include "sink.h"
@@ -51,7 +52,8 @@ struct bound_column {
     uint64_t length;           /* see enum my_kind */
     bool as_json;              /* a text of several values is written as JSON */
     bool mariadb;              /* whose DOUBLE has one zero, and whose TIME ends later */
-    bool exact;                /* upsert: a text of the key, all of whose bytes count */
+    bool exact;                /* a text of the key, all of whose bytes count */
+    bool bytewise;             /* a text that the target compares by all of its bytes */
     bool far_future;           /* a TIMESTAMP that goes on after 2038 (MariaDB 11.5) */
     uint8_t wire_type;         /* of a parameter: MYSQL_TYPE_* */
     uint8_t wire_flag;         /* 0x80: unsigned */
@@ -79,6 +81,15 @@ enum writer_mode { WRITER_IDLE = 0, WRITER_WRITING, WRITER_READING };
 
 struct change;
 struct batch;
+struct target_keys;
+
+/* Statements that stay prepared. */
+enum { PREPARED_MAX = 96 };
+struct prepared {
+    struct text sql;
+    MYSQL_STMT *statement; /* NULL: none */
+    uint64_t used;
+};
 
 struct my_writer {
     struct my_sink *sink;
@@ -87,9 +98,16 @@ struct my_writer {
     struct batch *batch;  /* rows that are encoded, and statements that the server works on */
     struct buf scratch;   /* of one value that a policy changed */
     uint64_t view_number; /* of the rows that it reads: see read.c */
-    MYSQL_STMT *repeated; /* see command_repeat() */
-    struct text repeated_sql;
-    bool loose;             /* see loose.c */
+    struct prepared prepared[PREPARED_MAX]; /* see command_repeat() */
+    uint64_t prepared_clock;
+    bool loose;                      /* see loose.c */
+    bool comparing;                  /* values are looked for, and not written */
+    bool foreign_keys;               /* foreign_key_checks of the session */
+    bool bulk;                       /* the server takes arrays of rows: see batch.c */
+    bool replaying;                  /* as the last bundle of changes was */
+    struct changeset set;            /* changes that are gathered */
+    struct target_keys *target_keys; /* of the tables at keys_of: see apply_keys.c */
+    const struct bound_table *keys_of;
     struct change *changes; /* of the open transaction: see changes.c */
     uint32_t nchanges;
     struct buf expect_text; /* what writer_expect lent last */
@@ -118,7 +136,7 @@ int keys_bind(struct binding *binding, const struct rnl_job *job, struct rnl_err
 
 /* column.c: one column as information_schema tells it */
 struct column_facts {
-    const char *data_type, *column_type, *charset;
+    const char *data_type, *column_type, *charset, *collation;
     bool nullable, generated;
     uint64_t characters, bytes;
     unsigned precision, scale, fraction;
@@ -210,6 +228,8 @@ int loose_begin(struct my_writer *w, struct rnl_error *err);
 int loose_end(struct my_writer *w, int status, struct rnl_error *err);
 
 /* values.c: a row's values, policies applied, in words where that fails */
+/* Names the row by its key, as far as that can be said in a line: "with id = 5". */
+void row_describe(struct buf *text, const struct bound_table *table, const struct rnl_row *row);
 int value_refuse(const struct bound_table *table, const struct rnl_row *row, uint32_t column,
                  const char *why, struct rnl_error *err);
 /* A value that no packet can hold which the server takes. */
@@ -220,13 +240,21 @@ int value_take(struct my_writer *w, const struct bound_table *table, const struc
                uint32_t column, struct rnl_value *changed, const struct rnl_value **out,
                struct rnl_error *err);
 
-/* command.c: one statement with parameters of the binary protocol */
+/*
+ * command.c: one statement with parameters of the binary protocol. One of several rows
+ * counts them in rows, before their values are added, and holds no large values.
+ */
 struct command {
+    const struct bound_table *table; /* that errors are about; NULL: none */
     struct text sql;
     struct buf values;
     struct buf types; /* two bytes each */
-    struct buf nulls; /* one byte each */
+    struct buf nulls; /* one byte each; bulk: they stand with the values */
+    struct buf longs; /* values that are sent by themselves */
     uint32_t count;
+    uint32_t rows;     /* 0: of one row */
+    bool bulk;         /* an array of rows for a statement of one: MariaDB alone */
+    uint64_t inserted; /* MySQL, of an INSERT that may find its rows: those that it didn't find */
 };
 /* Adds the value of a column as the next parameter; the caller writes the question mark. */
 int command_add(struct my_writer *w, struct command *command, const struct bound_table *table,
@@ -241,6 +269,7 @@ int command_run(struct my_writer *w, struct command *command, const char *doing,
 int command_repeat(struct my_writer *w, struct command *command, const char *doing, uint64_t *rows,
                    struct rnl_error *err);
 void command_forget(struct my_writer *w);
+void command_clear(struct command *command);
 void command_free(struct command *command);
 
 /* wire below the library: see batch.c */
@@ -288,9 +317,11 @@ int upsert_row(struct my_writer *w, const struct bound_table *table, const struc
 int changes_add(struct my_writer *w, const struct bound_table *table, uint32_t column,
                 const struct rnl_value *value, struct rnl_error *err);
 void changes_tell(struct my_writer *w);
-/* What was changed since the mark was taken back. */
-void changes_mark(struct my_writer *w);
-void changes_undo(struct my_writer *w);
+/* What was changed since the mark is taken back: of a part (savepoint.c), of a set in it (apply.c).
+ */
+enum changes_of { CHANGES_OF_PART, CHANGES_OF_SET, CHANGES_MARKS };
+void changes_mark(struct my_writer *w, enum changes_of what);
+void changes_undo(struct my_writer *w, enum changes_of what);
 
 /* How many bytes of valid UTF-8 stand at text; 0: none. */
 size_t utf8_length(const unsigned char *text);

@@ -81,8 +81,9 @@ static int refused(struct my_writer *w, const struct bound_table *table, const c
         snprintf(quoted, sizeof(quoted),
                  "column \"%s\": ", table ? source_name(table, column) : column);
     snprintf(code, sizeof(code), "mysql.%u", number);
-    for (uint32_t i = 0; number == 1048 && table && table->upsert && i < table->nkey; i++)
-        if (strcasecmp(table->columns[table->key[i]].name, column) == 0)
+    for (uint32_t i = 0; number == 1048 && table && i < table->nkey; i++)
+        if (table->columns[table->key[i]].exact &&
+            strcasecmp(table->columns[table->key[i]].name, column) == 0)
             return rnl_fail(err, RNL_E_DATA, "sink.keys_equal",
                             "column \"%s\" of %s takes two keys for equal that the source tells "
                             "apart",

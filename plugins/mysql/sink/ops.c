@@ -30,6 +30,7 @@ static void sink_close(void *self)
         return;
     conn_close(sink->owner);
     conn_close(sink->control);
+    cascade_map_free(&sink->cascades);
     pool_free(&sink->bound_pool);
     pthread_mutex_destroy(&sink->lock);
     server_free(&sink->server);

@@ -11,7 +11,7 @@ int writer_savepoint(void *writer, struct rnl_error *err)
     if (status == RNL_OK)
         status = conn_run(w->conn, "SAVEPOINT runnel_part", err);
     if (status == RNL_OK)
-        changes_mark(w);
+        changes_mark(w, CHANGES_OF_PART);
     return status;
 }
 
@@ -29,7 +29,7 @@ int writer_undo(void *writer, struct rnl_error *err)
     int status;
 
     batch_drop(w);
-    changes_undo(w);
+    changes_undo(w, CHANGES_OF_PART);
     status = conn_run(w->conn, "ROLLBACK TO SAVEPOINT runnel_part", err);
     return status == RNL_OK ? conn_run(w->conn, "RELEASE SAVEPOINT runnel_part", err) : status;
 }

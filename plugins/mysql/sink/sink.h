@@ -2,6 +2,7 @@
 #ifndef MYSQL_SINK_H
 #define MYSQL_SINK_H
 
+#include "cascade.h"
 #include "pool.h"
 #include "server.h"
 
@@ -49,7 +50,8 @@ struct my_sink {
 
     bool tables_plain; /* making a table is all that its step does: see step.c */
 
-    struct pool bound_pool; /* of tables; control thread, read only once bound */
+    struct pool bound_pool;      /* of tables; control thread, read only once bound */
+    struct cascade_map cascades; /* of them */
     struct bound_table *tables;
     uint32_t ntables;
     atomic_uint_fast64_t view_number; /* raised when rows are committed: see read.c */

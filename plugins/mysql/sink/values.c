@@ -26,11 +26,9 @@ static void describe_value(struct buf *text, const struct rnl_value *value)
     }
 }
 
-/* Names the row by its key, as far as that can be said in a line. */
-static void describe_row(struct buf *text, const struct bound_table *table,
-                         const struct rnl_row *row)
+void row_describe(struct buf *text, const struct bound_table *table, const struct rnl_row *row)
 {
-    buf_puts(text, table->nkey ? "in the row with " : "in a row without a key");
+    buf_puts(text, table->nkey ? "with " : "without a key");
     for (uint32_t i = 0; i < table->nkey; i++) {
         buf_printf(text, "%s%s = ", i ? ", " : "", table->columns[table->key[i]].source->name);
         describe_value(text, &row->after[table->key[i]]);
@@ -42,7 +40,8 @@ int value_refuse(const struct bound_table *table, const struct rnl_row *row, uin
 {
     struct buf key = {0};
 
-    describe_row(&key, table, row);
+    buf_puts(&key, table->nkey ? "in the row " : "in a row ");
+    row_describe(&key, table, row);
     rnl_fail(err, RNL_E_DATA, "sink.value", "the value of %s.%s, column \"%s\", %s %s",
              table->source->schema, table->source->name, table->columns[column].source->name,
              buf_text(&key) ? key.ptr : "in a row", why);

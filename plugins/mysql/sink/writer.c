@@ -1,5 +1,5 @@
 /* A lane's writer: one connection, one transaction at a time. */
-#include "data.h"
+#include "apply.h"
 
 #include <stdlib.h>
 
@@ -30,8 +30,9 @@ int writer_open(void *self, uint32_t lane, void **out, struct rnl_error *err)
     status = conn_open(&sink->server, &w->conn, err);
     if (status == RNL_OK)
         status = isolation_set(w->conn, &statements, err);
+    w->bulk = sink->server.mariadb && !statements;
     if (status == RNL_OK)
-        status = batch_open(w, sink->server.mariadb && !statements, err);
+        status = batch_open(w, w->bulk, err);
     if (status != RNL_OK) {
         writer_close(w);
         return status;
@@ -50,6 +51,8 @@ void writer_close(void *writer)
         batch_drop(w);
     batch_close(w);
     command_forget(w);
+    target_keys_forget(w);
+    changeset_free(&w->set);
     conn_close(w->conn); /* the server rolls back what is open */
     buf_free(&w->scratch);
     free(w->changes);
@@ -103,9 +106,13 @@ int writer_apply(void *writer, struct rnl_bundle *in, struct rnl_error *err)
 {
     struct my_writer *w = writer;
     const struct rnl_host *host = w->sink->host;
+    struct rnl_bundle_info info = {.size = sizeof(info)};
     struct rnl_row row = {.size = sizeof(row)};
     int status = writer_begin(w, err);
 
+    host->bundle_info(in, &info);
+    if (status == RNL_OK && info.flags & RNL_BUNDLE_CHANGES)
+        return changes_apply(w, in, (info.flags & RNL_BUNDLE_REPLAY) != 0, err);
     while (status == RNL_OK) {
         status = host->bundle_next(in, &row, err);
         if (status == RNL_DONE)
