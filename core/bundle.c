@@ -65,26 +65,6 @@ static int make_room(struct rnl_bundle *bundle, size_t more, struct rnl_error *e
     return RNL_OK;
 }
 
-bool bundle_holds_bytes(unsigned type)
-{
-    switch (type) {
-    case RNL_T_DECIMAL:
-    case RNL_T_TEXT:
-    case RNL_T_BYTES:
-    case RNL_T_INTERVAL:
-    case RNL_T_UUID:
-    case RNL_T_JSON:
-    case RNL_T_BITS:
-    case RNL_T_GEOMETRY:
-    case RNL_T_INET:
-    case RNL_T_VECTOR:
-    case RNL_T_NATIVE:
-        return true;
-    default:
-        return false;
-    }
-}
-
 static size_t values_size(const struct rnl_value *values, size_t count)
 {
     size_t size = count * VALUE_MOST;

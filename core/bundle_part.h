@@ -77,7 +77,17 @@ struct rnl_bundle {
     size_t nvalues_room;
 };
 
-/* Types whose values are a length and bytes. */
-bool bundle_holds_bytes(unsigned type);
+#define TYPE_BIT(type) (1u << (type))
+#define TYPES_OF_BYTES                                                        \
+    (TYPE_BIT(RNL_T_DECIMAL) | TYPE_BIT(RNL_T_TEXT) | TYPE_BIT(RNL_T_BYTES) | \
+     TYPE_BIT(RNL_T_INTERVAL) | TYPE_BIT(RNL_T_UUID) | TYPE_BIT(RNL_T_JSON) | \
+     TYPE_BIT(RNL_T_BITS) | TYPE_BIT(RNL_T_GEOMETRY) | TYPE_BIT(RNL_T_INET) | \
+     TYPE_BIT(RNL_T_VECTOR) | TYPE_BIT(RNL_T_NATIVE))
+
+/* Whether the type's values are a length and bytes. Asked of each value: here, to be inlined. */
+static inline bool bundle_holds_bytes(unsigned type)
+{
+    return type < RNL_T_COUNT && TYPES_OF_BYTES >> type & 1;
+}
 
 #endif

@@ -89,54 +89,70 @@ void bundle_info(const struct rnl_bundle *bundle, struct rnl_bundle_info *info)
         info->position = (struct rnl_slice){bundle->bytes + bundle->len, wire.position_len};
 }
 
+/* A number of 2^width bytes at p. */
+static bool get_number(const unsigned char *p, unsigned width, int64_t *number)
+{
+    int32_t narrow;
+
+    switch (width) {
+    case 0:
+        *number = (int8_t)*p;
+        return true;
+    case 2:
+        memcpy(&narrow, p, 4);
+        *number = narrow;
+        return true;
+    case 3:
+        memcpy(number, p, 8);
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* A length of 2^width bytes at p. */
+static bool get_length(const unsigned char *p, unsigned width, uint32_t *len)
+{
+    if (width == 0)
+        *len = *p;
+    else if (width == 2)
+        memcpy(len, p, 4);
+    return width == 0 || width == 2;
+}
+
 /* Reads a value; NULL when it would pass end. */
 static const unsigned char *get_value(const unsigned char *p, const unsigned char *end,
                                       struct rnl_value *value)
 {
-    unsigned tag, width;
-    size_t size;
+    unsigned type, width;
+    uint16_t flags = 0;
 
-    *value = (struct rnl_value){0};
     if (p < end && *p == TAG_FLAGS) {
         if (end - p < 4)
             return NULL;
-        memcpy(&value->flags, p + 1, 2);
+        memcpy(&flags, p + 1, 2);
         p += 3;
     }
     if (p >= end)
         return NULL;
-    tag = *p++;
-    value->type = (uint16_t)(tag & TAG_TYPE);
-    width = tag >> 5;
-    if (value->type >= RNL_T_COUNT || width > 3)
+    type = *p & TAG_TYPE;
+    width = *p++ >> 5;
+    if (type >= RNL_T_COUNT || width > 3)
         return NULL;
-    if (value->type == RNL_T_NULL || value->type == RNL_T_UNCHANGED)
+    *value = (struct rnl_value){.type = (uint16_t)type, .flags = flags};
+    if (type == RNL_T_NULL || type == RNL_T_UNCHANGED)
         return p;
-    size = (size_t)1 << width;
-    if ((size_t)(end - p) < size)
+    if (end - p < 1 << width)
         return NULL;
-    if (bundle_holds_bytes(value->type)) {
-        if (size > 4)
-            return NULL;
-        memcpy(&value->len, p, size);
-        p += size;
-        if ((size_t)(end - p) < value->len)
-            return NULL;
-        value->ptr = p;
-        return p + value->len;
-    }
-    if (size == 1)
-        value->i = (int8_t)*p;
-    else if (size == 4) {
-        int32_t narrow;
-
-        memcpy(&narrow, p, 4);
-        value->i = narrow;
-    } else if (size == 8)
-        memcpy(&value->i, p, 8);
-    else
+    if (!bundle_holds_bytes(type))
+        return get_number(p, width, &value->i) ? p + (1u << width) : NULL;
+    if (!get_length(p, width, &value->len))
         return NULL;
-    return p + size;
+    p += 1u << width;
+    if ((size_t)(end - p) < value->len)
+        return NULL;
+    value->ptr = p;
+    return p + value->len;
 }
 
 static const unsigned char *get_values(const unsigned char *p, const unsigned char *end,

@@ -73,9 +73,8 @@ static bool encode_integer(struct buf *out, enum pg_kind kind, const struct rnl_
     if (kind == PG_INT2) {
         buf_be32(out, 2);
         buf_be16(out, (uint16_t)number);
-    } else if (kind == PG_INT4) {
-        buf_be32(out, 4);
-        buf_be32(out, (uint32_t)number);
+    } else if (kind == PG_INT4) { /* length and number at once */
+        buf_be64(out, UINT64_C(4) << 32 | (uint32_t)number);
     } else {
         buf_be32(out, 8);
         buf_be64(out, (uint64_t)number);
@@ -196,17 +195,19 @@ static bool encode_float(struct buf *out, enum pg_kind kind, const struct rnl_va
 
 static bool encode_bytes(struct buf *out, const void *bytes, size_t len)
 {
+    if (!buf_reserve(out, 4 + len))
+        return true; /* out knows */
     buf_be32(out, (uint32_t)len);
-    buf_add(out, bytes, len);
+    if (len)
+        memcpy(out->ptr + out->len, bytes, len);
+    out->len += len;
     return true;
 }
 
-static bool encode_text(struct buf *out, const struct rnl_value *value)
+static bool encode_clock(struct buf *out, const struct rnl_value *value)
 {
     size_t at = out->len;
 
-    if (value->type != RNL_T_TIME)
-        return encode_bytes(out, value->ptr, value->len);
     buf_be32(out, 0);
     clock_print(out, value->i);
     buf_patch32(out, at, (uint32_t)(out->len - at - 4));
@@ -440,6 +441,48 @@ static bool encode_geometry(struct buf *out, const struct rnl_value *value, cons
     return true;
 }
 
+/*
+ * Kinds that are made from other forms. Apart from the plain ones: what these need of the stack
+ * would be prepared for each number and text too.
+ */
+__attribute__((noinline)) static bool encode_made(struct buf *out, const struct pg_config *config,
+                                                  const struct bound_column *column,
+                                                  const struct rnl_value *value, const char **why)
+{
+    switch (column->kind) {
+    case PG_MONEY:
+        return encode_money(out, column, value, why);
+    case PG_OID:
+        return encode_oid(out, value, why);
+    case PG_NUMERIC:
+        return encode_numeric(out, value, why);
+    case PG_BYTEA: /* PostGIS is not there */
+    case PG_GEOMETRY:
+        return encode_geometry(out, value, why);
+    case PG_JSONB:
+        return encode_jsonb(out, value);
+    case PG_TIME:
+        return encode_time(out, value, why);
+    case PG_INTERVAL:
+        return encode_interval(out, value, why);
+    case PG_UUID:
+        return encode_uuid(out, config, value, why);
+    case PG_BIT:
+    case PG_VARBIT:
+        return encode_bits(out, value, why);
+    case PG_INET:
+        return encode_inet(out, value, why);
+    case PG_TEXT_ARRAY:
+        return encode_text_array(out, column->element, value);
+    case PG_FLOAT4_ARRAY:
+    case PG_VECTOR:
+        return encode_vector(out, column->kind, value, why);
+    default:
+        *why = "is of a type that can't be written";
+        return false;
+    }
+}
+
 bool encode_field(struct buf *out, const struct pg_config *config,
                   const struct bound_column *column, const struct rnl_value *value,
                   const char **why)
@@ -459,51 +502,26 @@ bool encode_field(struct buf *out, const struct pg_config *config,
     case PG_INT4:
     case PG_INT8:
         return encode_integer(out, column->kind, value, why);
-    case PG_MONEY:
-        return encode_money(out, column, value, why);
-    case PG_OID:
-        return encode_oid(out, value, why);
-    case PG_NUMERIC:
-        return encode_numeric(out, value, why);
     case PG_FLOAT4:
     case PG_FLOAT8:
         return encode_float(out, column->kind, value);
     case PG_TEXT:
-        return encode_text(out, value);
+        if (value->type == RNL_T_TIME)
+            return encode_clock(out, value);
+        return encode_bytes(out, value->ptr, value->len);
     case PG_BYTEA:
         if (value->type == RNL_T_GEOMETRY)
-            return encode_geometry(out, value, why);
+            return encode_made(out, config, column, value, why);
         return encode_bytes(out, value->ptr, value->len);
     case PG_BPCHAR:
     case PG_JSON:
         return encode_bytes(out, value->ptr, value->len);
-    case PG_JSONB:
-        return encode_jsonb(out, value);
     case PG_DATE:
         return encode_date(out, value, why);
-    case PG_TIME:
-        return encode_time(out, value, why);
     case PG_TIMESTAMP:
     case PG_TIMESTAMPTZ:
         return encode_timestamp(out, value, why);
-    case PG_INTERVAL:
-        return encode_interval(out, value, why);
-    case PG_UUID:
-        return encode_uuid(out, config, value, why);
-    case PG_BIT:
-    case PG_VARBIT:
-        return encode_bits(out, value, why);
-    case PG_INET:
-        return encode_inet(out, value, why);
-    case PG_TEXT_ARRAY:
-        return encode_text_array(out, column->element, value);
-    case PG_FLOAT4_ARRAY:
-    case PG_VECTOR:
-        return encode_vector(out, column->kind, value, why);
-    case PG_GEOMETRY:
-        return encode_geometry(out, value, why);
     default:
-        *why = "is of a type that can't be written";
-        return false;
+        return encode_made(out, config, column, value, why);
     }
 }

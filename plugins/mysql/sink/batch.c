@@ -291,6 +291,29 @@ static size_t row_bytes(const struct rnl_row *row)
     return bytes;
 }
 
+/*
+ * What most values of an array are, with no more steps than they need: numbers that fit, and
+ * short texts. The bytes are those of encode_value(). false: it is for value_add().
+ */
+static inline bool value_plain(struct buf *out, const struct bound_column *column,
+                               const struct rnl_value *value)
+{
+    uint32_t len = value->len;
+
+    if (column->kind == MY_INT && column->width == 4 && !column->is_unsigned &&
+        value->type == RNL_T_INT && value->i == (int32_t)value->i) {
+        put_le(out, (uint64_t)(uint32_t)value->i << 8, 5); /* not NULL; the number */
+        return true;
+    }
+    if (column->kind != MY_TEXT || value->type != RNL_T_TEXT || len == 0 || len > 250 ||
+        len > column->length || !buf_reserve(out, 8 + (size_t)len))
+        return false;
+    put_le(out, len << 8, 2); /* not NULL; the length */
+    memcpy(out->ptr + out->len, value->ptr, len);
+    out->len += len;
+    return true;
+}
+
 static int value_add(struct my_writer *w, const struct rnl_row *row, uint32_t index,
                      struct rnl_error *err)
 {
@@ -407,7 +430,8 @@ int batch_row(struct my_writer *w, const struct bound_table *table, const struct
     if (b->bulk && b->rows == 0 && status == RNL_OK)
         status = bulk_begin(w, err);
     for (uint32_t i = 0; status == RNL_OK && i < table->source->ncolumns; i++)
-        if (table->columns[i].written)
+        if (table->columns[i].written &&
+            !(b->bulk && value_plain(&b->values, &table->columns[i], &row->after[i])))
             status = value_add(w, row, i, err);
     if (status != RNL_OK)
         return status;

@@ -18,8 +18,9 @@ static bool choose_columns(struct cursor *c, const struct rnl_unit *unit)
     c->ncolumns = unit->columns ? unit->ncolumns : c->table->ncolumns;
     c->columns = calloc(c->ncolumns + 1, sizeof(*c->columns));
     c->decoded = calloc(c->ncolumns + 1, sizeof(*c->decoded));
+    c->made = calloc(c->ncolumns + 1, sizeof(*c->made));
     c->values = calloc(c->ncolumns + 1, sizeof(*c->values));
-    if (!c->columns || !c->decoded || !c->values)
+    if (!c->columns || !c->decoded || !c->made || !c->values)
         return false;
     for (uint32_t i = 0; i < c->ncolumns; i++) {
         uint32_t column = unit->columns ? unit->columns[i] : i;
@@ -244,6 +245,7 @@ void source_cursor_close(void *self)
     PQfreemem(c->message);
     free(c->columns);
     free(c->decoded);
+    free(c->made);
     free(c->values);
     buf_free(&c->scratch);
     buf_free(&c->mark);

@@ -17,6 +17,8 @@ struct cursor {
     struct bound_column *columns;
     struct decoded *decoded;
     struct rnl_value *values;
+    uint32_t *made; /* of values: those that lie in scratch */
+    uint32_t nmade;
     struct buf scratch;
     struct key key;                        /* ncolumns 0: places in the unit aren't marked */
     uint32_t key_at[KEY_COLUMNS];          /* where its columns are among those read */

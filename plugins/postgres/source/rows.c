@@ -38,10 +38,41 @@ static uint32_t u32_at(const uint8_t *at)
     return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
 }
 
+/*
+ * What most fields are, with no more steps than they need; the value is that of decode_field().
+ * false: it is for decode_field() itself.
+ */
+static inline bool decode_plain(const struct bound_column *column, const uint8_t *at, int32_t size,
+                                struct rnl_value *value)
+{
+    enum rnl_type type = column->source->type;
+
+    if (column->kind == PG_INT4 && type == RNL_T_INT && size == 4)
+        *value = (struct rnl_value){.type = RNL_T_INT, .i = (int32_t)u32_at(at)};
+    else if (column->kind == PG_TEXT && type == RNL_T_TEXT && size >= 0)
+        *value = (struct rnl_value){.type = RNL_T_TEXT, .len = (uint32_t)size, .ptr = at};
+    else
+        return false;
+    return true;
+}
+
+static bool decode_value(struct cursor *c, uint32_t i, const uint8_t *at, int32_t size)
+{
+    struct decoded *decoded = &c->decoded[i];
+
+    if (!decode_field(&no_policies, &c->columns[i], at, size, &c->scratch, decoded))
+        return false;
+    c->values[i] = decoded->value;
+    if (decoded->made)
+        c->made[c->nmade++] = i;
+    return true;
+}
+
 static int decode_fields(struct cursor *c, const uint8_t *at, const uint8_t *end,
                          struct rnl_error *err)
 {
     buf_clear(&c->scratch);
+    c->nmade = 0;
     for (uint32_t i = 0; i < c->ncolumns; i++) {
         int32_t size;
 
@@ -50,15 +81,16 @@ static int decode_fields(struct cursor *c, const uint8_t *at, const uint8_t *end
         size = (int32_t)u32_at(at);
         at += 4;
         if (size < -1 || (size > 0 && size > end - at) ||
-            !decode_field(&no_policies, &c->columns[i], at, size, &c->scratch, &c->decoded[i]))
+            (!decode_plain(&c->columns[i], at, size, &c->values[i]) &&
+             !decode_value(c, i, at, size)))
             return bad_field(c, i, size, err);
         for (uint32_t k = 0; k < c->key.ncolumns; k++)
             if (c->key_at[k] == i)
                 c->key_now[k] = (struct rnl_slice){at, size > 0 ? (size_t)size : 0};
         at += size > 0 ? size : 0;
     }
-    for (uint32_t i = 0; i < c->ncolumns; i++)
-        c->values[i] = decode_settle(&c->decoded[i], &c->scratch);
+    for (uint32_t k = 0; k < c->nmade; k++) /* scratch may have moved */
+        c->values[c->made[k]] = decode_settle(&c->decoded[c->made[k]], &c->scratch);
     return RNL_OK;
 }
 
