@@ -287,6 +287,7 @@ struct rows_state {
     uint8_t op;
     bool packed; /* in is deflated yet */
     bool partial;
+    bool begun; /* a row was read */
     bool open;
 };
 

@@ -187,11 +187,19 @@ static void json_forget(struct log_table *table)
         table->ops[i].old_there = false;
 }
 
+/* A row that was inserted with nothing but defaults, of a minimal image, has no bytes at all. */
+static bool is_bare(const struct rows_state *rows)
+{
+    return rows->op == RNL_INSERT && !rows->begun &&
+           !bits_count(rows->present, rows->table->shown.ncolumns);
+}
+
 int binlog_row(struct binlog *log, struct rnl_value *before, struct rnl_value *after,
                struct rnl_error *err)
 {
     struct rows_state *rows = &log->rows;
     const uint8_t *partial = NULL;
+    size_t left;
     int status;
 
     if (!rows->open)
@@ -206,13 +214,17 @@ int binlog_row(struct binlog *log, struct rnl_value *before, struct rnl_value *a
             return status;
         rows->packed = false;
     }
-    if (!span_left(&rows->in)) {
+    if (!span_left(&rows->in) && !is_bare(rows)) {
         rows->open = false;
         return RNL_DONE;
     }
+    rows->begun = true;
+    left = span_left(&rows->in);
     pile_reset(&log->pile);
     json_forget(rows->table);
     status = image_read(log, rows->present, NULL, rows->op == RNL_INSERT ? after : before, err);
+    if (!status && left && span_left(&rows->in) == left)
+        return log_malformed(err, "a row without bytes");
     if (status || rows->op != RNL_UPDATE)
         return status;
     if (rows->partial && !partial_take(rows, &partial))
