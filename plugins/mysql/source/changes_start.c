@@ -38,6 +38,35 @@ static int set_ask(struct conn *conn, const char *before, const struct text *set
     return status;
 }
 
+static int ahead_refuse(const char *beyond, struct rnl_error *err)
+{
+    rnl_fail(err, RNL_E_CONFIG, "mysql.reader_ahead",
+             "the target has transactions that this server never had: %.200s", beyond);
+    rnl_hint(err, "the server was restored, reset, or is another than before: point the "
+                  "connection at the right one, or load again with --restart");
+    return err->status;
+}
+
+/* A MariaDB whose log was reset takes any place that it knows nothing of for a later one. */
+static int list_check(const struct changes *changes, struct conn *conn, struct rnl_error *err)
+{
+    struct gtid_list list = {0};
+    char one[GTID_ONE_MAX], *end = NULL;
+    int status = conn_value(conn, "SELECT @@global.gtid_binlog_pos", 0, &end, err);
+
+    if (!status && (!end || gtid_list_parse(&list, end, strlen(end))))
+        status = error_memory(err);
+    free(end);
+    for (size_t i = 0; i < changes->at.list.count && !status; i++) {
+        if (gtid_list_has(&list, &changes->at.list.places[i]))
+            continue;
+        gtid_place_text(&changes->at.list.places[i], one);
+        status = ahead_refuse(one, err);
+    }
+    gtid_list_free(&list);
+    return status;
+}
+
 /* What the server would say itself, but with the words for what to do, and before the dump. */
 static int set_check(const struct changes *changes, struct conn *conn, struct rnl_error *err)
 {
@@ -55,10 +84,7 @@ static int set_check(const struct changes *changes, struct conn *conn, struct rn
         status =
             set_ask(conn, "SELECT GTID_SUBTRACT(", &set, ", @@global.gtid_executed)", &beyond, err);
     if (!status && beyond && *beyond) {
-        status = rnl_fail(err, RNL_E_CONFIG, "mysql.reader_ahead",
-                          "the target has transactions that this server never had: %.200s", beyond);
-        rnl_hint(err, "the server was restored, reset, or is another than before: point the "
-                      "connection at the right one, or load again with --restart");
+        status = ahead_refuse(beyond, err);
     } else if (!status && missing && *missing) {
         status = rnl_fail(err, RNL_E_CONFIG, "mysql.log_purged",
                           "the server has purged its log of transactions that the target lacks: "
@@ -92,8 +118,7 @@ static int server_check(struct changes *changes, struct conn *conn, struct rnl_e
         rnl_hint(err, "switch gtid_mode on, or load again with --restart");
         return err->status;
     }
-    if (!at->mariadb)
-        status = set_check(changes, conn, err);
+    status = at->mariadb ? list_check(changes, conn, err) : set_check(changes, conn, err);
     if (status || same)
         return status;
     if (*at->server)
@@ -101,6 +126,26 @@ static int server_check(struct changes *changes, struct conn *conn, struct rnl_e
                  source->server_uuid, at->server);
     snprintf(at->server, sizeof(at->server), "%s", source->server_uuid);
     return RNL_OK;
+}
+
+/* The command has 32 bits for a position: behind 4 GiB the file is read from its begin. */
+static int far_prepare(struct position *at)
+{
+    struct text from = {0};
+
+    if (at->gtids || at->from || at->pos <= UINT32_MAX)
+        return 0;
+    text_printf(&from, "%s:4", at->file);
+    at->from = from.ptr;
+    return from.failed ? -1 : 0;
+}
+
+static void far_forget(struct position *at)
+{
+    if (at->nopen)
+        return;
+    free(at->from);
+    at->from = NULL;
 }
 
 /* What was open is read again: see changes_xa.c. */
@@ -161,7 +206,7 @@ int changes_start(struct changes *changes, const struct rnl_unit *unit, struct r
     if (status)
         return status;
     status = server_check(changes, conn, err);
-    if (!status && again_prepare(changes))
+    if (!status && (far_prepare(&changes->at) || again_prepare(changes)))
         status = error_memory(err);
     if (status) {
         conn_close(conn);
@@ -169,5 +214,6 @@ int changes_start(struct changes *changes, const struct rnl_unit *unit, struct r
     }
     status = dump_open(changes->source, conn, &changes->at, &changes->dump, err);
     stream_place(changes);
+    far_forget(&changes->at);
     return status;
 }

@@ -256,21 +256,47 @@ static void little_put(struct text *out, uint64_t value, int bytes)
     }
 }
 
-static void gtid_command(struct source *source, const struct gtid_set *set, const char *file,
-                         uint64_t pos, struct text *out)
+static int command_send(struct dump *dump, int command, const struct text *payload,
+                        struct rnl_error *err)
+{
+    MYSQL *mysql = dump->conn->mysql;
+
+    if (payload->failed)
+        return error_memory(err);
+    if (mysql->methods->db_command(mysql, (enum enum_server_command)command, payload->ptr,
+                                   payload->len, 1, NULL) == 0)
+        return RNL_OK;
+    return dump_error(dump->conn, err);
+}
+
+static void gtid_command(struct source *source, const struct gtid_set *set, struct text *out)
 {
     struct text encoded = {0};
 
     gtid_set_encode(set, &encoded);
-    little_put(out, file ? 0 : DUMP_THROUGH_GTID, 2);
+    little_put(out, DUMP_THROUGH_GTID, 2);
     little_put(out, source->server_id, 4);
-    little_put(out, file ? strlen(file) : 0, 4);
-    text_add(out, file ? file : "");
-    little_put(out, pos, 8);
+    little_put(out, 0, 4); /* no file's name */
+    little_put(out, LOG_BEGIN, 8);
     little_put(out, encoded.len, 4);
     text_bytes(out, encoded.ptr, encoded.len);
     out->failed = out->failed || encoded.failed;
     text_free(&encoded);
+}
+
+static int file_start(struct source *source, struct dump *dump, const char *file, uint64_t pos,
+                      struct rnl_error *err)
+{
+    struct text payload = {0};
+    int status;
+
+    little_put(&payload, pos, 4);
+    little_put(&payload, 0, 2);
+    little_put(&payload, source->server_id, 4);
+    text_add(&payload, file);
+    status = command_send(dump, COMMAND_DUMP, &payload, err);
+    text_free(&payload);
+    return status;
 }
 
 /* The open ones must come once more: the set is asked for without them. */
@@ -289,42 +315,18 @@ static int start_set(const struct position *start, struct gtid_set *set)
     return status;
 }
 
-static int command_send(struct dump *dump, int command, const struct text *payload,
-                        struct rnl_error *err)
-{
-    MYSQL *mysql = dump->conn->mysql;
-
-    if (payload->failed)
-        return error_memory(err);
-    if (mysql->methods->db_command(mysql, (enum enum_server_command)command, payload->ptr,
-                                   payload->len, 1, NULL) == 0)
-        return RNL_OK;
-    return dump_error(dump->conn, err);
-}
-
-static int mysql_start(struct source *source, struct dump *dump, const struct position *start,
-                       struct rnl_error *err)
+static int set_start(struct source *source, struct dump *dump, const struct position *start,
+                     struct rnl_error *err)
 {
     struct gtid_set set = {0};
     struct text payload = {0};
-    char file[POSITION_FILE_MAX];
-    uint64_t pos = start->pos;
-    int status = 0;
+    int status = start_set(start, &set) ? error_memory(err) : RNL_OK;
 
-    snprintf(file, sizeof(file), "%s", start->file);
-    if (start->gtids)
-        status = start_set(start, &set);
-    else if (start->from)
-        status = log_place_parse(start->from, file, &pos);
-    if (status) {
-        gtid_set_free(&set);
-        return error_memory(err);
+    if (!status) {
+        gtid_command(source, &set, &payload);
+        status = command_send(dump, COMMAND_DUMP_GTID, &payload, err);
     }
-    /* an empty set and no flag: a position of 64 bits, which the older command has not */
-    gtid_command(source, &set, start->gtids ? NULL : file, start->gtids ? LOG_BEGIN : pos,
-                 &payload);
     gtid_set_free(&set);
-    status = command_send(dump, COMMAND_DUMP_GTID, &payload, err);
     text_free(&payload);
     return status;
 }
@@ -345,29 +347,23 @@ static int maria_state_set(struct dump *dump, const struct position *start, stru
     return status;
 }
 
-static int maria_start(struct source *source, struct dump *dump, const struct position *start,
-                       struct rnl_error *err)
+static int log_start(struct source *source, struct dump *dump, const struct position *start,
+                     struct rnl_error *err)
 {
-    struct text payload = {0};
-    char file[POSITION_FILE_MAX] = "";
-    uint64_t pos = LOG_BEGIN;
-    int status = start->gtids ? maria_state_set(dump, start, err) : RNL_OK;
+    char file[POSITION_FILE_MAX];
+    uint64_t pos = start->pos;
+    int status;
 
-    if (status)
-        return status;
-    if (!start->gtids) {
-        snprintf(file, sizeof(file), "%s", start->file);
-        pos = start->pos;
-        if (start->from && log_place_parse(start->from, file, &pos))
-            return error_memory(err);
+    if (start->gtids && !start->mariadb)
+        return set_start(source, dump, start, err);
+    if (start->gtids) {
+        status = maria_state_set(dump, start, err);
+        return status ? status : file_start(source, dump, "", LOG_BEGIN, err);
     }
-    little_put(&payload, pos, 4);
-    little_put(&payload, 0, 2);
-    little_put(&payload, source->server_id, 4);
-    text_add(&payload, file);
-    status = command_send(dump, COMMAND_DUMP, &payload, err);
-    text_free(&payload);
-    return status;
+    snprintf(file, sizeof(file), "%s", start->file);
+    if (start->from && log_place_parse(start->from, file, &pos))
+        return error_memory(err);
+    return file_start(source, dump, file, pos, err);
 }
 
 static int session_prepare(struct source *source, struct dump *dump, struct rnl_error *err)
@@ -424,8 +420,7 @@ int dump_open(struct source *source, struct conn *conn, const struct position *s
     dump->err = (struct rnl_error)RNL_ERROR_INIT;
     status = session_prepare(source, dump, err);
     if (!status)
-        status = source->server.mariadb ? maria_start(source, dump, start, err)
-                                        : mysql_start(source, dump, start, err);
+        status = log_start(source, dump, start, err);
     if (!status && pthread_create(&dump->thread, NULL, dump_run, dump))
         status = error_memory(err);
     else

@@ -174,12 +174,14 @@ static int locked_views(struct source *source, struct moment *moment, struct rnl
     bool done;
     int status = views_locked(source, moment, &done, &why, err);
 
-    if (status || done)
+    if (status || (done && moment->file))
         return status;
+    if (done)
+        why = "the user lacks the privilege REPLICATION CLIENT";
     rnl_fail(err, RNL_E_CONFIG, "mysql.missing_privilege",
              "where changes start can't be told: gtid_mode is not ON, and %s", why);
     rnl_hint(err, "set gtid_mode = ON, or GRANT BACKUP_ADMIN ON *.* with SELECT on "
-                  "performance_schema.log_status, or RELOAD");
+                  "performance_schema.log_status, or RELOAD and REPLICATION CLIENT");
     return err->status;
 }
 
