@@ -232,6 +232,8 @@ static int bind_table(struct sink *sink, const char *pipeline, const struct map_
         bound->columns[i].source = COLUMN(table, i);
         bound->columns[i].form = column_form(sink->config, table, COLUMN(table, i));
     }
+    for (uint32_t i = 0; i < table->ncolumns; i++)
+        bound->columns[i].exact = is_exact(COLUMN(table, i));
     status = bind_columns(sink, bound, map, err);
     if (status == RNL_OK)
         status = bind_key(sink, bound, err);
@@ -268,6 +270,8 @@ int sink_bind(void *self, const struct rnl_job *job, const struct rnl_catalog *c
     if (!sink->tables)
         return error_memory(err);
     status = names_of_catalog(sink, catalog, &sink->arena, &names, err);
+    if (status == RNL_OK && !cascade_map_make(&sink->cascades, sink->host, catalog))
+        status = error_memory(err);
     for (uint32_t i = 0; status == RNL_OK && i < count; i++) {
         sink->tables[i].source = sink->host->table_at(catalog, i);
         status =

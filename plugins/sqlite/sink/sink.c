@@ -70,6 +70,7 @@ static void sink_close(void *self)
     /* last: a file descriptor that is closed takes the library's locks on the file along */
     if (sink->lock_fd >= 0)
         close(sink->lock_fd);
+    cascade_map_free(&sink->cascades);
     arena_free(&sink->arena);
     turn_free(&sink->turn);
     base_free(&sink->base);

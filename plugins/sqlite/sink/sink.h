@@ -4,6 +4,7 @@
 
 #include "../sqlite.h"
 #include "arena.h"
+#include "cascade.h"
 #include "ident.h"
 
 #include <stdatomic.h>
@@ -55,6 +56,7 @@ struct bound_column {
     const char *name;
     enum column_form form;
     bool written;    /* false: the target computes it */
+    bool exact;      /* a text all of whose bytes count in the source */
     bool keeps_zero; /* of floats: its affinity keeps the sign of a zero */
 };
 
@@ -76,6 +78,13 @@ enum { CACHED_STATEMENTS = 32 };
 struct cached {
     const struct bound_table *table;
     sqlite3_stmt *stmt;
+};
+
+/* Statements that do changes: see apply.c. */
+enum { PREPARED_STATEMENTS = 64 };
+struct prepared {
+    sqlite3_stmt *stmt; /* NULL: none */
+    uint64_t used;
 };
 
 /*
@@ -101,6 +110,8 @@ struct sink {
     sqlite3 *write; /* of who has the turn */
     struct cached cache[CACHED_STATEMENTS];
     uint32_t cache_next;
+    struct prepared prepared[PREPARED_STATEMENTS];
+    uint64_t prepared_clock;
     bool checking;        /* CHECKs are in force on this connection */
     bool restore_journal; /* the file wasn't in WAL mode before */
 
@@ -109,7 +120,8 @@ struct sink {
 
     atomic_bool zero_told;
 
-    struct arena arena; /* of tables */
+    struct arena arena;          /* of tables */
+    struct cascade_map cascades; /* of them */
     struct bound_table *tables;
     uint32_t ntables;
 };
@@ -175,6 +187,8 @@ int sink_writer_savepoint(void *writer, struct rnl_error *err);
 int sink_writer_release(void *writer, struct rnl_error *err);
 int sink_writer_undo(void *writer, struct rnl_error *err);
 void statements_forget(struct sink *sink);
+/* Before a statement for the table is prepared. Under the turn. */
+void writer_mind_checks(struct sink *sink, const struct bound_table *table);
 
 /* repair.c */
 int repair_update(struct writer *w, const struct bound_table *table, const struct rnl_row *row,

@@ -1,5 +1,5 @@
 /* A lane's writer: it has the file from its first row to its commit. */
-#include "sink.h"
+#include "apply.h"
 
 int sink_writer_open(void *self, uint32_t lane, void **out, struct rnl_error *err)
 {
@@ -36,6 +36,10 @@ void statements_forget(struct sink *sink)
         sqlite3_finalize(sink->cache[i].stmt);
         sink->cache[i] = (struct cached){0};
     }
+    for (int i = 0; i < PREPARED_STATEMENTS; i++) {
+        sqlite3_finalize(sink->prepared[i].stmt);
+        sink->prepared[i] = (struct prepared){0};
+    }
 }
 
 /*
@@ -43,7 +47,7 @@ void statements_forget(struct sink *sink)
  * looked at afterwards. It is settled when a statement is prepared, and a change of the
  * setting has all statements prepared anew: so none is kept over it.
  */
-static void mind_checks(struct sink *sink, const struct bound_table *table)
+void writer_mind_checks(struct sink *sink, const struct bound_table *table)
 {
     if (sink->checking == table->checked)
         return;
@@ -62,7 +66,7 @@ static int insert_of(struct sink *sink, const struct bound_table *table, sqlite3
     struct cached *free_one;
     int status;
 
-    mind_checks(sink, table);
+    writer_mind_checks(sink, table);
     for (int i = 0; i < CACHED_STATEMENTS; i++)
         if (sink->cache[i].table == table) {
             *stmt = sink->cache[i].stmt;
@@ -180,15 +184,20 @@ int sink_writer_apply(void *writer, struct rnl_bundle *in, struct rnl_error *err
 {
     struct writer *w = writer;
     const struct rnl_host *host = w->sink->host;
+    struct rnl_bundle_info info = {.size = sizeof(info)};
     struct rnl_row row = {.size = sizeof(row)};
     int status = writer_begin(w, err);
+    bool changes, replay;
 
+    host->bundle_info(in, &info);
+    changes = info.flags & RNL_BUNDLE_CHANGES;
+    replay = info.flags & RNL_BUNDLE_REPLAY;
     while (status == RNL_OK) {
         status = host->bundle_next(in, &row, err);
         if (status == RNL_DONE)
             return RNL_OK;
         if (status == RNL_OK)
-            status = apply_row(w, &row, err);
+            status = changes ? change_apply(w, &row, replay, err) : apply_row(w, &row, err);
         if (status == RNL_OK && atomic_load_explicit(&w->sink->interrupted, memory_order_relaxed))
             status = error_interrupted(err);
     }
