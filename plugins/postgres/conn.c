@@ -29,6 +29,12 @@ static const char session_sql[] = "SET client_encoding = 'UTF8';"
                                   "SET tcp_keepalives_count = 2;"
                                   "SET tcp_user_timeout = 20000;";
 
+/* The same for one that speaks of replication, and C's money: what texts of values depend on. */
+static const char replication_options[] =
+    "-c search_path= -c DateStyle=ISO,YMD -c IntervalStyle=iso_8601 -c TimeZone=UTC"
+    " -c extra_float_digits=3 -c bytea_output=hex -c xmloption=content -c lc_monetary=C"
+    " -c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0";
+
 static const char system_ca[] = "/etc/ssl/certs/ca-certificates.crt";
 
 static bool is_loopback(const struct pg_link *link)
@@ -62,7 +68,7 @@ static void param_add(struct params *params, const char *name, const char *value
     params->values[params->count++] = value;
 }
 
-static PGconn *start_connecting(struct pg_server *server)
+static PGconn *start_connecting(struct pg_server *server, bool replication)
 {
     const struct pg_link *link = server->link;
     const char *mode = ssl_mode(link);
@@ -77,6 +83,8 @@ static PGconn *start_connecting(struct pg_server *server)
     param_add(&params, "user", link->user);
     param_add(&params, "password", server->host->secret_text(link->password));
     param_add(&params, "application_name", link->application_name);
+    param_add(&params, "replication", replication ? "database" : NULL);
+    param_add(&params, "options", replication ? replication_options : NULL);
     param_add(&params, "client_encoding", "UTF8");
     param_add(&params, "gssencmode", "disable");
     param_add(&params, "sslmode", mode);
@@ -108,11 +116,11 @@ static int64_t now_ms(void)
  * libpq's own waiting would not be woken by interrupt(). Gives the connection in
  * whatever state it came to; *late when the time was up.
  */
-static PGconn *connect_server(struct pg_server *server, bool *late)
+static PGconn *connect_server(struct pg_server *server, bool replication, bool *late)
 {
     int64_t end_ms = now_ms() + server->link->connect_timeout_ms;
     PostgresPollingStatusType state = PGRES_POLLING_WRITING;
-    PGconn *pg = start_connecting(server);
+    PGconn *pg = start_connecting(server, replication);
 
     *late = false;
     while (pg && PQstatus(pg) != CONNECTION_BAD && state != PGRES_POLLING_OK &&
@@ -176,7 +184,8 @@ void server_destroy(struct pg_server *server)
     pthread_mutex_destroy(&server->lock);
 }
 
-int conn_open(struct pg_server *server, struct pg_conn **out, struct rnl_error *err)
+static int conn_open_as(struct pg_server *server, bool replication, struct pg_conn **out,
+                        struct rnl_error *err)
 {
     struct pg_conn *conn;
     bool late;
@@ -188,7 +197,7 @@ int conn_open(struct pg_server *server, struct pg_conn **out, struct rnl_error *
     if (!conn)
         return error_memory(err);
     conn->server = server;
-    conn->pg = connect_server(server, &late);
+    conn->pg = connect_server(server, replication, &late);
     if (!conn->pg) {
         status = error_memory(err);
         goto free_conn;
@@ -202,7 +211,7 @@ int conn_open(struct pg_server *server, struct pg_conn **out, struct rnl_error *
         goto finish;
     }
     PQsetNoticeReceiver(conn->pg, on_notice, conn);
-    status = start_session(conn, err);
+    status = replication ? RNL_OK : start_session(conn, err);
     if (status != RNL_OK)
         goto finish;
     conn->cancel = PQgetCancel(conn->pg);
@@ -219,6 +228,16 @@ finish:
 free_conn:
     free(conn);
     return status;
+}
+
+int conn_open(struct pg_server *server, struct pg_conn **out, struct rnl_error *err)
+{
+    return conn_open_as(server, false, out, err);
+}
+
+int conn_open_replication(struct pg_server *server, struct pg_conn **out, struct rnl_error *err)
+{
+    return conn_open_as(server, true, out, err);
 }
 
 void conn_close(struct pg_conn *conn)

@@ -2,11 +2,11 @@
 #ifndef POSTGRES_CONVERT_H
 #define POSTGRES_CONVERT_H
 
+#include "calendar.h"
 #include "postgres.h"
 
 #define EPOCH_DAYS 10957 /* from 1970-01-01 to 2000-01-01, PostgreSQL's zero */
 #define EPOCH_US 946684800000000LL
-#define DAY_US 86400000000LL
 
 /* policy.c: what the target should hold for a source's value: the policies, applied. */
 enum policy_result { POLICY_SAME, POLICY_CHANGED, POLICY_REFUSED };

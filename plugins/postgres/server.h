@@ -52,6 +52,8 @@ void server_destroy(struct pg_server *server);
 /* Makes blocked calls on all connections return soon, and later ones at once. */
 void server_interrupt(struct pg_server *server);
 int conn_open(struct pg_server *server, struct pg_conn **conn, struct rnl_error *err);
+/* One that takes replication commands, and statements by PQexec() alone. */
+int conn_open_replication(struct pg_server *server, struct pg_conn **conn, struct rnl_error *err);
 void conn_close(struct pg_conn *conn);
 /* A statement that gives no rows; doing: "create the table shop.orders". */
 int conn_exec(struct pg_conn *conn, const char *sql, const char *doing, struct rnl_error *err);

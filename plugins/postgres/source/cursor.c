@@ -1,6 +1,8 @@
 /* Opens a unit for reading, and closes it: from which place on, and whether that still holds. */
 #include "cursor.h"
 
+#include "follow.h"
+
 #include "types.h"
 
 #define LARGE_ROW (4u << 20)
@@ -219,7 +221,7 @@ static int check_pages(struct cursor *c, struct rnl_error *err)
     return status;
 }
 
-void source_cursor_close(void *self)
+void chunk_close(void *self)
 {
     struct cursor *c = self;
     struct pg_conn *conn = c->lane->conn;
@@ -265,7 +267,9 @@ static int cursor_start(struct cursor *c, const struct rnl_unit *unit, struct rn
     }
     if (!choose_columns(c, unit))
         return error_memory(err);
-    choose_key(c, unit);
+    c->exact = c->source->follow && table_is_keyless(c->table);
+    if (!c->exact)
+        choose_key(c, unit);
     status = lane_enter(c->source, c->lane, err);
     if (status == RNL_OK)
         status = check_pages(c, err);
@@ -286,19 +290,22 @@ int source_cursor_open(void *self, const struct rnl_catalog *catalog, uint32_t l
     struct cursor *c;
     int status;
 
+    if (unit->kind == RNL_UNIT_CHANGES)
+        return feed_open(source, catalog, unit, out, err);
     if (lane >= source->nlanes)
         return rnl_fail(err, RNL_E_FATAL, "postgres.no_lane", "there is no snapshot for lane %u",
                         lane);
     c = calloc(1, sizeof(*c));
     if (!c)
         return error_memory(err);
+    c->reading = (struct reading){chunk_read, chunk_close};
     c->source = source;
     c->lane = &source->lanes[lane];
     c->index = unit->table;
     c->table = source->server.host->table_at(catalog, unit->table);
     status = cursor_start(c, unit, err);
     if (status != RNL_OK) {
-        source_cursor_close(c);
+        chunk_close(c);
         return status;
     }
     *out = c;

@@ -7,6 +7,7 @@
 #include "convert.h"
 
 struct cursor {
+    struct reading reading; /* first: see source.h */
     struct pg_source *source;
     struct lane *lane;
     const struct rnl_table *table;
@@ -29,12 +30,15 @@ struct cursor {
     bool copying;   /* the COPY was begun */
     bool header;    /* … and its header is behind us */
     bool ended;
+    bool exact; /* its end is marked with the place in the log that its view stands at */
 };
 
 /* read_sql.c: the statement that reads; from: where, behind it or from it on */
 bool copy_sql(const struct cursor *c, const struct bound *from, bool behind, struct buf *sql);
 /* Whether the columns of the key are read, so that places can be marked. */
 bool key_is_read(const struct cursor *c);
+
+void chunk_close(void *cursor);
 
 /* cursor.c: the table is the one that was described, still */
 int cursor_check_file(struct cursor *c, struct rnl_error *err);

@@ -166,7 +166,8 @@ static int plan_pages(struct planner *p)
 static int plan_keys(struct planner *p)
 {
     int64_t parts = p->leaf->bytes / p->chunk_bytes + 1;
-    bool by_pages = p->source->server.version >= 140000;
+    /* pages hold for one view alone, and a run that follows changes may need several */
+    bool by_pages = p->source->server.version >= 140000 && !p->source->follow;
     struct buf sql = {0};
     PGresult *result;
     int status;
@@ -221,6 +222,15 @@ int source_plan(void *self, const struct rnl_catalog *catalog, uint32_t index, i
     if (p.table->query)
         return plan_whole(&p, UNIT_QUERY);
     leaves = leaves_of(source, p.table->schema, p.table->name, &count);
+    if (source->follow && table_is_keyless(p.table)) {
+        /* one view for all of it, and one place in the log that the view stands at */
+        p.leaf = count == 1 ? leaves : NULL;
+        if (!p.leaf || !p.leaf->is_root)
+            return plan_whole(&p, UNIT_ROOT);
+        snprintf(p.place.schema, sizeof(p.place.schema), "%s", leaves->schema);
+        snprintf(p.place.name, sizeof(p.place.name), "%s", leaves->name);
+        return plan_whole(&p, UNIT_WHOLE);
+    }
     key_choose(p.table, &p.key);
     for (size_t i = 0; i < count; i++)
         if (!leaves[i].readable && !leaves[i].is_root)

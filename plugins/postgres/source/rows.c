@@ -148,8 +148,20 @@ static int mark(struct cursor *c, struct rnl_bundle *out, struct rnl_error *err)
                                                err);
 }
 
+/*
+ * A table without a key can't be told its changes twice: those count from here on. The bytes are
+ * the lane's only place in such a unit.
+ */
+static int mark_exact(struct cursor *c, struct rnl_bundle *out, struct rnl_error *err)
+{
+    const char *position = c->source->position;
+
+    return c->source->server.host->bundle_mark(out, (struct rnl_slice){position, strlen(position)},
+                                               err);
+}
+
 /* The COPY is over, well or not. */
-static int read_end(struct cursor *c, struct rnl_error *err)
+static int read_end(struct cursor *c, struct rnl_bundle *out, struct rnl_error *err)
 {
     struct pg_conn *conn = c->lane->conn;
     PGresult *result;
@@ -167,6 +179,8 @@ static int read_end(struct cursor *c, struct rnl_error *err)
     }
     if (status == RNL_OK)
         status = cursor_check_file(c, err);
+    if (status == RNL_OK && c->exact)
+        status = mark_exact(c, out, err);
     if (status == RNL_OK)
         return RNL_DONE;
     if (!atomic_load(&c->source->server.interrupted))
@@ -189,7 +203,7 @@ static int read_wait(struct cursor *c, int timeout_ms, struct rnl_error *err)
     return RNL_OK;
 }
 
-int source_cursor_read(void *self, struct rnl_bundle *out, int timeout_ms, struct rnl_error *err)
+int chunk_read(void *self, struct rnl_bundle *out, int timeout_ms, struct rnl_error *err)
 {
     struct cursor *c = self;
     const struct rnl_host *host = c->source->server.host;
@@ -219,7 +233,7 @@ int source_cursor_read(void *self, struct rnl_bundle *out, int timeout_ms, struc
             if (status != RNL_OK)
                 return status;
         } else {
-            return read_end(c, err);
+            return read_end(c, out, err);
         }
     }
 }

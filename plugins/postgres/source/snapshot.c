@@ -1,5 +1,5 @@
 /* One view of the data for all lanes, and the place in the server's log that belongs to it. */
-#include "source.h"
+#include "follow.h"
 
 #define LOCKS_MOST 32 /* tables of one transaction: thousands would exhaust the server's locks */
 
@@ -21,22 +21,61 @@ void source_leave(struct pg_source *source)
 static int position_read(struct pg_source *source, struct rnl_error *err)
 {
     static const char sql[] =
-        "SELECT '{\"flavour\": \"postgres\", \"system\": \"' ||"
-        " (SELECT system_identifier FROM pg_catalog.pg_control_system()) || '\", \"timeline\": ' ||"
-        " (SELECT timeline_id FROM pg_catalog.pg_control_checkpoint()) || ', \"lsn\": \"' ||"
+        "SELECT (SELECT system_identifier FROM pg_catalog.pg_control_system()),"
+        " (SELECT timeline_id FROM pg_catalog.pg_control_checkpoint()),"
         " CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn()"
-        " ELSE pg_catalog.pg_current_wal_lsn() END || '\"}'";
+        " ELSE pg_catalog.pg_current_wal_lsn() END";
+    struct position position = {.lsn = 0};
     PGresult *result;
-    const char *text;
     int status = conn_query(source->control, sql, 0, NULL, "read the log's position", &result, err);
 
     if (status != RNL_OK)
         return status;
-    free(source->position);
-    text = cell(result, 0, 0);
-    source->position = text ? strdup(text) : NULL;
+    position.system = strtoull(PQgetvalue(result, 0, 0), NULL, 10);
+    position.timeline = cell_oid(result, 0, 1);
+    lsn_parse(cell(result, 0, 2), &position.lsn);
     PQclear(result);
+    position_print(&position, source->position);
     return RNL_OK;
+}
+
+/*
+ * In a run that follows changes the view is a slot's: all that was committed before the slot's
+ * place is in it, all else stands behind that place. The slot that changes are read from has one
+ * such view, when it is made; later ones come from a slot that lives no longer than its view.
+ */
+static int position_make(struct pg_source *source, struct rnl_error *err)
+{
+    struct follow *f = source->follow;
+    struct position position;
+    char name[NAME_BYTES + 1];
+    uint32_t tail = (uint32_t)(source->number ^ source->number >> 32);
+    int status = RNL_OK;
+
+    if (!f->maker) {
+        snprintf(name, sizeof(name), "%.40s_view_%08x", f->slot, tail);
+        status = slot_make(source, f, name, true, err);
+    }
+    if (status != RNL_OK)
+        return status;
+    position = f->origin;
+    position.lsn = f->snapshot_lsn;
+    position_print(&position, source->position);
+    return RNL_OK;
+}
+
+/* Takes over the slot's view, which the slot's own connection can't keep for long. */
+static int keeper_import(struct pg_source *source, struct rnl_error *err)
+{
+    struct buf sql = {0};
+    int status;
+
+    buf_puts(&sql, "SET TRANSACTION SNAPSHOT ");
+    buf_literal(&sql, source->follow->snapshot);
+    status = buf_text(&sql) ? conn_exec(source->keeper, sql.ptr, "read the slot's snapshot", err)
+                            : error_memory(err);
+    buf_free(&sql);
+    return status;
 }
 
 static int keeper_begin(struct pg_source *source, struct rnl_error *err)
@@ -47,9 +86,13 @@ static int keeper_begin(struct pg_source *source, struct rnl_error *err)
     if (status == RNL_OK)
         status = conn_exec(source->keeper, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
                            "begin to read", err);
+    if (status == RNL_OK && source->follow)
+        status = keeper_import(source, err);
     if (status == RNL_OK)
         status = conn_query(source->keeper, "SELECT pg_catalog.pg_export_snapshot()", 0, NULL,
                             "export a snapshot", &result, err);
+    if (source->follow)
+        slot_made(source->follow);
     if (status != RNL_OK)
         return status;
     snprintf(source->snapshot, sizeof(source->snapshot), "%s", PQgetvalue(result, 0, 0));
@@ -113,7 +156,7 @@ int source_snapshot(void *self, uint32_t *lanes, struct rnl_slice *position, str
     source->lanes = calloc(*lanes, sizeof(*source->lanes));
     if (!source->lanes)
         return error_memory(err);
-    status = position_read(source, err);
+    status = source->follow ? position_make(source, err) : position_read(source, err);
     if (status == RNL_OK)
         status = keeper_begin(source, err);
     for (uint32_t i = 0; status == RNL_OK && i < *lanes; i++) {
@@ -122,7 +165,6 @@ int source_snapshot(void *self, uint32_t *lanes, struct rnl_slice *position, str
     }
     if (status != RNL_OK)
         return status;
-    *position =
-        (struct rnl_slice){source->position, source->position ? strlen(source->position) : 0};
+    *position = (struct rnl_slice){source->position, strlen(source->position)};
     return RNL_OK;
 }

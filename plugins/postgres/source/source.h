@@ -6,13 +6,19 @@
 #include "arena.h"
 #include "buf.h"
 #include "element.h"
+#include "position.h"
 #include "server.h"
 
 #include <stdlib.h>
 
+enum keyless_policy { KEYLESS_REFUSE, KEYLESS_INSERT_ONLY };
+
 /* Filled by the host from the table in source.c. */
 struct source_config {
     struct pg_link link;
+    const char *publication, *slot; /* NULL: of the pipeline's own */
+    int32_t keyless;
+    int64_t slot_timeout_ms;
 };
 
 /*
@@ -48,8 +54,10 @@ struct pg_source {
     char snapshot[64];
     struct lane *lanes;
     uint32_t nlanes;
-    char *position;  /* JSON text, see snapshot.c */
-    uint64_t number; /* of this use of the source: at random */
+    char position[POSITION_TEXT]; /* of the view */
+    char end[POSITION_TEXT];      /* what log_end() lent last */
+    struct follow *follow;        /* follow.h; NULL: changes aren't followed */
+    uint64_t number;              /* of this use of the source: at random */
 
     struct arena arena; /* of leaves; made by describe, read only afterwards */
     struct leaf *leaves;
@@ -102,14 +110,22 @@ void source_leave(struct pg_source *source);
 int lane_enter(struct pg_source *source, struct lane *lane, struct rnl_error *err);
 void lane_disconnect(struct lane *lane);
 
+/* Whether rows are told apart in a run that follows changes: see struct rnl_start. */
+bool table_is_keyless(const struct rnl_table *table);
+
 /* plan.c */
 int source_plan(void *self, const struct rnl_catalog *catalog, uint32_t table, int64_t chunk_bytes,
                 struct rnl_plan *plan, struct rnl_error *err);
 
+/* What all cursors begin with: how they are read and closed. */
+struct reading {
+    int (*read)(void *cursor, struct rnl_bundle *out, int timeout_ms, struct rnl_error *err);
+    void (*close)(void *cursor);
+};
+
 /* cursor.c */
 int source_cursor_open(void *self, const struct rnl_catalog *catalog, uint32_t lane,
                        const struct rnl_unit *unit, void **cursor, struct rnl_error *err);
-int source_cursor_read(void *cursor, struct rnl_bundle *out, int timeout_ms, struct rnl_error *err);
-void source_cursor_close(void *cursor);
+int chunk_read(void *cursor, struct rnl_bundle *out, int timeout_ms, struct rnl_error *err);
 
 #endif

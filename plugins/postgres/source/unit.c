@@ -58,6 +58,14 @@ void key_choose(const struct rnl_table *table, struct key *key)
     key->ncolumns = 0;
 }
 
+bool table_is_keyless(const struct rnl_table *table)
+{
+    for (uint32_t i = 0; i < table->nindexes; i++)
+        if (INDEX(table, i)->flags & RNL_INDEX_PRIMARY)
+            return false;
+    return true;
+}
+
 static void put(struct buf *out, const void *bytes, size_t len)
 {
     buf_be32(out, (uint32_t)len);

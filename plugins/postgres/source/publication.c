@@ -1,0 +1,245 @@
+/* Publications: which tables' changes the server tells; made before the slot, and watched. */
+#include "follow.h"
+
+static const struct rnl_table *followed(const struct pg_source *source,
+                                        const struct rnl_catalog *catalog, uint32_t index)
+{
+    return source->server.host->table_at(catalog, index);
+}
+
+/* Adds "schema"."name" of each table, or before 13 of each of its leaves. */
+static uint32_t names_add(const struct pg_source *source, const struct follow *f,
+                          const struct rnl_catalog *catalog, bool inserts_only, struct buf *sql)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < f->ntables; i++) {
+        const struct rnl_table *table = followed(source, catalog, i);
+        const struct leaf *leaves;
+        size_t nleaves;
+
+        if (f->inserts_only[i] != inserts_only)
+            continue;
+        leaves = leaves_of(source, table->schema, table->name, &nleaves);
+        if (source->server.version >= 130000 || (nleaves == 1 && leaves->is_root)) {
+            buf_puts(sql, count++ ? ", ONLY " : "ONLY ");
+            buf_qualified(sql, table->schema, table->name);
+            continue;
+        }
+        for (size_t k = 0; k < nleaves; k++) {
+            buf_puts(sql, count++ ? ", ONLY " : "ONLY ");
+            buf_qualified(sql, leaves[k].schema, leaves[k].name);
+        }
+    }
+    return count;
+}
+
+static void words_add(const struct pg_source *source, bool inserts_only, struct buf *sql)
+{
+    int version = source->server.version;
+
+    buf_printf(sql, " WITH (publish = 'insert%s%s'%s)", inserts_only ? "" : ", update, delete",
+               version >= 110000 ? ", truncate" : "",
+               version >= 130000 ? ", publish_via_partition_root = true" : "");
+}
+
+static int make_one(struct pg_source *source, const struct follow *f,
+                    const struct rnl_catalog *catalog, bool inserts_only, struct rnl_error *err)
+{
+    struct buf sql = {0};
+    int status;
+
+    buf_puts(&sql, "CREATE PUBLICATION ");
+    buf_name(&sql, inserts_only ? f->inserts : f->publication);
+    if (f->ntables) {
+        struct buf names = {0};
+
+        if (names_add(source, f, catalog, inserts_only, &names)) {
+            buf_puts(&sql, " FOR TABLE ");
+            buf_add(&sql, names.ptr, names.len);
+        }
+        sql.failed = sql.failed || names.failed;
+        buf_free(&names);
+    }
+    words_add(source, inserts_only, &sql);
+    status = buf_text(&sql) ? conn_exec(source->control, sql.ptr, "make the publication", err)
+                            : error_memory(err);
+    buf_free(&sql);
+    if (status != RNL_OK && strcmp(err->code, "postgres.privilege") == 0)
+        rnl_hint(err, "GRANT CREATE on the database and own the tables; or have their owner make a "
+                      "publication of them, and name it by the option publication");
+    return status;
+}
+
+static int drop_one(struct pg_source *source, const char *name, struct rnl_error *err)
+{
+    struct buf sql = {0};
+    int status;
+
+    buf_puts(&sql, "DROP PUBLICATION IF EXISTS ");
+    buf_name(&sql, name);
+    status = buf_text(&sql) ? conn_exec(source->control, sql.ptr, "drop the publication", err)
+                            : error_memory(err);
+    buf_free(&sql);
+    return status;
+}
+
+int publication_drop(struct pg_source *source, const struct follow *f, struct rnl_error *err)
+{
+    int status = drop_one(source, f->publication, err);
+
+    return status == RNL_OK ? drop_one(source, f->inserts, err) : status;
+}
+
+int publication_make(struct pg_source *source, struct follow *f, const struct rnl_catalog *catalog,
+                     struct rnl_error *err)
+{
+    int status = conn_exec(source->control, "BEGIN", "make the publication", err);
+
+    if (status == RNL_OK)
+        status = publication_drop(source, f, err);
+    if (status == RNL_OK)
+        status = make_one(source, f, catalog, false, err);
+    if (status == RNL_OK && f->has_inserts)
+        status = make_one(source, f, catalog, true, err);
+    if (status == RNL_OK)
+        return conn_exec(source->control, "COMMIT", "make the publication", err);
+    PQclear(PQexec(source->control->pg, "ROLLBACK"));
+    return status;
+}
+
+static int publication_gone(const struct follow *f, const char *name, struct rnl_error *err)
+{
+    rnl_fail(err, RNL_E_CONFIG, "source.publication_lost", "there is no publication \"%s\"%s", name,
+             f->own_publication ? ", which this pipeline had made: changes are not told any more"
+                                : "");
+    rnl_hint(err, f->own_publication ? "making it again brings no changes back that it missed: "
+                                       "load again with --restart"
+                                     : "make it, or name another one by the option publication");
+    return RNL_E_CONFIG;
+}
+
+/* Whether a publication is there, and tells of all that is done to rows. */
+static int check_words(struct pg_source *source, const struct follow *f, const char *name,
+                       bool inserts_only, struct rnl_error *err)
+{
+    bool truncates = source->server.version >= 110000;
+    PGresult *result;
+    int status = conn_query(source->control,
+                            truncates ? "SELECT pubinsert, pubupdate AND pubdelete, pubtruncate"
+                                        " FROM pg_catalog.pg_publication WHERE pubname = $1"
+                                      : "SELECT pubinsert, pubupdate AND pubdelete, true"
+                                        " FROM pg_catalog.pg_publication WHERE pubname = $1",
+                            1, &name, "look at the publication", &result, err);
+
+    if (status != RNL_OK)
+        return status;
+    if (PQntuples(result) == 0) {
+        status = publication_gone(f, name, err);
+    } else if (!cell_true(result, 0, 0) || (!inserts_only && !cell_true(result, 0, 1)) ||
+               !cell_true(result, 0, 2)) {
+        rnl_fail(err, RNL_E_CONFIG, "source.publication_operations",
+                 "the publication \"%s\" doesn't tell of all changes: inserts, updates, deletes "
+                 "and truncates must be published",
+                 name);
+        rnl_hint(err, "ALTER PUBLICATION … SET (publish = 'insert, update, delete, truncate')");
+        status = RNL_E_CONFIG;
+    }
+    PQclear(result);
+    return status;
+}
+
+/*
+ * Roots and leaves of what is published, and whether rows or columns are left out. Leaves may
+ * stand for their table.
+ */
+static void tables_sql(const struct pg_source *source, struct buf *sql)
+{
+    bool filters = source->server.version >= 150000;
+
+    buf_printf(sql,
+               "SELECT t.schemaname, t.tablename, %s FROM pg_catalog.pg_publication_tables t"
+               " WHERE t.pubname = ANY ($1::pg_catalog.text[]) ORDER BY 1, 2",
+               filters ? "t.rowfilter IS NOT NULL" : "false");
+}
+
+static int find_name(const PGresult *result, const char *schema, const char *name)
+{
+    for (int i = 0; i < PQntuples(result); i++)
+        if (strcmp(PQgetvalue(result, i, 0), schema) == 0 &&
+            strcmp(PQgetvalue(result, i, 1), name) == 0)
+            return i;
+    return -1;
+}
+
+static bool filtered(const PGresult *result, int row)
+{
+    return row >= 0 && cell_true(result, row, 2);
+}
+
+static int check_table(struct pg_source *source, const struct rnl_table *table,
+                       const PGresult *result, const struct follow *f, struct rnl_error *err)
+{
+    int row = find_name(result, table->schema, table->name);
+    bool found = row >= 0, partly = filtered(result, row);
+
+    if (!found) {
+        size_t count;
+        const struct leaf *leaves = leaves_of(source, table->schema, table->name, &count);
+
+        found = count > 0;
+        for (size_t i = 0; i < count; i++) {
+            row = find_name(result, leaves[i].schema, leaves[i].name);
+            found = found && row >= 0;
+            partly = partly || filtered(result, row);
+        }
+    }
+    if (!found) {
+        rnl_fail(err, RNL_E_CONFIG, "source.publication_tables",
+                 "the publication \"%s\" doesn't hold the table %s.%s: its changes are not told",
+                 f->publication, table->schema, table->name);
+        rnl_hint(err, f->own_publication ? "load again with --restart"
+                                         : "ALTER PUBLICATION … ADD TABLE, or exclude the table");
+        return RNL_E_CONFIG;
+    }
+    if (partly) {
+        rnl_fail(err, RNL_E_CONFIG, "source.publication_filter",
+                 "the publication \"%s\" leaves rows of %s.%s out by a filter of its own",
+                 f->publication, table->schema, table->name);
+        rnl_hint(err, "take WHERE out of the publication, or use another one");
+        return RNL_E_CONFIG;
+    }
+    return RNL_OK;
+}
+
+int publication_check(struct pg_source *source, const struct follow *f,
+                      const struct rnl_catalog *catalog, struct rnl_error *err)
+{
+    struct buf sql = {0}, names = {0};
+    PGresult *result = NULL;
+    int status = check_words(source, f, f->publication, false, err);
+
+    if (status == RNL_OK && f->has_inserts)
+        status = check_words(source, f, f->inserts, true, err);
+    if (status != RNL_OK)
+        return status;
+    buf_puts(&names, "{");
+    buf_name(&names, f->publication);
+    if (f->has_inserts) {
+        buf_puts(&names, ",");
+        buf_name(&names, f->inserts);
+    }
+    buf_puts(&names, "}");
+    tables_sql(source, &sql);
+    if (!buf_text(&sql) || !buf_text(&names))
+        status = error_memory(err);
+    if (status == RNL_OK)
+        status = conn_query(source->control, sql.ptr, 1, (const char *const[]){names.ptr},
+                            "look at the publication's tables", &result, err);
+    for (uint32_t i = 0; status == RNL_OK && i < f->ntables; i++)
+        status = check_table(source, followed(source, catalog, i), result, f, err);
+    PQclear(result);
+    buf_free(&sql);
+    buf_free(&names);
+    return status;
+}
