@@ -45,6 +45,8 @@ void catalog_source_names(struct rnl_catalog *catalog, const char **schema, cons
 /* Whether the table has another name in the target: "sales.orders2" into buf. */
 bool catalog_renamed(struct rnl_catalog *catalog, uint32_t index, char *buf, size_t size);
 
+/* The numbers that identities and sequences give next, by names, from another description. */
+void catalog_take_values(struct rnl_catalog *catalog, const struct rnl_catalog *fresh);
 /* Masks of the tables again, after catalog_from_json(), which keeps no salts. */
 int catalog_arm(struct rnl_catalog *catalog, const struct table_rule *rules, size_t count,
                 struct rnl_error *err);

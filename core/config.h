@@ -48,6 +48,8 @@ struct pipeline_config {
     enum rnl_write_mode write_mode;
     uint32_t structure;                  /* RNL_WITH_* */
     int64_t limit_events, limit_seconds; /* 0: none */
+    bool cutover;          /* with drain: and then the pipeline is done, and the source let go */
+    int64_t quiet_seconds; /* with drain: not before no change has come for so long */
     bool drain; /* changes are followed to the log's end as it is when they begin, and no further */
     enum on_error on_error;
     int64_t error_limit; /* rows that may stand aside; 0: any number */

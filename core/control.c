@@ -10,7 +10,7 @@
 
 #define WAIT_MS 200
 
-static const char *const names[] = {"", "recall", "run", "ready", "ended", "committed"};
+static const char *const names[] = {"", "recall", "run", "ready", "ended", "values", "committed"};
 
 void control_clear(struct control *control)
 {

@@ -12,6 +12,7 @@ enum control_type {
     CONTROL_RUN,        /* reader: this is the run; resuming or new */
     CONTROL_READY,      /* writer: the tables stand, send rows */
     CONTROL_ENDED,      /* writer: all is in the target */
+    CONTROL_VALUES,     /* reader: all is drained; record is the catalog with its numbers of now */
     CONTROL_COMMITTED,  /* writer: changes up to position are on the target's disk */
 };
 

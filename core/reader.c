@@ -13,6 +13,17 @@
 #include <stdlib.h>
 #include <time.h>
 
+int reader_describe(struct reader *reader, struct rnl_catalog *catalog, struct rnl_error *err)
+{
+    const struct pipeline_config *config = reader->run->config;
+
+    catalog_select(catalog, config->tables, config->ntables);
+    if (catalog_ask(catalog, err) != RNL_OK ||
+        reader->source.plugin->source.describe(reader->source.self, catalog, err) != RNL_OK)
+        return err->status;
+    return catalog_settle(catalog, err);
+}
+
 static int describe(struct reader *reader, struct rnl_error *err)
 {
     const struct pipeline_config *config = reader->run->config;
@@ -22,11 +33,8 @@ static int describe(struct reader *reader, struct rnl_error *err)
         return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for the catalog");
     catalog_free(reader->record.catalog);
     reader->record.catalog = catalog;
-    catalog_select(catalog, config->tables, config->ntables);
     catalog_tell(catalog, reader->run->findings);
-    if (catalog_ask(catalog, err) != RNL_OK ||
-        reader->source.plugin->source.describe(reader->source.self, catalog, err) != RNL_OK ||
-        catalog_settle(catalog, err) != RNL_OK)
+    if (reader_describe(reader, catalog, err) != RNL_OK)
         return err->status;
     malloc_trim(0); /* of thousands of tables, describing took more than the catalog itself */
     if (catalog_count(catalog) == 0) {

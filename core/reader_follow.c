@@ -28,6 +28,8 @@ struct follow {
     pthread_mutex_t lock; /* guards everything below */
     char *goal;           /* read up to there, and no further; NULL: for ever */
     bool ended;           /* the thread reads no more */
+    bool drained;         /* because all up to the goal was given */
+    int64_t rows_ms;      /* when a change came last */
 };
 
 static const struct rnl_source_ops *source_of(const struct reader *reader)
@@ -236,6 +238,11 @@ static int give(struct follow *follow, struct rnl_bundle *bundle, struct rnl_err
 
     if (marked && note_position(follow, bundle, err) != RNL_OK)
         return err->status;
+    if (rows) {
+        pthread_mutex_lock(&follow->lock);
+        follow->rows_ms = clock_ms();
+        pthread_mutex_unlock(&follow->lock);
+    }
     if (rows || (marked && clock_ms() - follow->told_ms >= MARK_MS))
         if (publish(follow, bundle, err) != RNL_OK)
             return err->status;
@@ -329,6 +336,7 @@ static void *changes_main(void *arg)
     bundle_free(bundle);
     pthread_mutex_lock(&follow->lock);
     follow->ended = true;
+    follow->drained = drained && status == RNL_OK;
     pthread_mutex_unlock(&follow->lock);
     return NULL;
 }
@@ -345,12 +353,23 @@ static bool has_ended(struct follow *follow)
     return ended;
 }
 
-/* The goal of a drain: the log's end when it was asked for. */
+/* No change has come for as long as was asked. */
+static bool is_quiet(struct follow *follow)
+{
+    int64_t wanted_ms = follow->reader->run->config->quiet_seconds * 1000, quiet_ms;
+
+    pthread_mutex_lock(&follow->lock);
+    quiet_ms = clock_ms() - follow->rows_ms;
+    pthread_mutex_unlock(&follow->lock);
+    return quiet_ms >= wanted_ms;
+}
+
+/* The goal of a drain: the log's end when it was asked for, and when the source was quiet. */
 static int set_goal(struct follow *follow, struct rnl_error *err)
 {
     char *goal;
 
-    if (follow->goal || !atomic_load(&follow->reader->run->drain))
+    if (follow->goal || !atomic_load(&follow->reader->run->drain) || !is_quiet(follow))
         return RNL_OK;
     if (log_end(follow->reader, &goal, err) != RNL_OK)
         return err->status;
@@ -419,10 +438,49 @@ static void watch(struct follow *follow)
     free(at);
 }
 
+/* Changes don't tell how far identities and sequences are: the source's catalog does. */
+static int tell_values(struct reader *reader, struct rnl_error *err)
+{
+    struct control word = {.type = CONTROL_VALUES};
+    struct rnl_catalog *fresh = catalog_new();
+    int status;
+
+    if (!fresh)
+        return no_memory(err);
+    status = reader_describe(reader, fresh, err);
+    if (status == RNL_OK) {
+        catalog_take_values(reader->record.catalog, fresh);
+        word.record = catalog_to_json(reader->record.catalog);
+        status =
+            word.record ? control_send(&reader->transport, "meta", &word, err) : no_memory(err);
+    }
+    control_clear(&word);
+    catalog_free(fresh);
+    return status;
+}
+
+/* The pipeline has come to its end: the source keeps nothing for it any longer. */
+static int let_go(struct reader *reader, struct rnl_error *err)
+{
+    const struct rnl_source_ops *source = source_of(reader);
+    struct control word;
+    int status;
+
+    do { /* what was committed last may still be told */
+        status = control_await(reader->run, &reader->transport, reader->feedback, CONTROL_ENDED,
+                               &word, err);
+        control_clear(&word);
+    } while (status < 0 && strcmp(err->code, "control.unexpected") == 0);
+    if (status != RNL_OK || !source->unfollow)
+        return status;
+    return source->unfollow(reader->source.self, reader->run->config->name, err);
+}
+
 int reader_follow(struct reader *reader, struct rnl_error *err)
 {
     struct follow follow = {
         .reader = reader,
+        .rows_ms = clock_ms(),
         .lane = {.reader = reader, .number = reader->lane0_number, .subject = "lane.0"},
         .replaying =
             reader->record.state == RECORD_LOADING && reader->run->config->mode == MODE_REPLICATE,
@@ -440,6 +498,10 @@ int reader_follow(struct reader *reader, struct rnl_error *err)
     if (status == RNL_OK) {
         watch(&follow);
         pthread_join(follow.lane.thread, NULL);
+        if (follow.drained)
+            status = tell_values(reader, err);
+        if (status == RNL_OK && follow.drained && reader->run->config->cutover)
+            status = let_go(reader, err);
     }
     pthread_mutex_destroy(&follow.lock);
     free(follow.goal);

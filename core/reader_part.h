@@ -49,6 +49,9 @@ struct reader_lane {
     bool started;
 };
 
+/* Describes what the operator wants of the source into a new catalog. */
+int reader_describe(struct reader *reader, struct rnl_catalog *catalog, struct rnl_error *err);
+
 /* reader_lane.c: all chunks that the target lacks, on all lanes, and each lane's end. */
 int reader_load(struct reader *reader, struct rnl_error *err);
 int reader_publish(struct reader_lane *lane, struct rnl_bundle *bundle,

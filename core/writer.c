@@ -326,6 +326,78 @@ static int catch_up(struct writer *writer, struct rnl_error *err)
     return writer_follow(writer, true) == WRITER_CAUGHT_UP ? RNL_OK : RNL_AGAIN;
 }
 
+/* Steps that give identities and sequences their numbers, under ids of their own: done each time.
+ */
+static int renew_steps(struct writer *writer, struct rnl_error *err)
+{
+    struct rnl_steps *all = writer->steps;
+
+    writer->steps = steps_new();
+    if (!writer->steps) {
+        writer->steps = all;
+        return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for steps");
+    }
+    err->status = RNL_OK;
+    for (uint32_t i = 0; i < steps_count(all); i++) {
+        struct rnl_step step = *steps_at(all, i);
+        char id[600];
+
+        if (step.phase != RNL_PHASE_VALUES)
+            continue;
+        snprintf(id, sizeof(id), "%.500s @ %" PRIu64, step.id, writer->epoch);
+        step.id = id;
+        if (steps_add(writer->steps, &step, err) != RNL_OK)
+            break;
+    }
+    steps_free(all);
+    return err->status;
+}
+
+/* The reader has told how far the source's identities and sequences are. */
+static int set_values(struct writer *writer, struct rnl_error *err)
+{
+    struct control word;
+    struct rnl_job job;
+    int status =
+        control_await(writer->run, &writer->transport, writer->meta, CONTROL_VALUES, &word, err);
+
+    if (status == RNL_DONE)
+        return RNL_AGAIN;
+    if (status == RNL_OK)
+        status = catalog_from_json(word.record ? word.record : "",
+                                   word.record ? strlen(word.record) : 0, &writer->fresh, err);
+    control_clear(&word);
+    if (status != RNL_OK)
+        return status;
+    steps_free(writer->steps);
+    writer->steps = steps_new();
+    fill_job(writer, true, &job);
+    status =
+        sink_of(writer)->map(writer->sink.self, &job, session_view(&writer->sink, writer->fresh),
+                             true, writer->steps, err);
+    if (status == RNL_OK)
+        status = renew_steps(writer, err);
+    progress_phase(writer->run->progress, PHASE_FINISHING);
+    return status == RNL_OK ? writer_structure(writer, RNL_PHASE_VALUES, RNL_PHASE_VALUES, err)
+                            : status;
+}
+
+/* All up to the goal is applied; in a cutover the pipeline is done by that. */
+static int end_drained(struct writer *writer, struct rnl_error *err)
+{
+    int status = set_values(writer, err);
+
+    if (status != RNL_OK || !writer->run->config->cutover)
+        return status;
+    writer->record.state = RECORD_DONE;
+    writer->record.ended_s = (int64_t)time(NULL);
+    status = store_record(writer, err);
+    if (status != RNL_OK)
+        return status;
+    return control_send(&writer->transport, "feedback", &(struct control){.type = CONTROL_ENDED},
+                        err);
+}
+
 /* RNL_AGAIN: it was ended before its time; RNL_OK: drained. */
 static int follow(struct writer *writer, struct rnl_error *err)
 {
@@ -340,7 +412,7 @@ static int follow(struct writer *writer, struct rnl_error *err)
     if (status != RNL_OK)
         return status;
     progress_phase(writer->run->progress, PHASE_FOLLOWING);
-    return writer_follow(writer, false) == WRITER_DRAINED ? RNL_OK : RNL_AGAIN;
+    return writer_follow(writer, false) == WRITER_DRAINED ? end_drained(writer, err) : RNL_AGAIN;
 }
 
 /* All rows are in: the rest of the structure, and the word that it is done. */
@@ -423,6 +495,7 @@ close_transport:
 tell:
     if (status < 0)
         run_fail(run, &err);
+    catalog_free(writer.fresh);
     catalog_free(writer.earlier);
     steps_free(writer.steps);
     memory_clear(&writer.memory);

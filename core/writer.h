@@ -15,7 +15,8 @@ struct writer {
     struct record record;     /* what this run loads */
     struct rnl_memory memory; /* what the target remembered when the run began */
     struct rnl_steps *steps;
-    bool anew; /* what the target remembers is forgotten when the new run begins */
+    bool anew;                 /* what the target remembers is forgotten when the new run begins */
+    struct rnl_catalog *fresh; /* after a drain: the catalog with the source's numbers */
     struct rnl_catalog *earlier; /* starting over: what that run loaded; NULL: not known */
     bool dropping;               /* starting over: the tables of the earlier run go */
     uint64_t epoch;              /* of this run's writers: higher than any before */
