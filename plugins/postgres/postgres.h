@@ -142,6 +142,7 @@ struct bound_table {
     const char *merge;   /* of an upsert: from there into the table */
     bool pages;          /* a plain table: may be read by ranges of its pages */
     struct changeset_table changes;
+    bool computes;  /* stores what the source computes, and may not send */
     bool key_moves; /* an action of a foreign key may give its rows other keys */
 };
 

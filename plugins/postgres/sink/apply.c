@@ -197,6 +197,8 @@ static int add_row(struct pg_writer *w, const struct rnl_row *row, struct rnl_er
         return err->status;
     if (row->op != RNL_TRUNCATE)
         status = flush_truncates(w, err);
+    if (status == RNL_OK && table->computes && row->nvalues == table->source->ncolumns)
+        status = apply_computed(table, row, err);
     if (status != RNL_OK)
         return status;
     status = changeset_add(&w->apply->set, &table->changes, row, err);

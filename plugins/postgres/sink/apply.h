@@ -68,6 +68,11 @@ struct apply {
     bool again;     /* rows are gone over once more: policies were counted before */
 };
 
+/* apply_bind.c: refuses a row that lacks what the target can't compute; for a table that computes
+ */
+int apply_computed(const struct bound_table *table, const struct rnl_row *row,
+                   struct rnl_error *err);
+
 /* apply_sql.c: a statement of the cache, not yet prepared if it is new; NULL: out of memory */
 struct apply_statement *statement_find(struct apply *a, const struct apply_run *run);
 bool statement_text(struct buf *sql, const struct apply_statement *st);

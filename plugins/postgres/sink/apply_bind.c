@@ -93,6 +93,34 @@ static bool raise_ranks(struct pg_sink *sink, const struct named *names, uint32_
     return raised;
 }
 
+static bool is_computed(const struct bound_table *table, uint32_t column)
+{
+    return (COLUMN(table->source, column)->flags & RNL_COLUMN_GENERATED) != 0;
+}
+
+/* PostgreSQL before 18 sends no generated columns; where they are plain here, they would be wrong.
+ */
+int apply_computed(const struct bound_table *table, const struct rnl_row *row,
+                   struct rnl_error *err)
+{
+    bool told = row->op == RNL_UPDATE && strcmp(table->source->dialect, "postgres") != 0;
+
+    for (uint32_t i = 0; row->after && !told && i < table->source->ncolumns; i++) {
+        if (row->after[i].type != RNL_T_UNCHANGED || !table->columns[i].written ||
+            !is_computed(table, i))
+            continue;
+        rnl_fail(err, RNL_E_CONFIG, "sink.generated_missing",
+                 "the source computes the column \"%s\" of %s.%s and doesn't send it with "
+                 "changes; in the target's %s it is a plain column",
+                 table->columns[i].source->name, table->source->schema, table->source->name,
+                 table->qualified);
+        rnl_hint(err, "make it a generated column in the target, leave it out of the table's "
+                      "columns, or follow from PostgreSQL 18 with publish_generated_columns");
+        return RNL_E_CONFIG;
+    }
+    return RNL_OK;
+}
+
 int apply_bind(struct pg_sink *sink, const struct rnl_catalog *catalog, struct rnl_error *err)
 {
     uint32_t count = sink->host->table_count(catalog);
@@ -106,6 +134,9 @@ int apply_bind(struct pg_sink *sink, const struct rnl_catalog *catalog, struct r
         struct bound_table *table = &sink->tables[i];
 
         names[i] = (struct named){table->source, i};
+        for (uint32_t k = 0; k < table->source->ncolumns; k++)
+            table->computes =
+                table->computes || (table->columns[k].written && is_computed(table, k));
         table->changes = (struct changeset_table){
             .ncolumns = table->source->ncolumns, .key = table->key, .nkey = table->nkey};
     }
