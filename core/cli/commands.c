@@ -19,6 +19,7 @@ const size_t cli_ncommon = sizeof(cli_common) / sizeof(cli_common[0]);
 extern const struct cli_command migrate_command, run_command, plan_command;
 extern const struct cli_command check_command, verify_command;
 extern const struct cli_command status_command, pause_command, resume_command, stop_command;
+extern const struct cli_command cutover_command;
 extern const struct cli_command dead_letters_list_command, dead_letters_show_command;
 extern const struct cli_command dead_letters_replay_command, dead_letters_discard_command;
 extern const struct cli_command dead_letters_export_command;
@@ -39,6 +40,7 @@ const struct cli_command *const cli_commands[] = {
     &pause_command,
     &resume_command,
     &stop_command,
+    &cutover_command,
     &dead_letters_list_command,
     &dead_letters_show_command,
     &dead_letters_replay_command,

@@ -162,7 +162,7 @@ static int report(struct foreground *fg, const struct pipeline_config *config,
     if (json)
         summary_json(config->name, state_words[state], pipeline_was_limited(fg->pipeline), progress,
                      findings, err, stdout);
-    else if (progress_count(progress) && !refused)
+    else if (progress_count(progress) && !refused && !config->cutover)
         summary_print(progress, findings, stdout);
     if (state == PIPELINE_FAILED) {
         int code = cli_fail(err);
@@ -176,8 +176,11 @@ static int report(struct foreground *fg, const struct pipeline_config *config,
     if (state == PIPELINE_DEGRADED)
         report_standing(fg, config, json);
     if (pipeline_was_done(fg->pipeline) && !json)
-        printf("pipeline %s ended well before: nothing is left to do. What has changed since: "
-               "runnel verify; to load all anew: --restart\n",
+        printf(config->mode == MODE_CONVERT
+                   ? "pipeline %s ended well before: nothing is left to do. What has changed since: "
+                     "runnel verify; to load all anew: --restart\n"
+                   : "pipeline %s was cut over: changes are followed no more. What differs: runnel "
+                     "verify; to load all anew and follow again: --restart\n",
                config->name);
     return state == PIPELINE_DEGRADED ? EXIT_DIFFERENT : EXIT_DONE;
 }

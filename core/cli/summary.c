@@ -66,6 +66,8 @@ void summary_print(struct progress *progress, struct findings *findings, FILE *t
     if (view.total.rows_before)
         fprintf(to, "  (%" PRId64 " of these rows were loaded by the run before)\n",
                 view.total.rows_before);
+    if (view.changes)
+        fprintf(to, "  (and %" PRId64 " changes of rows were applied)\n", view.changes);
     if (view.total.rows_aside)
         fprintf(to, "  (and %" PRId64 " rows were set aside)\n", view.total.rows_aside);
     if (view.attempts)
@@ -116,6 +118,7 @@ void summary_json(const char *pipeline, const char *how, bool limited, struct pr
                   "elapsed_ms", (json_int_t)(view.now_ms - view.started_ms), "retries",
                   (int)view.attempts, "tables", tables_json(progress, findings), "findings",
                   list ? list : json_array());
+    json_object_set_new(o, "changes", json_integer(view.changes));
     if (err && err->status < 0)
         json_object_set_new(
             o, "error",

@@ -8,6 +8,7 @@
 #include "attend.h"
 #include "display.h"
 #include "job.h"
+#include "verify_job.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -183,7 +184,7 @@ static int prepare(struct inspection *inspection, struct rnl_error *err)
                  inspection->config->writer.plugin);
         return err->status;
     }
-    if (inspection->recorded && inspection->record.state != RECORD_DONE)
+    if (inspection->recorded && inspection->record.state == RECORD_LOADING)
         log_write(RNL_LOG_WARN, "verify",
                   "the run that loads the target has not ended: rows will be missing");
     if (inspect_describe(inspection, err) != RNL_OK ||
@@ -192,12 +193,29 @@ static int prepare(struct inspection *inspection, struct rnl_error *err)
     return inspect_bind(inspection, err);
 }
 
+int verify_job(const struct job *job, const atomic_bool *stopping, const struct cli_args *args)
+{
+    struct inspection inspection = {
+        .config = job->pipeline,
+        .resolver = job->resolver,
+        .findings = findings_new(),
+        .stopping = stopping,
+        .of_run = true,
+    };
+    struct findings *findings = inspection.findings;
+    struct rnl_error err = RNL_ERROR_INIT;
+    int code = prepare(&inspection, &err) == RNL_OK ? compare(&inspection, args) : cli_fail(&err);
+
+    inspect_close(&inspection); /* plugins may find something to the last */
+    findings_free(findings);
+    return code;
+}
+
 static int run(const struct cli_args *args)
 {
-    struct inspection inspection = {.stopping = attend_signals(), .of_run = true};
     struct rnl_error err = RNL_ERROR_INIT;
     int64_t keys = cli_int(args, "max-keys", 100);
-    struct findings *findings;
+    const atomic_bool *stopping = attend_signals();
     struct job job;
     int code;
 
@@ -208,16 +226,7 @@ static int run(const struct cli_args *args)
     }
     if (job_open(&job, args, &err) != RNL_OK)
         return cli_fail(&err);
-    inspection.config = job.pipeline;
-    inspection.resolver = job.resolver;
-    inspection.findings = findings_new();
-    if (prepare(&inspection, &err) != RNL_OK)
-        code = cli_fail(&err);
-    else
-        code = compare(&inspection, args);
-    findings = inspection.findings;
-    inspect_close(&inspection); /* plugins may find something to the last */
-    findings_free(findings);
+    code = verify_job(&job, stopping, args);
     job_close(&job);
     return code;
 }

@@ -1,0 +1,147 @@
+/* runnel cutover: the last changes, the proof, and the end of a pipeline that followed its source.
+ */
+#include "../inspect.h"
+#include "../remote.h"
+#include "../util/clock.h"
+#include "attend.h"
+#include "foreground.h"
+#include "job.h"
+#include "verify_job.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#define ANSWER_MS 10000
+#define LOOK_MS 100
+
+enum { QUIET_S = 5, WAIT_S = 600 };
+
+static const struct cli_option options[] = {
+    NAMING_OPTIONS,
+    {"lanes", 'l', CLI_INT, 0, "N",
+     "threads that compare (preset: one for each processor, 2 to 4)"},
+    {"quiet-seconds", 0, CLI_INT, 0, "N",
+     "wait until the source was without a change for so long (preset: 5; 0: end where its log ends "
+     "now)"},
+    {"wait", 0, CLI_INT, 0, "SECONDS",
+     "how long a process that runs the pipeline may take to end in order (preset: 600)"},
+    {"no-verify", 0, CLI_FLAG, 0, NULL, "don't compare before the pipeline is done"},
+};
+
+/* A process that follows now ends in order: this one goes on from where it stood. */
+static int stop_other(const char *name, int64_t wait_s, struct rnl_error *err)
+{
+    int64_t until_ms = clock_ms() + wait_s * 1000;
+    json_t *answer;
+    int status = remote_ask(name, "stop", NULL, ANSWER_MS, &answer, err);
+
+    while (status == RNL_OK) {
+        json_decref(answer);
+        if (clock_ms() >= until_ms) {
+            rnl_fail(err, RNL_E_RETRY, "remote.slow",
+                     "the process that runs pipeline %s was told to end, but hasn't yet", name);
+            rnl_hint(err, "runnel status %s shows what it is at; then cut over again", name);
+            return err->status;
+        }
+        nanosleep(&(struct timespec){.tv_nsec = LOOK_MS * 1000000L}, NULL);
+        status = remote_ask(name, "status", NULL, ANSWER_MS, &answer, err);
+    }
+    return RNL_OK; /* nobody runs it (any more) */
+}
+
+/* In the mode that the target remembers; only what has been followed can be cut over. */
+static int learn_mode(struct pipeline_config *config, struct secret_resolver *resolver,
+                      struct rnl_error *err)
+{
+    struct inspection inspection = {.config = config, .resolver = resolver, .of_run = true};
+    int status = inspect_open_sink(&inspection, err);
+
+    if (status == RNL_OK && (!inspection.recorded || inspection.record.mode == MODE_CONVERT)) {
+        status =
+            rnl_fail(err, RNL_E_CONFIG, "cutover.nothing",
+                     "the target knows of no pipeline %s that follows its source", config->name);
+        rnl_hint(err, "name it as it was begun (SOURCE TARGET, --name, or its file)");
+    } else if (status == RNL_OK && inspection.record.state == RECORD_DONE) {
+        status = rnl_fail(err, RNL_E_CONFIG, "cutover.done", "pipeline %s was cut over before",
+                          config->name);
+    } else if (status == RNL_OK) {
+        config->mode = inspection.record.mode;
+    }
+    inspect_close(&inspection);
+    return status;
+}
+
+static void say(const char *what)
+{
+    if (!cli_json())
+        fprintf(stderr, "cutover: %s\n", what);
+}
+
+static int cut_over(const struct job *job, struct pipeline_config *config,
+                    const struct cli_args *args)
+{
+    int code;
+
+    config->drain = true;
+    config->quiet_seconds = cli_int(args, "quiet-seconds", QUIET_S);
+    say("applying the changes that are left");
+    code = foreground_run(config, job->resolver, args);
+    if (code != EXIT_DONE)
+        return code;
+    if (!cli_flag(args, "no-verify")) {
+        say("comparing source and target");
+        code = verify_job(job, NULL, args);
+        if (code != EXIT_DONE) {
+            fprintf(stderr, "the pipeline is not done: it can be followed on by the command that "
+                            "began it, mended by runnel verify --repair, and cut over again\n");
+            return code;
+        }
+    }
+    config->cutover = true;
+    config->quiet_seconds = 0;
+    code = foreground_run(config, job->resolver, args);
+    if (code == EXIT_DONE && !cli_json())
+        printf(
+            "pipeline %s is cut over: the target stands on its own, and the source keeps nothing "
+            "for it any more\n",
+            config->name);
+    return code;
+}
+
+static int run(const struct cli_args *args)
+{
+    struct rnl_error err = RNL_ERROR_INIT;
+    struct pipeline_config *config;
+    struct job job;
+    int code;
+
+    if (job_open(&job, args, &err) != RNL_OK)
+        return cli_fail(&err);
+    memcpy(&config, &job.pipeline, sizeof(struct pipeline_config *)); /* the job's own */
+    if (stop_other(config->name, cli_int(args, "wait", WAIT_S), &err) != RNL_OK ||
+        learn_mode(config, job.resolver, &err) != RNL_OK)
+        code = cli_fail(&err);
+    else
+        code = cut_over(&job, config, args);
+    job_close(&job);
+    return code;
+}
+
+const struct cli_command cutover_command = {
+    .name = "cutover",
+    .args = "SOURCE TARGET | PIPELINE",
+    .summary = "End a pipeline that follows its source: last changes, proof, and let go",
+    .help =
+        "For the moment when applications move from the source to the target. Stop them first\n"
+        "from writing to the source. Then a process that runs the pipeline here is ended in\n"
+        "order, the changes that are left are applied, identities and sequences get the\n"
+        "source's numbers, every row of both sides is compared, and the source is told to keep\n"
+        "nothing for the pipeline any more. When rows differ, the pipeline is left as it was.\n\n"
+        "Exit codes: 0 cut over, 4 rows differ or stand aside, 1 failed, 2 usage or\n"
+        "configuration.",
+    .options = options,
+    .noptions = sizeof(options) / sizeof(options[0]),
+    .min_words = 1,
+    .max_words = 2,
+    .run = run,
+};
