@@ -130,7 +130,8 @@ int binlog_feed(struct binlog *log, const void *bytes, size_t len, struct rnl_er
     bool expected;
     int status;
 
-    log->rows.open = false;
+    log->rows.open = log->in_payload = false;
+    log->event = log->payload = (struct span){0};
     if (len < BINLOG_HEAD || len > BINLOG_EVENT_MAX)
         return log_malformed(err, "an event");
     status = checksum_expected(log, event, len, &expected, err);

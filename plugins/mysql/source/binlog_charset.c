@@ -43,12 +43,21 @@ static const struct charset charsets[] = {
     {.name = "cp932", .way = CHARSET_ICONV, .iconv_name = "CP932"},
     {.name = "euckr", .way = CHARSET_ICONV, .iconv_name = "CP949"},
     {.name = "eucjpms", .way = CHARSET_ICONV, .iconv_name = "EUC-JP-MS"},
-    {.name = "big5", .way = CHARSET_ICONV, .iconv_name = "CP950", .others = charset_big5_others},
-    {.name = "sjis", .way = CHARSET_ICONV, .iconv_name = "CP932", .others = charset_sjis_others},
+    {.name = "big5",
+     .way = CHARSET_ICONV,
+     .iconv_name = "CP950",
+     .others = charset_big5_others,
+     .nothers = CHARSET_BIG5_OTHERS},
+    {.name = "sjis",
+     .way = CHARSET_ICONV,
+     .iconv_name = "CP932",
+     .others = charset_sjis_others,
+     .nothers = CHARSET_SJIS_OTHERS},
     {.name = "ujis",
      .way = CHARSET_ICONV,
      .iconv_name = "EUC-JP-MS",
-     .others = charset_ujis_others},
+     .others = charset_ujis_others,
+     .nothers = CHARSET_UJIS_OTHERS},
 };
 
 const struct charset *charset_find(const char *name)
@@ -157,11 +166,20 @@ static size_t other_length(const struct charset *charset, const uint8_t *at, siz
     return len;
 }
 
-static uint32_t other_find(const struct charset_other *others, uint32_t bytes)
+static uint32_t other_find(const struct charset *charset, uint32_t bytes)
 {
-    for (; others->bytes; others++)
-        if (others->bytes == bytes)
-            return others->code;
+    size_t low = 0, high = charset->nothers;
+
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+
+        if (charset->others[middle].bytes == bytes)
+            return charset->others[middle].code;
+        if (charset->others[middle].bytes < bytes)
+            low = middle + 1;
+        else
+            high = middle;
+    }
     return 0;
 }
 
@@ -186,7 +204,7 @@ static int iconv_decode(const struct charset *charset, iconv_t cd, const uint8_t
         uint32_t bytes, code;
 
         size = other_length(charset, at + i, len - i, &bytes);
-        code = size > 1 ? other_find(charset->others, bytes) : 0;
+        code = size > 1 ? other_find(charset, bytes) : 0;
         if (code) {
             if (run_decode(cd, at + begun, i - begun, to, &room))
                 return OUTCOME_CHARSET;

@@ -35,7 +35,8 @@ static bool fits_string(const struct field_op *op, const struct rnl_column *colu
     case LOG_VARCHAR:
     case LOG_VAR_STRING:
     case LOG_VARCHAR_COMPRESSED:
-        return !(column->flags & RNL_COLUMN_FIXED) && column->length && op->pad >= least;
+        return !(column->flags & RNL_COLUMN_FIXED) && (column->length || !op->pad) &&
+               op->pad >= least;
     case LOG_BLOB:
     case LOG_BLOB_COMPRESSED:
         return !column->length;
@@ -85,7 +86,7 @@ static bool fits(const struct field_op *op, const struct rnl_column *column, uin
     case RNL_T_BYTES:
         return op->layout == LAYOUT_COUNTED && fits_string(op, column, type);
     case RNL_T_JSON:
-        return type == LOG_JSON || type == LOG_BLOB || type == LOG_BLOB_COMPRESSED;
+        return op->layout == LAYOUT_COUNTED && type != LOG_GEOMETRY && type != LOG_VECTOR;
     case RNL_T_GEOMETRY:
         return type == LOG_GEOMETRY;
     case RNL_T_UUID:
@@ -312,6 +313,16 @@ static int columns_by_place(struct log_table *table, const struct rnl_table *des
     return RNL_OK;
 }
 
+static int type_unknown(const struct log_table *table, uint32_t column, uint8_t type,
+                        struct rnl_error *err)
+{
+    rnl_fail(err, RNL_E_CONFIG, "source.log_type_unknown",
+             "column %u of %s.%s is of a type (%u) of the binary log that can't be read here",
+             column + 1, table->shown.schema, table->shown.name, type);
+    rnl_hint(err, "leave the table out, or alter the column's type");
+    return err->status;
+}
+
 static int ops_set(struct log_table *table, const struct rnl_table *described,
                    struct rnl_error *err)
 {
@@ -325,13 +336,12 @@ static int ops_set(struct log_table *table, const struct rnl_table *described,
         uint8_t type;
 
         if (layout_set(table, i, op, &type))
-            return rnl_fail(err, RNL_E_CONFIG, "source.log_type_unknown",
-                            "column %u of %s.%s is of a type (%u) of the binary log that isn't "
-                            "known here",
-                            i + 1, table->shown.schema, table->shown.name, type);
+            return type_unknown(table, i, type, err);
         if (op->column == UINT32_MAX)
             continue;
         op->described = &described->columns[op->column];
+        if (op->described->type == RNL_T_NATIVE)
+            return type_unknown(table, i, type, err);
         if (!fits(op, op->described, type))
             return altered(table, err, "another type of column", op->described->name);
         status = op_finish(table, op, err);

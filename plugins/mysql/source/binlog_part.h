@@ -177,8 +177,10 @@ extern const uint16_t charset_tables[][128];
 struct charset_other {
     uint32_t bytes, code;
 };
-extern const struct charset_other charset_big5_others[], charset_sjis_others[],
-    charset_ujis_others[];
+enum { CHARSET_BIG5_OTHERS = 267, CHARSET_SJIS_OTHERS = 7, CHARSET_UJIS_OTHERS = 9 };
+/* Sorted by bytes. */
+extern const struct charset_other charset_big5_others[CHARSET_BIG5_OTHERS],
+    charset_sjis_others[CHARSET_SJIS_OTHERS], charset_ujis_others[CHARSET_UJIS_OTHERS];
 
 enum charset_way {
     CHARSET_BYTES = 1, /* UTF-8 as it is */
@@ -193,7 +195,8 @@ struct charset {
     uint8_t is_little; /* WIDE: lowest byte first */
     uint8_t table;     /* TABLE */
     const char *iconv_name;
-    const struct charset_other *others; /* ICONV: end with 0, 0; or NULL */
+    const struct charset_other *others; /* ICONV: or NULL */
+    uint16_t nothers;
 };
 const struct charset *charset_find(const char *name); /* NULL: unknown */
 /* Makes value UTF-8; cd is an open conversion for ICONV. */
