@@ -36,7 +36,7 @@ struct source {
     bool resuming;
     bool gtids;      /* positions are told by GTIDs */
     bool names_fold; /* names of tables are one whatever their case */
-    char **keyless;  /* tables without a primary key: read whole, in an exact view */
+    char **keyless;  /* tables without a key: read whole, in an exact view */
     size_t nkeyless;
     char **lane_positions; /* where each lane's own view stands exactly; NULL: nowhere */
     uint32_t server_id;    /* ours, as the server counts its readers */
@@ -77,7 +77,7 @@ int source_follow(void *self, const char *pipeline, const struct rnl_catalog *ca
                   bool resuming, struct rnl_error *err);
 int source_unfollow(void *self, const char *pipeline, struct rnl_error *err);
 void follow_free(struct source *source);
-bool table_has_key(const struct rnl_table *table); /* a primary one */
+bool table_has_key(const struct rnl_table *table); /* that names each row */
 
 /* log.c: the end of the log, and how far from it one is */
 int source_log_end(void *self, struct rnl_slice *position, struct rnl_error *err);

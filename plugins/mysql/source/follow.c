@@ -41,10 +41,26 @@ static int needs_meet(struct source *source, struct rnl_error *err)
     return err->status;
 }
 
+static bool names_rows(const struct rnl_table *table, const struct rnl_index *index)
+{
+    if (index->flags & RNL_INDEX_PRIMARY)
+        return true;
+    if (!(index->flags & RNL_INDEX_UNIQUE) || index->where || !index->nparts)
+        return false;
+    for (uint32_t i = 0; i < index->nparts; i++) {
+        const struct rnl_index_part *part = &index->parts[i];
+
+        if (part->expression || part->prefix || part->column >= table->ncolumns ||
+            table->columns[part->column].flags & RNL_COLUMN_NULLABLE)
+            return false;
+    }
+    return true;
+}
+
 bool table_has_key(const struct rnl_table *table)
 {
     for (uint32_t i = 0; i < table->nindexes; i++)
-        if (table->indexes[i].flags & RNL_INDEX_PRIMARY)
+        if (names_rows(table, &table->indexes[i]))
             return true;
     return false;
 }
@@ -67,8 +83,8 @@ static int table_check(struct source *source, const struct rnl_table *table, str
                             "leave it out, or convert without following");
     if (!table_has_key(table) && info && !info->clustered)
         return table_refuse(err, table, "mysql.keyless_engine",
-                            "it has no primary key, and its engine shows no view of one moment",
-                            "give it a primary key, make it InnoDB, or leave it out");
+                            "it has no key, and its engine shows no view of one moment",
+                            "give it a key, make it InnoDB, or leave it out");
     return RNL_OK;
 }
 

@@ -132,13 +132,13 @@ static int keyless_refuse(struct source *source, const struct rnl_error *why, st
         text_add(&names, ", …");
     rnl_fail(err, denied ? RNL_E_CONFIG : RNL_E_RETRY,
              denied ? "mysql.missing_privilege" : "mysql.keyless_lock",
-             "tables without a primary key (%.200s) have to be locked for the moment in which they "
+             "tables without a key (%.200s) have to be locked for the moment in which they "
              "are first looked at, and that can't be had: %.300s",
              names.failed ? "" : names.ptr, why->text);
-    rnl_hint(err, denied ? "GRANT LOCK TABLES ON the database, give the tables primary keys, or "
+    rnl_hint(err, denied ? "GRANT LOCK TABLES ON the database, give the tables keys, or "
                            "leave them out"
                          : "long transactions on them hold it up: try again when they have ended, "
-                           "give the tables primary keys, or leave them out");
+                           "give the tables keys, or leave them out");
     text_free(&names);
     return err->status;
 }
