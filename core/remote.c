@@ -176,6 +176,7 @@ void remote_close(struct remote *remote)
     while (remote->peers) { /* an answer that ended the run still goes its way */
         struct bufferevent *channel = remote->peers->channel;
 
+        evbuffer_unfreeze(bufferevent_get_output(channel), 1); /* from the channel's own writing */
         evbuffer_write(bufferevent_get_output(channel), bufferevent_getfd(channel));
         peer_close(remote->peers);
     }

@@ -146,6 +146,41 @@ static void a_dead_socket_is_taken_over(void **state)
     stop_listening(remote, "shop");
 }
 
+static json_t *last_words(void *arg, const char *word, const json_t *request, struct rnl_error *err)
+{
+    (void)arg;
+    (void)request;
+    (void)err;
+    loop_stop(loop);
+    return json_pack("{s:s}", "last", word);
+}
+
+/* What ended the loop is answered all the same. */
+static void an_answer_outlives_the_loop(void **state)
+{
+    struct rnl_error err = RNL_ERROR_INIT;
+    struct remote *remote = NULL;
+    struct remote_path path;
+    char buf[200];
+    ssize_t got;
+    int fd;
+
+    (void)state;
+    assert_int_equal(remote_path_make("shop", &path, &err), RNL_OK);
+    assert_int_equal(remote_open(loop, "shop", last_words, NULL, &remote, &err), RNL_OK);
+    fd = remote_connect(&path);
+    assert_true(fd >= 0);
+    assert_int_equal(send(fd, "{\"do\":\"end\"}\n", 13, 0), 13);
+    pthread_join(thread, NULL);
+    remote_close(remote);
+    got = recv(fd, buf, sizeof(buf) - 1, 0);
+    assert_true(got > 0);
+    buf[got] = '\0';
+    assert_string_equal(buf, "{\"last\":\"end\"}\n");
+    close(fd);
+    assert_int_equal(pthread_create(&thread, NULL, loop_main, loop), 0);
+}
+
 static void odd_peers_do_no_harm(void **state)
 {
     static const char *const lines[] = {"\n", "{}\n", "[1\n", "{\"do\": 5}\n", "hello"};
@@ -190,6 +225,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(asks_and_is_answered), cmocka_unit_test(refusals_come_in_their_words),
         cmocka_unit_test(only_one_listens),     cmocka_unit_test(a_dead_socket_is_taken_over),
+        cmocka_unit_test(an_answer_outlives_the_loop),
         cmocka_unit_test(odd_peers_do_no_harm), cmocka_unit_test(a_folder_of_others_is_refused),
     };
 
