@@ -343,6 +343,12 @@ static void check_refusals(struct trial *trial)
     change.after.other = 1;
     kit_ok(trial->kit, apply(trial, &change, 1, true, &err), &err,
            "in a replay takes an update of no row");
+    change.whole_after = true;
+    kit_ok(trial->kit, apply(trial, &change, 1, true, &err), &err,
+           "in a replay takes an update of no row");
+    change.op = RNL_INSERT;
+    kit_expect(trial->kit, apply(trial, &change, 1, false, &err) == RNL_E_DATA,
+               "in a replay an update makes the row that is not there", "it didn't");
     trial->ops->writer_rollback(trial->writer, &err);
     for (uint32_t i = 0; i < MODEL_ROWS; i++)
         if (trial->model.rows[MODEL_KEYED][i].used)

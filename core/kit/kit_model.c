@@ -280,9 +280,13 @@ static void cascade(struct model *model, int64_t from, int64_t to)
 static void insert(struct model *model, struct model_change *change)
 {
     struct model_row *row = pick(model, change->table, false);
+    const struct model_row *twin = pick(model, change->table, true);
 
     change->op = RNL_INSERT;
-    fill(model, change->table, row);
+    if (change->table == MODEL_BARE && twin && model_random(model, 2))
+        *row = *twin;
+    else
+        fill(model, change->table, row);
     change->after = change->before = *row;
     change->whole_after = true;
 }
