@@ -267,12 +267,42 @@ static int row_check(const struct bound_table *table, const struct rnl_row *row,
     return err->status;
 }
 
+/*
+ * PostgreSQL before 18 doesn't send what it computes: where the target's column is a plain one,
+ * the value would be missing in silence.
+ */
+static int generated_check(const struct bound_table *table, const struct rnl_row *row,
+                           struct rnl_error *err)
+{
+    bool untold = table->source->dialect && strcmp(table->source->dialect, "postgres") == 0;
+
+    if (row->op != RNL_INSERT && !(row->op == RNL_UPDATE && untold))
+        return RNL_OK;
+    for (uint32_t i = 0; i < table->source->ncolumns; i++) {
+        const struct bound_column *column = &table->columns[i];
+
+        if (!(column->source->flags & RNL_COLUMN_GENERATED) || !column->written ||
+            row->after[i].type != RNL_T_UNCHANGED)
+            continue;
+        rnl_fail(err, RNL_E_CONFIG, "sink.generated_missing",
+                 "the source doesn't send column \"%s\" of %s.%s, which it computes, and the "
+                 "target doesn't compute it",
+                 column->source->name, table->source->schema, table->source->name);
+        rnl_hint(err, "leave the column out (exclude_columns), or make it a generated one in the "
+                      "target; PostgreSQL 18 sends such columns");
+        return err->status;
+    }
+    return RNL_OK;
+}
+
 int change_apply(struct writer *w, const struct rnl_row *row, bool replay, struct rnl_error *err)
 {
     const struct bound_table *table = bound_find(w->sink, row->table, err);
     struct outcome outcome;
     int status = table ? row_check(table, row, err) : err->status;
 
+    if (status == RNL_OK)
+        status = generated_check(table, row, err);
     if (status != RNL_OK)
         return status;
     writer_mind_checks(w->sink, table);
