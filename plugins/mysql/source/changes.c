@@ -92,6 +92,7 @@ int changes_open(struct source *source, const struct rnl_catalog *catalog,
     changes->kind = CURSOR_CHANGES;
     changes->source = source;
     changes->failed = (struct rnl_error)RNL_ERROR_INIT;
+    lanes_close(source); /* all is read: their views would hold up whoever alters or truncates */
     changes->log = binlog_new();
     status = !changes->log || tables_learn(changes, catalog) ? error_memory(err) : RNL_OK;
     if (!status && unit->nstarts)
