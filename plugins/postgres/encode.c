@@ -222,7 +222,7 @@ static bool encode_date(struct buf *out, const struct rnl_value *value, const ch
         days = INT32_MIN;
     } else if (value->i == INT64_MAX) {
         days = INT32_MAX;
-    } else if (value->i < -3000000 || value->i > 2145031948) {
+    } else if (value->i < -3000000 || value->i > 2145042905) {
         *why = "is a date outside of PostgreSQL's calendar";
         return false;
     } else {
