@@ -156,6 +156,26 @@ static enum policy_result apply(const struct pg_config *config, struct rnl_value
     return policy_apply(config, PG_TEXT, &value, out, scratch, &why);
 }
 
+/* The first and the last day of PostgreSQL's calendar, and the day behind it. */
+static void test_calendar_ends(void **state)
+{
+    const struct rnl_column source = {.name = "d", .type = RNL_T_DATE};
+    const struct bound_column column = {.source = &source, .kind = PG_DATE, .nullable = true};
+    struct rnl_value value = {.type = RNL_T_DATE};
+    struct pg_config config = {0};
+    const char *why;
+    struct buf field = {0};
+
+    (void)state;
+    value.i = days_from_civil(5874897, 12, 31);
+    assert_true(encode_field(&field, &config, &column, &value, &why));
+    value.i = days_from_civil(-4713, 11, 24);
+    assert_true(encode_field(&field, &config, &column, &value, &why));
+    value.i = days_from_civil(5874898, 1, 1);
+    assert_false(encode_field(&field, &config, &column, &value, &why));
+    buf_free(&field);
+}
+
 static void test_dates(void **state)
 {
     const struct rnl_value zero = {.type = RNL_T_TIMESTAMP, .flags = RNL_V_ZERO_DATE};
@@ -233,8 +253,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip), cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_dates),      cmocka_unit_test(test_nul),
-        cmocka_unit_test(test_uuid_swap),
+        cmocka_unit_test(test_dates),      cmocka_unit_test(test_calendar_ends),
+        cmocka_unit_test(test_nul),        cmocka_unit_test(test_uuid_swap),
     };
 
     return cmocka_run_group_tests_name("postgres convert", tests, NULL, NULL);
