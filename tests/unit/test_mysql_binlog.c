@@ -243,6 +243,7 @@ static void places(void **state)
 
 static void transactions(void **state)
 {
+    char gtid[42 + 17], xid[13 + 200] = {0};
     struct rnl_error err = RNL_ERROR_INIT;
     struct binlog *log = binlog_new();
     struct binlog_event event;
@@ -270,12 +271,21 @@ static void transactions(void **state)
     assert_int_equal(event.gtid.flags, BINLOG_GTID_ANONYMOUS);
     assert_int_equal(event.gtid.number, 7);
     assert_int_equal(MADE(33, "\0\1\2"), RNL_E_CONFIG);
+    /* with the times of its commit here and, an hour before, on the server that it is from */
+    memset(gtid, 0, sizeof(gtid));
+    gtid[25] = 2;
+    memcpy(gtid + 42, "\7\0\0\0\0\0\x80\5\0\0\0\0\0\0\xfc\0\1", 17);
+    assert_int_equal(made_feed(log, 33, 0, gtid, sizeof(gtid), &event, &err), RNL_OK);
+    assert_int_equal(event.gtid.committed_us, 5);
+    assert_int_equal(event.gtid.length, 256);
     assert_int_equal(MADE(162, "\5\0\0\0\0\0\0\0\2\0\0\0\1\0\0\0\0\0\0"), RNL_OK);
     assert_int_equal(event.mariadb_gtid.sequence, 5);
     assert_int_equal(event.mariadb_gtid.domain, 2);
     assert_int_equal(event.mariadb_gtid.flags, BINLOG_MARIADB_STANDALONE);
     assert_int_equal(MADE(38, "\0\1\0\0\0\2\0\0\0\1\0\0\0abc"), RNL_OK);
     assert_string_equal(event.xa.id, "X'6162',X'63',1");
+    memcpy(xid, "\0\1\0\0\0\x41\0\0\0\x41", 10);
+    assert_int_equal(made_feed(log, 38, 0, xid, sizeof(xid), &event, &err), RNL_E_CONFIG);
     assert_int_equal(MADE(38, "\0\1\0\0\0\x7f\0\0\0\x7f\0\0\0abc"), RNL_E_CONFIG);
     binlog_free(log);
 }

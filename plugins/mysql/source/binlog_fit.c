@@ -269,6 +269,15 @@ static uint32_t hidden_count(const struct rnl_table *described)
     return count;
 }
 
+static int column_extra(const struct log_table *table, const struct span *name,
+                        struct rnl_error *err)
+{
+    char text[193];
+
+    snprintf(text, sizeof(text), "%.*s", (int)span_left(name), (const char *)name->at);
+    return altered(table, err, "there it has a column", text);
+}
+
 /* Columns of both stand in the same order; those that are hidden are passed over. */
 static int columns_by_name(struct log_table *table, const struct rnl_table *described,
                            struct span names, struct rnl_error *err)
@@ -287,8 +296,7 @@ static int columns_by_name(struct log_table *table, const struct rnl_table *desc
             !strncasecmp(described->columns[column].name, (const char *)at, len))
             table->ops[i].column = column++;
         else if (!is_hidden(&name))
-            return altered(table, err, "there it has a column",
-                           strndupa((const char *)at, len < 64 ? len : 64));
+            return column_extra(table, &name, err);
     }
     if (column < described->ncolumns)
         return altered(table, err, "there it has no column", described->columns[column].name);

@@ -75,7 +75,7 @@ size_t decimal_write(const uint8_t *bytes, unsigned precision, unsigned scale, c
 {
     size_t size = decimal_size(precision, scale);
     unsigned whole = precision - scale;
-    uint8_t turned[40];
+    uint8_t turned[40] = {0};
     const uint8_t *at = turned;
     char digits[DECIMAL_TEXT], *to = digits, *from = digits, *out = text;
     bool negative = !(bytes[0] & 0x80);
