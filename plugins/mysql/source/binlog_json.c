@@ -83,7 +83,7 @@ static int shortest_digits(double number, char digits[32], int *exponent)
     for (; *at && *at != 'e'; at++)
         if (*at >= '0' && *at <= '9')
             digits[count++] = *at;
-    *exponent = *at ? atoi(at + 1) : 0;
+    *exponent = *at ? (int)strtol(at + 1, NULL, 10) : 0;
     while (count > 1 && digits[count - 1] == '0')
         count--;
     return count;
