@@ -66,6 +66,7 @@ static int escape_take(struct json *in, char *c)
 /* A text, malloc'd; NULL in *text for null. */
 static int text_take(struct json *in, char **text)
 {
+    bool broken = false;
     size_t len = 0;
     char *out;
 
@@ -77,16 +78,15 @@ static int text_take(struct json *in, char **text)
     out = malloc((size_t)(in->end - in->at) + 1);
     if (!out)
         return -1;
-    while (in->at < in->end && *in->at != '"') {
+    while (!broken && in->at < in->end && *in->at != '"') {
         char c = *in->at++;
 
-        if (c == '\\' && (in->at == in->end || escape_take(in, &c)))
-            break;
-        if (c == '\0')
-            break;
+        if (c == '\\')
+            broken = in->at == in->end || escape_take(in, &c);
+        broken = broken || c == '\0';
         out[len++] = c;
     }
-    if (!sign_take(in, '"')) {
+    if (broken || !sign_take(in, '"')) {
         free(out);
         return -1;
     }
