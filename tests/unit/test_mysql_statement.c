@@ -50,6 +50,8 @@ static void ddl_names_its_tables(void **state)
         {"/* note */ -- more\n# and more\n ALTER /*!50000 TABLE */ t ADD a INT", "/t"},
         {"/*M!100100 ALTER TABLE t ADD a INT */", "/t"},
         {"ALTER TABLE .t ADD a INT", "/t"},
+        {"SET STATEMENT max_statement_time = 1, sql_mode = 'FOR' FOR ALTER TABLE t ADD a INT",
+         "/t"},
         {"ALTER TABLE t COMMENT 'it''s \\' RENAME TO x', RENAME TO y", "/t /y"},
     };
 
@@ -79,6 +81,10 @@ static void harmless_ones_are_passed_over(void **state)
         "RENAME USER a TO b",
         "GRANT SELECT ON shop.t TO a",
         "ANALYZE TABLE t",
+        "ANALYZE LOCAL TABLE t",
+        "SET STATEMENT",
+        "SET STATEMENT a = 1",
+        "SET GLOBAL a = 1",
         "OPTIMIZE TABLE t",
         "FLUSH PRIVILEGES",
         "SAVEPOINT `a`",
@@ -106,6 +112,7 @@ static void rows_as_statements_name_all(void **state)
     (void)state;
     reads_as("UPDATE `t` SET a = 'x'", STATEMENT_ROWS, "UPDATE t SET a", false);
     reads_as("insert into shop.t values (1)", STATEMENT_ROWS, "insert into shop t values 1", false);
+    reads_as("ANALYZE UPDATE t SET a = 1", STATEMENT_ROWS, "UPDATE t SET a 1", false);
     reads_as("SELECT `d`.`f`()", STATEMENT_ROWS, "SELECT d f", false);
 }
 

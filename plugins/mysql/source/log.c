@@ -18,7 +18,7 @@ int source_identity(struct source *source, struct conn *conn, struct rnl_error *
     return status;
 }
 
-static const char *end_query(const struct source *source)
+const char *log_status_query(const struct source *source)
 {
     if (source->server.mariadb)
         return source->server.version >= 100502 ? "SHOW BINLOG STATUS" : "SHOW MASTER STATUS";
@@ -30,7 +30,7 @@ static int file_end(struct source *source, struct position *end, struct rnl_erro
 {
     MYSQL_RES *result;
     MYSQL_ROW row;
-    int status = conn_query(source->control, end_query(source), &result, err);
+    int status = conn_query(source->control, log_status_query(source), &result, err);
 
     if (status && source->gtids && strcmp(err->code, "mysql.missing_privilege") == 0)
         return RNL_OK;
@@ -43,7 +43,7 @@ static int file_end(struct source *source, struct position *end, struct rnl_erro
     }
     while (row)
         row = mysql_fetch_row(result);
-    status = conn_finish(source->control, result, end_query(source), err);
+    status = conn_finish(source->control, result, log_status_query(source), err);
     if (!status && !*end->file && !source->gtids)
         status = rnl_fail(err, RNL_E_RETRY, "mysql.log_position",
                           "the server didn't tell where its log stands");

@@ -100,6 +100,50 @@ static int kept_check(struct needs *needs, struct rnl_error *err)
     return status;
 }
 
+/* "a,b,c" */
+static bool list_has(const char *list, const char *name)
+{
+    size_t len = strlen(name);
+
+    while (list && *list) {
+        size_t part = strcspn(list, ",");
+
+        if (part == len && strncasecmp(list, name, len) == 0)
+            return true;
+        list += part + (list[part] == ',');
+    }
+    return false;
+}
+
+/* A server may be told to keep changes of a database out of its log. Not everybody may look. */
+static int filters_check(struct needs *needs, struct rnl_error *err)
+{
+    struct source *source = needs->source;
+    struct rnl_error denied = RNL_ERROR_INIT;
+    const char *sql = log_status_query(source);
+    MYSQL_RES *result;
+    MYSQL_ROW row;
+    bool out;
+
+    if (conn_query(source->control, sql, &result, &denied)) {
+        if (denied.status != RNL_E_CONFIG)
+            *err = denied;
+        return denied.status == RNL_E_CONFIG ? RNL_OK : denied.status;
+    }
+    row = mysql_fetch_row(result);
+    out = row && mysql_num_fields(result) >= 4 &&
+          ((row[2] && *row[2] && !list_has(row[2], source->server.database)) ||
+           list_has(row[3], source->server.database));
+    while (row)
+        row = mysql_fetch_row(result);
+    if (out)
+        need_tell(needs, RNL_BLOCKER, "mysql.log_filtered",
+                  "the server keeps changes of this database out of its log (binlog_do_db or "
+                  "binlog_ignore_db)",
+                  "start the server without these options");
+    return conn_finish(source->control, result, sql, err);
+}
+
 struct grants {
     bool replicate, client, roles;
 };
@@ -175,5 +219,7 @@ int needs_check(struct needs *needs, struct rnl_error *err)
         status = gtid_check(needs, err);
     if (!status)
         status = kept_check(needs, err);
+    if (!status)
+        status = filters_check(needs, err);
     return status ? status : grants_check(needs, err);
 }

@@ -357,6 +357,27 @@ static enum statement_kind others_read(struct lexer *in)
     return STATEMENT_ROWS;
 }
 
+/* ANALYZE TABLE looks; MariaDB's ANALYZE UPDATE does it. */
+static enum statement_kind analyze_read(struct lexer *in)
+{
+    static const char *const looks[] = {"TABLE", "TABLES", "LOCAL", "NO_WRITE_TO_BINLOG", NULL};
+
+    return is_any(in, looks) ? STATEMENT_OTHER : others_read(in);
+}
+
+/* SET STATEMENT a = 1, b = 2 FOR the statement. */
+static void settings_skip(struct lexer *in)
+{
+    struct lexer behind = *in;
+
+    if (!take(&behind, "SET") || !take(&behind, "STATEMENT"))
+        return;
+    while (behind.kind != TOKEN_END && !is(&behind, "FOR"))
+        next(&behind);
+    if (take(&behind, "FOR"))
+        *in = behind;
+}
+
 enum statement_kind statement_read(struct statement *statement, statement_name_fn *fn, void *user)
 {
     struct lexer in = {
@@ -369,6 +390,7 @@ enum statement_kind statement_read(struct statement *statement, statement_name_f
 
     statement->rest = (struct rnl_slice){0};
     next(&in);
+    settings_skip(&in);
     if (is(&in, "BEGIN") || is(&in, "START"))
         return STATEMENT_BEGIN;
     if (is(&in, "COMMIT"))
@@ -389,5 +411,7 @@ enum statement_kind statement_read(struct statement *statement, statement_name_f
         return drop_read(&in);
     if (take(&in, "RENAME"))
         return rename_read(&in);
+    if (take(&in, "ANALYZE"))
+        return analyze_read(&in);
     return others_read(&in);
 }
