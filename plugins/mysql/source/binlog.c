@@ -132,6 +132,8 @@ int binlog_feed(struct binlog *log, const void *bytes, size_t len, struct rnl_er
 
     log->rows.open = log->in_payload = false;
     log->event = log->payload = (struct span){0};
+    growing_shrink(&log->inflated);
+    growing_shrink(&log->inner);
     if (len < BINLOG_HEAD || len > BINLOG_EVENT_MAX)
         return log_malformed(err, "an event");
     status = checksum_expected(log, event, len, &expected, err);

@@ -331,6 +331,7 @@ int event_xa_prepare(struct span body, struct binlog_event *event, struct rnl_er
 
 /* binlog_unpack.c */
 bool growing_reserve(struct growing *growing, size_t room);
+void growing_shrink(struct growing *growing); /* lets go of much, and of what it holds */
 /* Inflates MariaDB's compressed part of an event: *body becomes what it was. */
 int log_inflate(struct growing *out, struct span *body, struct rnl_error *err);
 int payload_open(struct binlog *log, struct span body, struct rnl_error *err);

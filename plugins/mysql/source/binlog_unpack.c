@@ -6,6 +6,8 @@
 
 /* No bytes deflate to fewer than this part of them. */
 #define DEFLATE_RATIO 1032
+/* What stays between events; more is for one large row. */
+#define GROWING_KEPT ((size_t)4 << 20)
 
 bool growing_reserve(struct growing *growing, size_t room)
 {
@@ -21,6 +23,14 @@ bool growing_reserve(struct growing *growing, size_t room)
     growing->ptr = ptr;
     growing->room = room;
     return true;
+}
+
+void growing_shrink(struct growing *growing)
+{
+    if (growing->room <= GROWING_KEPT)
+        return;
+    free(growing->ptr);
+    *growing = (struct growing){0};
 }
 
 /* All of in, to just len bytes: 0, or -1. wrap: with zlib's head and checksum. */
