@@ -321,7 +321,10 @@ static int feed_prepare(struct feed *feed, const struct rnl_unit *unit, struct r
     feed->marked_ms = now_us() / 1000;
     if (take_starts(feed, unit, err) != RNL_OK || check_place(feed->source, &from, err) != RNL_OK)
         return err->status;
+    /* the views have been read: none may hold locks, or keep dead rows, while changes are followed
+     */
     slot_made(feed->source->follow);
+    source_leave(feed->source);
     return stream_open(feed->source, from.lsn, &feed->stream, err);
 }
 

@@ -38,9 +38,10 @@ static void words_add(const struct pg_source *source, bool inserts_only, struct 
 {
     int version = source->server.version;
 
-    buf_printf(sql, " WITH (publish = 'insert%s%s'%s)", inserts_only ? "" : ", update, delete",
+    buf_printf(sql, " WITH (publish = 'insert%s%s'%s%s)", inserts_only ? "" : ", update, delete",
                version >= 110000 ? ", truncate" : "",
-               version >= 130000 ? ", publish_via_partition_root = true" : "");
+               version >= 130000 ? ", publish_via_partition_root = true" : "",
+               version >= 180000 ? ", publish_generated_columns = stored" : "");
 }
 
 static int make_one(struct pg_source *source, const struct follow *f,

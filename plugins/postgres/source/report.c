@@ -78,8 +78,9 @@ static const struct kind kinds[] = {
     {"object.text_search", "A text search configuration is not carried over",
      OF_SCHEMA("pg_ts_config", "o", "o.cfgnamespace", "o.cfgname", "NULL"), false, RNL_WARNING, 0},
     {"object.publication", "A publication is not carried over",
-     "SELECT NULL, NULL, pubname, NULL FROM pg_catalog.pg_publication ORDER BY 3", false,
-     RNL_WARNING, 0},
+     "SELECT NULL, NULL, pubname, NULL FROM pg_catalog.pg_publication"
+     " WHERE pubname !~ '^runnel_' ORDER BY 3",
+     false, RNL_WARNING, 0},
     {"object.event_trigger", "An event trigger is not carried over",
      "SELECT NULL, NULL, t.evtname, NULL FROM pg_catalog.pg_event_trigger t WHERE "
      "true" NO_EXTENSION("pg_event_trigger", "t.oid") " ORDER BY 3",
