@@ -200,6 +200,7 @@ static bool span_number(const char **text, const char *end, int64_t *millionths)
 static bool span_add(struct span *span, char unit, bool in_time, int64_t millionths)
 {
     int64_t whole = millionths / 1000000, us;
+    int32_t count = unit == 'Y' ? 12 : unit == 'W' ? 7 : 1;
 
     if (in_time) {
         int64_t factor = unit == 'H' ? 3600 : unit == 'M' ? 60 : unit == 'S' ? 1 : 0;
@@ -207,17 +208,16 @@ static bool span_add(struct span *span, char unit, bool in_time, int64_t million
         return factor && !__builtin_mul_overflow(millionths, factor, &us) &&
                !__builtin_add_overflow(span->us, us, &span->us);
     }
-    if (whole * 1000000 != millionths || whole > INT32_MAX / 12 || whole < INT32_MIN / 12)
+    if (whole * 1000000 != millionths || whole > INT32_MAX || whole < INT32_MIN ||
+        __builtin_mul_overflow((int32_t)whole, count, &count))
         return false;
     switch (unit) {
     case 'Y':
-        return !__builtin_add_overflow(span->months, (int32_t)whole * 12, &span->months);
     case 'M':
-        return !__builtin_add_overflow(span->months, (int32_t)whole, &span->months);
+        return !__builtin_add_overflow(span->months, count, &span->months);
     case 'W':
-        return !__builtin_add_overflow(span->days, (int32_t)whole * 7, &span->days);
     case 'D':
-        return !__builtin_add_overflow(span->days, (int32_t)whole, &span->days);
+        return !__builtin_add_overflow(span->days, count, &span->days);
     default:
         return false;
     }

@@ -205,11 +205,12 @@ static int feed_read(void *self, struct rnl_bundle *out, int timeout_ms, struct 
     feed->marked_now = false;
     feed->spans = feed->inside && feed->rows > 0;
     status = feed_more(feed, out, timeout_ms, err);
-    if (status < 0) {
-        feed->failed = status;
-        feed->error = *err;
-    }
-    return status;
+    if (status >= 0)
+        return status;
+    feed->failed = status;
+    feed->error = *err;
+    /* what came whole before it is given first */
+    return feed->marked_now ? RNL_OK : status;
 }
 
 static void feed_close(void *self)
