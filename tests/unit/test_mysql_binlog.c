@@ -80,6 +80,22 @@ static void captured_logs(void **state)
     }
 }
 
+/* What changed in a value that the log hasn't got. */
+static void parts_without_base(void **state)
+{
+    struct rnl_error err = RNL_ERROR_INIT;
+    size_t len;
+    char *bytes = file_read("mysql_partial", ".binlog", &len);
+
+    (void)state;
+    assert_non_null(bytes);
+    assert_null(decoded("mysql_partial", bytes, len, &err));
+    assert_int_equal(err.status, RNL_E_CONFIG);
+    assert_string_equal(err.code, "source.json_partial");
+    assert_non_null(strstr(err.text, "column j"));
+    free(bytes);
+}
+
 static void length_set(char *event, uint32_t len)
 {
     memcpy(event + 9, &len, 4);
@@ -517,7 +533,7 @@ int main(void)
         cmocka_unit_test(transactions),   cmocka_unit_test(statements),
         cmocka_unit_test(payloads),       cmocka_unit_test(altered_tables),
         cmocka_unit_test(large_rows),     cmocka_unit_test(tables_kept),
-        cmocka_unit_test(short_packets),
+        cmocka_unit_test(short_packets),  cmocka_unit_test(parts_without_base),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
