@@ -139,6 +139,9 @@ static int flush_truncates(struct pg_writer *w, struct rnl_error *err)
 
     if (a->ntruncated == 0)
         return RNL_OK;
+    status = apply_settings(w, err);
+    if (status != RNL_OK)
+        return status;
     buf_puts(&sql, "SAVEPOINT runnel_truncate; TRUNCATE ");
     for (uint32_t i = 0; i < a->ntruncated; i++) {
         buf_puts(&sql, i ? ", " : "");
@@ -215,8 +218,10 @@ int apply_changes(struct pg_writer *w, struct rnl_bundle *in, struct rnl_error *
     const struct rnl_host *host = w->sink->host;
     struct rnl_bundle_info info = {.size = sizeof(info)};
     struct rnl_row row = {.size = sizeof(row)};
-    int status = copy_end(w, err);
+    int status = w->mode == WRITER_IDLE ? RNL_OK : writer_begin(w, err);
 
+    if (status == RNL_OK)
+        status = copy_end(w, err);
     if (status == RNL_OK && !w->apply && !(w->apply = calloc(1, sizeof(*w->apply))))
         status = error_memory(err);
     if (status != RNL_OK)

@@ -93,6 +93,7 @@ const struct rnl_value *apply_value(struct pg_writer *w, const struct bound_tabl
                                     const struct rnl_row *row, uint32_t column,
                                     const struct rnl_value *value, struct rnl_value *changed,
                                     bool count, struct rnl_error *err);
+/* Begins the transaction, if none is open, and makes it ready for changes. */
 int apply_settings(struct pg_writer *w, struct rnl_error *err);
 
 /* apply_one.c: a row by itself, when others are about it or it is none to be gathered */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #define TEXT_OID 25
+#define FIELDS_KEPT (4 << 20) /* what one large row took is given back */
 
 /*
  * Of the transaction, as text: our own triggers (ddl_touch.c) stand aside, and rows are found by
@@ -17,10 +18,10 @@ static const char settings_sql[] =
 
 int apply_settings(struct pg_writer *w, struct rnl_error *err)
 {
-    int status;
+    int status = writer_begin(w, err);
 
-    if (w->apply->settled)
-        return RNL_OK;
+    if (status != RNL_OK || w->apply->settled)
+        return status;
     status = conn_exec(w->conn, settings_sql, "begin to apply changes", err);
     w->apply->settled = status == RNL_OK;
     return status;
@@ -281,7 +282,12 @@ static int send_before(struct pg_writer *w, bool savepoint, uint32_t *count, str
     int status = RNL_OK;
 
     *count = 0;
-    if (!a->settled) {
+    if (w->mode == WRITER_IDLE) {
+        w->mode = WRITER_WRITING;
+        status = send_plain(w, "BEGIN", err);
+        ++*count;
+    }
+    if (status == RNL_OK && !a->settled) {
         status = send_plain(w, settings_sql, err);
         ++*count;
     }
@@ -352,6 +358,8 @@ int runs_send(struct pg_writer *w, struct apply_run *runs, uint32_t count, bool 
     if (!PQenterPipelineMode(w->conn->pg))
         return error_result(w->conn, NULL, "apply changes", err);
     status = exchange(w, runs, count, savepoint, err);
+    if (w->apply->fields.room > FIELDS_KEPT)
+        buf_free(&w->apply->fields);
     if (PQstatus(w->conn->pg) == CONNECTION_OK && !PQexitPipelineMode(w->conn->pg) &&
         status == RNL_OK)
         status = error_result(w->conn, NULL, "apply changes", err);

@@ -36,56 +36,83 @@ static int prepare_all(struct pg_writer *w, struct rnl_error *err)
     return RNL_OK;
 }
 
-static int set_lane(struct pg_writer *w, const struct rnl_checkpoint *cp, struct rnl_error *err)
+static int send_lane(struct pg_writer *w, const struct rnl_checkpoint *cp, struct rnl_error *err)
 {
     char lane[16], before[24], after[24], epoch[24];
     const char *params[] = {cp->pipeline, lane, before, after, epoch};
-    PGresult *result;
-    int status = RNL_OK;
 
     snprintf(lane, sizeof(lane), "%" PRIu32, cp->lane);
     snprintf(before, sizeof(before), "%" PRIu64, cp->number_before);
     snprintf(after, sizeof(after), "%" PRIu64, cp->number_after);
     snprintf(epoch, sizeof(epoch), "%" PRIu64, cp->epoch);
-    result = PQexecPrepared(w->conn->pg, cp->number_before == 0 ? "lane_first" : "lane_next", 5,
-                            params, NULL, NULL, 0);
-    if (PQresultStatus(result) != PGRES_COMMAND_OK) {
-        status = error_result(w->conn, result, "write the checkpoint", err);
-        if (strcmp(err->code, "postgres.23503") == 0)
-            status = rnl_fail(err, RNL_E_CONFIG, "sink.forgotten",
-                              "the target remembers no run of pipeline %s any more: "
-                              "somebody started over",
-                              cp->pipeline);
-    } else if (strcmp(PQcmdTuples(result), "1") != 0) {
-        status = rnl_fail(err, RNL_E_CONFIG, "sink.stale_writer",
-                          "lane %" PRIu32 " of pipeline %s isn't at number %" PRIu64
-                          " in the target any more: another writer went on",
-                          cp->lane, cp->pipeline, cp->number_before);
-        rnl_hint(err, "see that only one process runs this pipeline, and start it again");
-    }
-    PQclear(result);
-    return status;
+    if (!PQsendQueryPrepared(w->conn->pg, cp->number_before == 0 ? "lane_first" : "lane_next", 5,
+                             params, NULL, NULL, 0))
+        return error_result(w->conn, NULL, "write the checkpoint", err);
+    return RNL_OK;
 }
 
-static int add_unit(struct pg_writer *w, const struct rnl_checkpoint *cp,
-                    const struct rnl_unit_progress *unit, struct rnl_error *err)
+static int send_unit(struct pg_writer *w, const struct rnl_checkpoint *cp,
+                     const struct rnl_unit_progress *unit, struct rnl_error *err)
 {
     char id[16], rows[24];
     const char *params[] = {cp->pipeline, id, unit->done ? "t" : "f", rows,
                             unit->position.len ? unit->position.ptr : ""};
     const int lengths[] = {0, 0, 0, 0, (int)unit->position.len}, formats[] = {0, 0, 0, 0, 1};
-    PGresult *result;
-    int status = RNL_OK;
 
     snprintf(id, sizeof(id), "%" PRIu32, unit->unit);
     snprintf(rows, sizeof(rows), "%" PRId64, unit->rows);
-    result = PQexecPrepared(w->conn->pg, "unit_add", 5, params, lengths, formats, 0);
-    if (PQresultStatus(result) != PGRES_COMMAND_OK)
-        status = error_result(w->conn, result, "write the checkpoint", err);
-    PQclear(result);
-    return status;
+    if (!PQsendQueryPrepared(w->conn->pg, "unit_add", 5, params, lengths, formats, 0))
+        return error_result(w->conn, NULL, "write the checkpoint", err);
+    return RNL_OK;
 }
 
+static int check_lane(struct pg_writer *w, const struct rnl_checkpoint *cp, PGresult *result,
+                      struct rnl_error *err)
+{
+    if (PQresultStatus(result) != PGRES_COMMAND_OK) {
+        error_result(w->conn, result, "write the checkpoint", err);
+        if (strcmp(err->code, "postgres.23503") == 0)
+            rnl_fail(err, RNL_E_CONFIG, "sink.forgotten",
+                     "the target remembers no run of pipeline %s any more: "
+                     "somebody started over",
+                     cp->pipeline);
+        return err->status;
+    }
+    if (strcmp(PQcmdTuples(result), "1") == 0)
+        return RNL_OK;
+    rnl_fail(err, RNL_E_CONFIG, "sink.stale_writer",
+             "lane %" PRIu32 " of pipeline %s isn't at number %" PRIu64
+             " in the target any more: another writer went on",
+             cp->lane, cp->pipeline, cp->number_before);
+    rnl_hint(err, "see that only one process runs this pipeline, and start it again");
+    return RNL_E_CONFIG;
+}
+
+/* Answers up to the end of the pipeline: the lane's first, then those of its units. */
+static int take_answers(struct pg_writer *w, const struct rnl_checkpoint *cp, struct rnl_error *err)
+{
+    int status = RNL_OK;
+    bool first = true;
+
+    while (PQstatus(w->conn->pg) == CONNECTION_OK) {
+        PGresult *result = PQgetResult(w->conn->pg);
+        ExecStatusType state = PQresultStatus(result);
+
+        if (result && state == PGRES_PIPELINE_SYNC) {
+            PQclear(result);
+            return status;
+        }
+        if (result && status == RNL_OK && first)
+            status = check_lane(w, cp, result, err);
+        else if (result && status == RNL_OK && state != PGRES_COMMAND_OK)
+            status = error_result(w->conn, result, "write the checkpoint", err);
+        first = first && !result;
+        PQclear(result);
+    }
+    return status != RNL_OK ? status : error_result(w->conn, NULL, "write the checkpoint", err);
+}
+
+/* The lane and its units in one round trip: what doesn't hold is rolled back with the rest. */
 static int write_checkpoint(struct pg_writer *w, const struct rnl_checkpoint *cp,
                             struct rnl_error *err)
 {
@@ -93,15 +120,25 @@ static int write_checkpoint(struct pg_writer *w, const struct rnl_checkpoint *cp
 
     if (status == RNL_OK)
         status = prepare_all(w, err);
-    if (status == RNL_OK)
-        status = set_lane(w, cp, err);
+    if (status != RNL_OK)
+        return status;
+    if (!PQenterPipelineMode(w->conn->pg))
+        return error_result(w->conn, NULL, "write the checkpoint", err);
+    status = send_lane(w, cp, err);
     for (uint32_t i = 0; status == RNL_OK && i < cp->nunits; i++) {
         const char *at = (const char *)cp->units + (size_t)i * cp->unit_size;
         struct rnl_unit_progress unit = {0};
 
         memcpy(&unit, at, cp->unit_size < sizeof(unit) ? cp->unit_size : sizeof(unit));
-        status = add_unit(w, cp, &unit, err);
+        status = send_unit(w, cp, &unit, err);
     }
+    if (status == RNL_OK && !PQpipelineSync(w->conn->pg))
+        status = error_result(w->conn, NULL, "write the checkpoint", err);
+    if (status == RNL_OK)
+        status = take_answers(w, cp, err);
+    if (PQstatus(w->conn->pg) == CONNECTION_OK && !PQexitPipelineMode(w->conn->pg) &&
+        status == RNL_OK)
+        status = error_result(w->conn, NULL, "write the checkpoint", err);
     return status;
 }
 

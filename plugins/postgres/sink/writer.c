@@ -96,11 +96,12 @@ int writer_apply(void *writer, struct rnl_bundle *in, struct rnl_error *err)
     const struct rnl_host *host = w->sink->host;
     struct rnl_bundle_info info = {.size = sizeof(info)};
     struct rnl_row row = {.size = sizeof(row)};
-    int status = writer_begin(w, err);
+    int status;
 
     host->bundle_info(in, &info);
-    if (status == RNL_OK && (info.flags & RNL_BUNDLE_CHANGES))
+    if (info.flags & RNL_BUNDLE_CHANGES)
         return apply_changes(w, in, err);
+    status = writer_begin(w, err);
     while (status == RNL_OK) {
         status = host->bundle_next(in, &row, err);
         if (status == RNL_DONE)
