@@ -198,6 +198,8 @@ int bundle_add(struct rnl_bundle *bundle, const struct rnl_row *row, struct rnl_
 
     if (!bundle->mask && !bundle->masks)
         return add_row(bundle, row, err);
+    if (bundle->masks && catalog_leaves_out(bundle->masks, row->table, row->op))
+        return RNL_OK;
     return mask_row(bundle, &masked, err) == RNL_OK ? add_row(bundle, &masked, err) : err->status;
 }
 
@@ -249,8 +251,18 @@ int bundle_mark(struct rnl_bundle *bundle, struct rnl_slice position, struct rnl
     memcpy(&bundle->position, &kept.ptr, sizeof(bundle->position)); /* ours */
     bundle->position_len = kept.len;
     bundle->marked_rows = bundle->rows;
+    bundle->marked_len = bundle->len;
     bundle->committed_us = 0;
     return RNL_OK;
+}
+
+bool bundle_cut_to_mark(struct rnl_bundle *bundle)
+{
+    if (!bundle->position)
+        return false;
+    bundle->rows = bundle->marked_rows;
+    bundle->len = bundle->marked_len;
+    return true;
 }
 
 /*

@@ -31,6 +31,8 @@ void bundle_limit_row(struct rnl_bundle *bundle, size_t row_bytes,
 /* Whether a position stands behind the last row. */
 bool bundle_marked(const struct rnl_bundle *bundle);
 struct rnl_slice bundle_position(const struct rnl_bundle *bundle); /* of the mark; while writing */
+/* Takes the rows behind the mark off; false: there is no mark, and nothing is done. */
+bool bundle_cut_to_mark(struct rnl_bundle *bundle);
 void bundle_reset(struct rnl_bundle *bundle); /* forgets rows and mark; NULL is fine */
 /*
  * Rows added from now on pass through the mask, which must outlive them; NULL: as they are.
@@ -38,7 +40,10 @@ void bundle_reset(struct rnl_bundle *bundle); /* forgets rows and mark; NULL is 
  */
 struct mask;
 void bundle_mask(struct rnl_bundle *bundle, const struct mask *mask, const uint32_t *columns);
-/* The same for rows of changes, of any table: each passes through the mask of its own. */
+/*
+ * The same for rows of changes, of any table: each passes through the mask of its own, and those
+ * of operations that aren't wanted (catalog_leaves_out) are left out.
+ */
 void bundle_mask_changes(struct rnl_bundle *bundle, const struct rnl_catalog *catalog);
 int bundle_add(struct rnl_bundle *bundle, const struct rnl_row *row, struct rnl_error *err);
 int bundle_mark(struct rnl_bundle *bundle, struct rnl_slice position, struct rnl_error *err);
@@ -61,6 +66,8 @@ int bundle_seal(struct rnl_bundle *bundle, const struct bundle_head *head, void 
 int bundle_open(const void *bytes, size_t len, struct rnl_bundle **bundle, struct rnl_error *err);
 int bundle_next(struct rnl_bundle *bundle, struct rnl_row *row, struct rnl_error *err);
 void bundle_rewind(struct rnl_bundle *bundle);
+/* Of a bundle that was opened: its changes are done as in a replay, whatever its flags say. */
+void bundle_tolerate(struct rnl_bundle *bundle);
 /* Of a bundle that was opened: whose it is. */
 uint64_t bundle_owner(const struct rnl_bundle *bundle);
 void bundle_info(const struct rnl_bundle *bundle, struct rnl_bundle_info *info);

@@ -64,6 +64,7 @@ struct rnl_bundle {
     void *position; /* while writing: owned; rows up to it are marked_rows */
     size_t position_len;
     uint32_t marked_rows;
+    size_t marked_len;
     int64_t committed_us;    /* of the mark; 0: unknown */
     const struct mask *mask; /* while writing: of the rows to come, or NULL */
     const uint32_t *mask_columns;
@@ -71,7 +72,8 @@ struct rnl_bundle {
     const struct rnl_catalog *masks; /* of changes: each row's table has its own; or NULL */
 
     bool reading;
-    size_t at; /* of the next row */
+    bool tolerant; /* see bundle_tolerate() */
+    size_t at;     /* of the next row */
     uint32_t next_row;
     struct rnl_value *values; /* of the row lent last */
     size_t nvalues_room;

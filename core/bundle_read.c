@@ -60,12 +60,23 @@ void bundle_rewind(struct rnl_bundle *bundle)
     bundle->next_row = 0;
 }
 
+void bundle_tolerate(struct rnl_bundle *bundle)
+{
+    bundle->tolerant = true;
+}
+
 uint64_t bundle_owner(const struct rnl_bundle *bundle)
 {
     struct wire_head wire;
 
     memcpy(&wire, bundle->bytes, sizeof(wire));
     return wire.pipeline;
+}
+
+/* The flag that it adds. */
+static uint32_t bundle_replay(const struct rnl_bundle *bundle, uint32_t flags)
+{
+    return bundle->tolerant && (flags & RNL_BUNDLE_CHANGES) ? RNL_BUNDLE_REPLAY : 0;
 }
 
 void bundle_info(const struct rnl_bundle *bundle, struct rnl_bundle_info *info)
@@ -80,7 +91,7 @@ void bundle_info(const struct rnl_bundle *bundle, struct rnl_bundle_info *info)
         .number = wire.number,
         .unit = wire.unit,
         .table = wire.table,
-        .flags = wire.flags,
+        .flags = wire.flags | bundle_replay(bundle, wire.flags),
         .rows = bundle->rows,
         .bytes = bundle->len,
         .committed_us = wire.committed_us,

@@ -50,6 +50,11 @@ void catalog_take_values(struct rnl_catalog *catalog, const struct rnl_catalog *
 /* Masks of the tables again, after catalog_from_json(), which keeps no salts. */
 int catalog_arm(struct rnl_catalog *catalog, const struct table_rule *rules, size_t count,
                 struct rnl_error *err);
+/* The operations that rules leave out of changes: see catalog_leaves_out(). true: there are some.
+ */
+bool catalog_filter(struct rnl_catalog *catalog, const struct table_rule *rules, size_t count);
+/* Whether a change of this kind isn't wanted. */
+bool catalog_leaves_out(const struct rnl_catalog *catalog, uint32_t index, uint16_t op);
 /* The table's mask into *mask, or NULL; fails when it has one that wasn't armed. */
 struct mask;
 int catalog_mask(const struct rnl_catalog *catalog, uint32_t index, const struct mask **mask,

@@ -498,6 +498,26 @@ int catalog_arm(struct rnl_catalog *catalog, const struct table_rule *rules, siz
     return RNL_OK;
 }
 
+bool catalog_filter(struct rnl_catalog *catalog, const struct table_rule *rules, size_t count)
+{
+    bool any = false;
+
+    for (uint32_t t = 0; t < catalog->count; t++) {
+        const struct rnl_table *table = catalog->tables[t];
+        struct table_choice choice;
+
+        selection_choose(rules, count, table->schema, table->name, table->query != NULL, &choice);
+        catalog->extras[t].left_out = choice.operations ? choice.operations->left_out : 0;
+        any = any || catalog->extras[t].left_out;
+    }
+    return any;
+}
+
+bool catalog_leaves_out(const struct rnl_catalog *catalog, uint32_t index, uint16_t op)
+{
+    return index < catalog->count && op < 16 && (catalog->extras[index].left_out >> op & 1);
+}
+
 int catalog_mask(const struct rnl_catalog *catalog, uint32_t index, const struct mask **mask,
                  struct rnl_error *err)
 {

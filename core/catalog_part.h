@@ -15,6 +15,7 @@ struct catalog_extra {
     bool placed;          /* the operator chose the schema */
     bool flat;            /* partitions hang on a column that is left out */
     bool masked;          /* mask is wanted: without one no row may be read */
+    uint16_t left_out;    /* of changes: 1 << enum rnl_op each; not kept as JSON */
     struct mask *mask;    /* counted: see mask_hold() */
 };
 

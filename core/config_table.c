@@ -177,6 +177,27 @@ static int read_masks(struct pipeline_config *pipeline, const config_setting_t *
     return RNL_OK;
 }
 
+/* operations = [ "insert", … ]: the others are left out; TRUNCATE is a delete of all rows. */
+static void read_operations(const config_setting_t *list, struct table_rule *rule)
+{
+    static const struct {
+        const char *word;
+        uint16_t bits;
+    } operations[] = {{"insert", 1 << RNL_INSERT},
+                      {"update", 1 << RNL_UPDATE},
+                      {"delete", 1 << RNL_DELETE | 1 << RNL_TRUNCATE}};
+    int count = list ? config_setting_length(list) : 0;
+
+    if (!list)
+        return;
+    rule->operations = true;
+    rule->left_out = 1 << RNL_INSERT | 1 << RNL_UPDATE | 1 << RNL_DELETE | 1 << RNL_TRUNCATE;
+    for (int i = 0; i < count; i++)
+        for (size_t o = 0; o < COUNT(operations); o++)
+            if (strcmp(config_setting_get_string_elem(list, i), operations[o].word) == 0)
+                rule->left_out &= (uint16_t)~operations[o].bits;
+}
+
 static int check_target(const config_setting_t *group, const struct table_rule *rule,
                         struct rnl_error *err)
 {
@@ -206,7 +227,8 @@ static int check_target(const config_setting_t *group, const struct table_rule *
 static int check_rule(const config_setting_t *group, const struct table_rule *rule,
                       struct rnl_error *err)
 {
-    bool details = rule->where || rule->ncolumns || rule->nrenames || rule->nmasks || rule->target;
+    bool details = rule->where || rule->ncolumns || rule->nrenames || rule->nmasks ||
+                   rule->target || rule->operations;
 
     if (rule->exclude && (details || rule->query))
         return block_fail(group, "config.bad_value", err,
@@ -264,5 +286,6 @@ int config_table_read(const config_setting_t *group, struct pipeline_config *pip
         read_renames(pipeline, config_setting_get_member(group, "rename"), rule, err) != RNL_OK ||
         read_masks(pipeline, config_setting_get_member(group, "mask"), rule, err) != RNL_OK)
         return err->status;
+    read_operations(operations, rule);
     return check_rule(group, rule, err);
 }

@@ -105,6 +105,8 @@ int reader_follow_prepare(struct reader *reader, bool resuming, struct rnl_error
     }
     if (check_tables(reader, err) != RNL_OK)
         return err->status;
+    catalog_filter(reader->record.catalog, reader->run->config->tables,
+                   reader->run->config->ntables);
     return source->follow(reader->source.self, reader->run->config->name, reader->record.catalog,
                           resuming, err);
 }
@@ -249,6 +251,15 @@ static int give(struct follow *follow, struct rnl_bundle *bundle, struct rnl_err
     return marked ? look_for_high(follow, bundle, err) : RNL_OK;
 }
 
+/* The source has failed: the transactions that it gave whole before are given on all the same. */
+static void give_whole(struct follow *follow, struct rnl_bundle *bundle)
+{
+    struct rnl_error unheard = RNL_ERROR_INIT; /* the source's failure is what counts */
+
+    if (bundle_cut_to_mark(bundle) && !atomic_load(&follow->reader->run->hard))
+        give(follow, bundle, &unheard);
+}
+
 /* Whether limits.events is reached; only where a transaction has ended. */
 static bool is_limited(struct follow *follow, uint32_t rows, bool marked)
 {
@@ -277,8 +288,10 @@ static int pump(struct follow *follow, void *cursor, struct rnl_bundle *bundle, 
         bool marked;
 
         status = source_of(follow->reader)->cursor_read(cursor, bundle, READ_MS, err);
-        if (status < 0)
+        if (status < 0) {
+            give_whole(follow, bundle);
             break;
+        }
         rows = bundle_rows(bundle);
         marked = bundle_marked(bundle);
         if (status == RNL_DONE)
@@ -300,8 +313,8 @@ static int read_changes(struct follow *follow, struct rnl_bundle *bundle, bool *
     void *cursor;
     int status;
 
-    if (!run_goes_on(reader->run))
-        return RNL_OK;
+    if (!run_goes_on(reader->run) || atomic_load(&reader->run->limited))
+        return RNL_OK; /* the load has ended before its time: nobody waits for changes */
     bundle_limit_row(bundle, reader->sizes.row_bytes, reader->record.catalog);
     bundle_mask_changes(bundle, reader->record.catalog);
     status = source_of(reader)->cursor_open(reader->source.self, reader->record.catalog, 0,

@@ -53,6 +53,7 @@ void selection_choose(const struct table_rule *rules, size_t count, const char *
         choice->where = rule->where ? rule : choice->where;
         choice->columns = rule->ncolumns ? rule : choice->columns;
         choice->target = rule->target ? rule : choice->target;
+        choice->operations = rule->operations ? rule : choice->operations;
     }
     /* as in a .gitignore; without including rules all tables are in */
     choice->wanted = last ? !last->exclude : !any_include;
@@ -156,6 +157,8 @@ static json_t *rule_json(const struct table_rule *rule)
         json_object_set_new(o, "detail", json_true());
     if (rule->at)
         json_object_set_new(o, "file", json_true());
+    if (rule->operations)
+        json_object_set_new(o, "left_out", json_integer(rule->left_out));
     for (uint32_t i = 0; i < rule->ncolumns; i++)
         json_array_append_new(list, json_string(rule->columns[i]));
     if (rule->ncolumns)
@@ -264,6 +267,8 @@ static bool rule_from_json(struct arena *arena, const json_t *o, struct table_ru
         .target = get_text(o, "target"),
         .exclude = json_is_true(json_object_get(o, "exclude")),
         .detail = json_is_true(json_object_get(o, "detail")),
+        .operations = json_object_get(o, "left_out") != NULL,
+        .left_out = (uint16_t)json_integer_value(json_object_get(o, "left_out")),
         .at = json_is_true(json_object_get(o, "file")) ? "the target's record" : NULL,
     };
     return rule->name && columns_from_json(arena, o, rule) && renames_from_json(arena, o, rule) &&

@@ -35,13 +35,15 @@ struct table_rule {
     const char *target; /* "schema.table", "schema.*", "table"; or NULL */
     const struct rule_rename *renames;
     struct rule_mask *masks;
-    const char *at; /* where it is written, "shop.cfg:12"; NULL: a flag */
+    bool operations;   /* says which changes are wanted: */
+    uint16_t left_out; /* not those, 1 << enum rnl_op each */
+    const char *at;    /* where it is written, "shop.cfg:12"; NULL: a flag */
 };
 
 /* The last rule that says so decides, part by part. */
 struct table_choice {
     bool wanted;
-    const struct table_rule *where, *columns, *target; /* each may be NULL */
+    const struct table_rule *where, *columns, *target, *operations; /* each may be NULL */
 };
 void selection_choose(const struct table_rule *rules, size_t count, const char *schema,
                       const char *name, bool is_query, struct table_choice *choice);

@@ -182,6 +182,8 @@ static int try_bytes(struct lane *lane, struct rnl_slice bytes, struct rnl_error
 
     if (status != RNL_OK)
         return status;
+    if (lane->writer->tolerant)
+        bundle_tolerate(bundle);
     status = sink->writer_savepoint(lane->sink_writer, err);
     if (status != RNL_OK)
         goto free_bundle;

@@ -113,7 +113,8 @@ static int recall(struct writer *writer, struct rnl_error *err)
         writer->anew = true;
         if (atomic_load(&run->restart) && run->config->schema_policy != RNL_DROP_AND_RECREATE)
             take_earlier(writer);
-        writer->dropping = atomic_load(&run->restart);
+        /* rows that stood there before changes were followed are not this pipeline's to drop */
+        writer->dropping = atomic_load(&run->restart) && run->config->mode != MODE_CDC;
         memory_clear(&writer->memory);
     } else if (is_done(writer)) {
         return end_as_done(writer, err);
@@ -202,6 +203,9 @@ static int prepare(struct writer *writer, struct rnl_error *err)
         status = check_structure(writer, &writer->record, err);
     if (status != RNL_OK)
         goto clear_word;
+    writer->tolerant =
+        run->config->mode != MODE_CONVERT &&
+        catalog_filter(writer->record.catalog, run->config->tables, run->config->ntables);
     if (writer->earlier)
         catalog_mark_others(writer->record.catalog, writer->earlier);
     fill_job(writer, word.resuming, &job);
@@ -289,11 +293,9 @@ static int load(struct writer *writer, struct rnl_error *err)
     count_done(writer);
     progress_phase(run->progress, PHASE_LOADING);
     writer_load(writer);
-    if (!run_goes_on(run))
-        return RNL_AGAIN;
     if (atomic_load(&writer->units_done) == chunks)
-        return RNL_OK;
-    if (atomic_load(&run->limited))
+        return RNL_OK; /* also when the run must end: changes may be under way already */
+    if (!run_goes_on(run) || atomic_load(&run->limited))
         return RNL_AGAIN;
     return rnl_fail(err, RNL_E_FATAL, "run.incomplete",
                     "%u of %u units arrived, and the reader says there are no more",
@@ -398,17 +400,32 @@ static int end_drained(struct writer *writer, struct rnl_error *err)
                         err);
 }
 
-/* RNL_AGAIN: it was ended before its time; RNL_OK: drained. */
-static int follow(struct writer *writer, struct rnl_error *err)
+/* Nobody fetches changes any more: a reader that waits for room to send them must be told. */
+static void release_reader(struct writer *writer)
+{
+    if (!run_goes_on(writer->run))
+        run_stop(writer->run, true);
+}
+
+/* Up to the first change that the load can't have seen. RNL_AGAIN: it was ended before that. */
+static int reach_following(struct writer *writer, struct rnl_error *err)
 {
     int status = RNL_OK;
 
-    if (writer->record.state == RECORD_LOADING) {
-        if (writer->run->config->mode == MODE_REPLICATE)
-            status = catch_up(writer, err);
-        if (status == RNL_OK)
-            status = begin_following(writer, err);
-    }
+    if (writer->record.state != RECORD_LOADING)
+        return RNL_OK;
+    if (writer->run->config->mode == MODE_REPLICATE)
+        status = catch_up(writer, err);
+    return status == RNL_OK ? begin_following(writer, err) : status;
+}
+
+/* RNL_AGAIN: it was ended before its time; RNL_OK: drained. */
+static int follow(struct writer *writer, struct rnl_error *err)
+{
+    int status = reach_following(writer, err);
+
+    if (status == RNL_AGAIN)
+        release_reader(writer);
     if (status != RNL_OK)
         return status;
     progress_phase(writer->run->progress, PHASE_FOLLOWING);

@@ -24,6 +24,7 @@ struct writer {
     struct run_sizes sizes;
     atomic_uint_least64_t aside; /* letters of the pipeline: those that stood, and this run's */
     bool keys_done;              /* by this run, before the changes */
+    bool tolerant; /* of changes: some are left out, and others find what they didn't do */
     uint64_t lane0_committed, lane0_applied; /* numbers on lane 0, once the load's lanes ended */
 };
 

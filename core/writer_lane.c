@@ -195,6 +195,15 @@ static void hint_set_aside(const struct lane *lane, struct rnl_error *err)
         rnl_hint(err, "to load all other rows: --on-error set_aside");
 }
 
+/*
+ * A transaction of the source that is larger than a bundle begins: what stands before it need
+ * neither wait for its end nor be taken back with it.
+ */
+static bool parts_here(const struct lane *lane, const struct rnl_bundle_info *info)
+{
+    return lane->changes && lane->nunits && lane->committable && info->rows && !info->position.len;
+}
+
 static int apply(struct lane *lane, struct rnl_message *message, struct rnl_bundle *bundle,
                  struct rnl_error *err)
 {
@@ -205,6 +214,10 @@ static int apply(struct lane *lane, struct rnl_message *message, struct rnl_bund
     status = check(lane, bundle, &info, err);
     if (status != RNL_OK)
         return status == RNL_AGAIN ? RNL_OK : status;
+    if (parts_here(lane, &info) && commit(lane, err) != RNL_OK)
+        return err->status;
+    if (lane->writer->tolerant)
+        bundle_tolerate(bundle);
     if (!lane->nunits)
         lane->since_ms = clock_ms();
     if (lane->careful) { /* noted first: rows that are set aside are taken off again */

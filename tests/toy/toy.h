@@ -13,6 +13,17 @@ struct toy_source_config {
     bool keyless;
     int64_t fail_after; /* rows read by one cursor; 0: never */
     int64_t slow_us;    /* per bundle */
+
+    /*
+     * Its log: change k = 1 … log inserts id rows + k into table k % tables; transactions have
+     * log_part changes each. The tables' rows are read as they were behind change seen, but the
+     * snapshot says that changes begin at 0.
+     */
+    int64_t log, log_part, seen;
+    int64_t log_fails; /* changes read by one cursor, then it fails; 0: never */
+    const char
+        *confirms;     /* store of the sink: nothing is to be confirmed that it hasn't for good */
+    int64_t must_have; /* confirmed when a run goes on */
 };
 
 /*
@@ -27,6 +38,7 @@ struct toy_sink_config {
     int64_t slow_us;     /* per step */
     bool late;           /* told when a part is released, not when it is applied */
     int64_t gone_every;  /* each so manyeth commit of an opening fails; 0: none */
+    int64_t behind;      /* changes that are done before steps that stand behind the keys' */
     bool refuse;         /* it can\'t be opened */
 };
 
@@ -47,6 +59,21 @@ void toy_letter_free(struct toy_letter *letter);
 void toy_letters_clear(struct toy_letters *letters);
 void toy_letters_add(struct toy_letters *letters, struct toy_letter *letter); /* owns it */
 bool toy_letters_remove(struct toy_letters *letters, uint64_t id);
+
+/* Whether the store of that name holds all changes up to number, durably; notes it as confirmed. */
+bool toy_confirm(const char *store, int64_t number);
+int64_t toy_confirmed(const char *store);
+
+/* toy_log.c: what makes the source one that can be followed. */
+struct toy_log_cursor;
+int toy_log_open(const struct rnl_ctx *ctx, const struct rnl_unit *unit,
+                 struct toy_log_cursor **cursor, struct rnl_error *err);
+int toy_log_read(struct toy_log_cursor *cursor, struct rnl_bundle *out, struct rnl_error *err);
+void toy_log_close(struct toy_log_cursor *cursor);
+/* The place behind change number, as text; the number of a place. */
+struct rnl_slice toy_place(int64_t number, char buf[24]);
+int64_t toy_number(struct rnl_slice place);
+bool toy_is_place(struct rnl_slice text);
 
 extern const struct rnl_plugin toy_source, toy_sink;
 

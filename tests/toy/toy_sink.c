@@ -4,33 +4,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static pthread_mutex_t stores_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct store *stores;
-
 static int no_memory(struct rnl_error *err)
 {
     return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory");
-}
-
-static struct store *store_named(const char *name)
-{
-    struct store *store;
-
-    pthread_mutex_lock(&stores_lock);
-    for (store = stores; store; store = store->next)
-        if (strcmp(store->name, name) == 0)
-            break;
-    if (!store) {
-        store = calloc(1, sizeof(*store));
-        store->name = strdup(name);
-        pthread_mutex_init(&store->lock, NULL);
-        for (int i = 0; i < MOST_TABLES; i++)
-            store->rows[i] = calloc(1, MOST_ROWS);
-        store->next = stores;
-        stores = store;
-    }
-    pthread_mutex_unlock(&stores_lock);
-    return store;
 }
 
 static int toy_open(const struct rnl_ctx *ctx, void **self, struct rnl_error *err)
@@ -66,8 +42,12 @@ static int toy_map(void *self, const struct rnl_job *job, const struct rnl_catal
     for (uint32_t t = 0; t < sink->ctx->host->table_count(catalog); t++) {
         for (int p = 0; p < 3; p++) {
             char id[64];
-            struct rnl_step step = {
-                .size = sizeof(step), .phase = phases[p], .table = t, .id = id, .text = "do it"};
+            struct rnl_step step = {.size = sizeof(step),
+                                    .phase = phases[p],
+                                    .table = t,
+                                    .id = id,
+                                    .text = "do it",
+                                    .flags = phases[p] == RNL_PHASE_KEYS ? RNL_STEP_KEY : 0};
 
             snprintf(id, sizeof(id), "phase %u of table %u", phases[p], t);
             if (sink->ctx->host->step_add(steps, &step, err) != RNL_OK)
@@ -143,6 +123,8 @@ static int toy_forget(void *self, const char *pipeline, struct rnl_error *err)
     while (store->nsteps)
         free(store->steps[--store->nsteps]);
     toy_letters_clear(&store->letters);
+    store->changes = store->durable = store->confirmed = 0;
+    store->keys = store->others = 0;
     for (int i = 0; i < MOST_TABLES; i++) /* as if the tables were dropped */
         memset(store->rows[i], 0, MOST_ROWS);
     pthread_mutex_unlock(&store->lock);
@@ -152,10 +134,12 @@ static int toy_forget(void *self, const char *pipeline, struct rnl_error *err)
 static int toy_bind(void *self, const struct rnl_job *job, const struct rnl_catalog *catalog,
                     struct rnl_error *err)
 {
-    (void)self;
+    struct sink *sink = self;
+
     (void)job;
-    (void)catalog;
     (void)err;
+    sink->keyless =
+        sink->ctx->host->table_count(catalog) && !sink->ctx->host->table_at(catalog, 0)->nindexes;
     return RNL_OK;
 }
 
@@ -179,7 +163,7 @@ static void drop_pending(struct writer *writer)
         writer->letters = letter->next;
         toy_letter_free(letter);
     }
-    writer->nrows = writer->nremoved = 0;
+    writer->nrows = writer->nremoved = writer->changes = 0;
     writer->part = writer->spoilt = false;
 }
 
@@ -209,9 +193,16 @@ static int bad_row(struct rnl_error *err)
 static int toy_apply(void *self, struct rnl_bundle *in, struct rnl_error *err)
 {
     struct writer *writer = self;
+    struct rnl_bundle_info info;
     struct rnl_row row;
     int status;
 
+    writer->sink->ctx->host->bundle_info(in, &info);
+    if (info.flags & RNL_BUNDLE_CHANGES) {
+        writer->changes += info.rows;
+        if (store_check_time(writer, info.flags, err) != RNL_OK)
+            return err->status;
+    }
     while ((status = writer->sink->ctx->host->bundle_next(in, &row, err)) == RNL_OK) {
         if (writer->nrows == writer->room) {
             writer->room = writer->room ? 2 * writer->room : 64;
@@ -229,7 +220,8 @@ static int toy_apply(void *self, struct rnl_bundle *in, struct rnl_error *err)
                 continue;
             return bad_row(err);
         }
-        writer->rows[writer->nrows++] = (struct pending){row.table, row.after[0].i};
+        writer->rows[writer->nrows++] = (struct pending){
+            row.table, row.after[0].i, !writer->sink->keyless && info.flags & RNL_BUNDLE_REPLAY};
     }
     return status == RNL_DONE ? RNL_OK : status;
 }
@@ -254,7 +246,8 @@ static void commit_rows(struct writer *writer)
     struct store *store = writer->sink->store;
 
     for (size_t i = 0; i < writer->nrows; i++)
-        store->rows[writer->rows[i].table][writer->rows[i].id]++;
+        if (!writer->rows[i].replay || !store->rows[writer->rows[i].table][writer->rows[i].id])
+            store->rows[writer->rows[i].table][writer->rows[i].id]++;
     for (size_t i = 0; i < writer->nremoved; i++)
         toy_letters_remove(&store->letters, writer->removed[i]);
     while (writer->letters) {
@@ -285,8 +278,9 @@ static int toy_commit(void *self, const struct rnl_checkpoint *checkpoint, struc
     else if (++writer->sink->commits == config->fail_commit ||
              (config->gone_every && writer->sink->commits % config->gone_every == 0))
         status = rnl_fail(err, RNL_E_RETRY, "toy.gone", "the toy sink went away");
-    else {
+    else if ((status = store_check_changes(writer, checkpoint, err)) == RNL_OK) {
         commit_rows(writer);
+        store_note_changes(writer, checkpoint);
         store->numbers[checkpoint->lane] = checkpoint->number_after;
         store->epochs[checkpoint->lane] = checkpoint->epoch;
         set_units(store, checkpoint);
@@ -398,10 +392,16 @@ static int toy_step(void *self, const char *pipeline, const struct rnl_step *ste
     for (size_t i = 0; i < store->nsteps; i++)
         if (strcmp(store->steps[i], step->id) == 0)
             status = rnl_fail(err, RNL_E_FATAL, "toy.twice", "step %s was done before", step->id);
+    if (step->phase > RNL_PHASE_KEYS && store->changes < config->behind)
+        status = rnl_fail(err, RNL_E_FATAL, "toy.order", "step %s comes too early", step->id);
     if (++writer->sink->steps == config->fail_step)
         status = rnl_fail(err, RNL_E_RETRY, "toy.gone", "the toy sink went away");
     if (status == RNL_OK && store->nsteps < MOST_STEPS)
         store->steps[store->nsteps++] = strdup(step->id);
+    if (status == RNL_OK) {
+        store->keys += step->phase == RNL_PHASE_KEYS;
+        store->others += step->phase > RNL_PHASE_KEYS;
+    }
     pthread_mutex_unlock(&store->lock);
     return status;
 }
@@ -547,6 +547,12 @@ static const struct rnl_option options[] = {
      .help = "Each so manyeth commit fails; 0: none.",
      .type = RNL_O_INT,
      .offset = offsetof(struct toy_sink_config, gone_every),
+     .max = INT64_MAX},
+    {.name = "behind",
+     .preset = "0",
+     .help = "Steps behind those of the keys come when so many changes are done.",
+     .type = RNL_O_INT,
+     .offset = offsetof(struct toy_sink_config, behind),
      .max = INT64_MAX},
     {.name = "refuse",
      .preset = "false",

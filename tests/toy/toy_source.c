@@ -6,16 +6,20 @@
 
 struct source {
     const struct rnl_ctx *ctx;
+    char place[24];
 };
 
 struct cursor {
     struct source *source;
     uint32_t table;
     int64_t next, end, read;
+    struct toy_log_cursor *log; /* of changes; NULL: of rows */
 };
 
-static const struct toy_source_config *config_of(const struct source *source)
+static const struct toy_source_config *config_of(const void *self)
 {
+    const struct source *source = self;
+
     return source->ctx->config;
 }
 
@@ -74,7 +78,7 @@ static int toy_snapshot(void *self, uint32_t *lanes, struct rnl_slice *position,
     (void)self;
     (void)lanes;
     (void)err;
-    *position = (struct rnl_slice){"toy:1", 5};
+    *position = (struct rnl_slice){"0", 1};
     return RNL_OK;
 }
 
@@ -83,12 +87,13 @@ static int toy_plan(void *self, const struct rnl_catalog *catalog, uint32_t tabl
 {
     struct source *source = self;
     const struct toy_source_config *config = config_of(source);
-    int64_t step = config->keyless ? config->rows + 1 : config->chunk;
+    int64_t rows = config->rows + (config->seen ? config->seen + 1 : 0); /* ids from 0 on */
+    int64_t step = config->keyless ? rows + 1 : config->chunk;
 
     (void)catalog;
     (void)chunk_bytes;
-    for (int64_t from = 0; from < config->rows || from == 0; from += step) {
-        int64_t to = from + step < config->rows ? from + step : config->rows;
+    for (int64_t from = 0; from < rows || from == 0; from += step) {
+        int64_t to = from + step < rows ? from + step : rows;
         struct rnl_unit unit = {.size = sizeof(unit),
                                 .kind = RNL_UNIT_CHUNK,
                                 .table = table,
@@ -113,11 +118,26 @@ static int toy_cursor_open(void *self, const struct rnl_catalog *catalog, uint32
     if (!cursor)
         return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory");
     cursor->source = self;
+    *out = cursor;
+    if (unit->kind == RNL_UNIT_CHANGES) {
+        int status = toy_log_open(cursor->source->ctx, unit, &cursor->log, err);
+
+        if (status != RNL_OK)
+            free(cursor);
+        return status;
+    }
     cursor->table = unit->table;
     memcpy(&cursor->next, unit->position.len ? unit->position.ptr : unit->from.ptr, 8);
     memcpy(&cursor->end, unit->to.ptr, 8);
-    *out = cursor;
     return RNL_OK;
+}
+
+/* Ids behind the rows are those that changes have put into one table or another. */
+static bool is_there(const struct cursor *cursor, const struct toy_source_config *config)
+{
+    int64_t number = cursor->next - config->rows;
+
+    return number < 0 || (number > 0 && (uint32_t)(number % config->tables) == cursor->table);
 }
 
 static int toy_cursor_read(void *self, struct rnl_bundle *out, int timeout_ms,
@@ -127,7 +147,11 @@ static int toy_cursor_read(void *self, struct rnl_bundle *out, int timeout_ms,
     const struct rnl_host *host = cursor->source->ctx->host;
     const struct toy_source_config *config = config_of(cursor->source);
 
+    char buf[24];
+
     (void)timeout_ms;
+    if (cursor->log)
+        return toy_log_read(cursor->log, out, err);
     if (config->slow_us)
         usleep((useconds_t)config->slow_us);
     while (cursor->next < cursor->end && !host->bundle_full(out)) {
@@ -141,7 +165,7 @@ static int toy_cursor_read(void *self, struct rnl_bundle *out, int timeout_ms,
 
         if (config->fail_after && cursor->read >= config->fail_after)
             return rnl_fail(err, RNL_E_RETRY, "toy.gone", "the toy source went away");
-        if (host->bundle_add(out, &row, err) != RNL_OK)
+        if (is_there(cursor, config) && host->bundle_add(out, &row, err) != RNL_OK)
             return err->status;
         cursor->next++;
         cursor->read++;
@@ -149,12 +173,64 @@ static int toy_cursor_read(void *self, struct rnl_bundle *out, int timeout_ms,
     if (!config->keyless &&
         host->bundle_mark(out, (struct rnl_slice){&cursor->next, 8}, err) != RNL_OK)
         return err->status;
+    if (config->keyless && cursor->next == cursor->end &&
+        host->bundle_mark(out, toy_place(config->seen, buf), err) != RNL_OK)
+        return err->status;
     return cursor->next == cursor->end ? RNL_DONE : RNL_OK;
 }
 
-static void toy_cursor_close(void *cursor)
+static void toy_cursor_close(void *self)
 {
+    struct cursor *cursor = self;
+
+    toy_log_close(cursor->log);
     free(cursor);
+}
+
+static int toy_follow(void *self, const char *pipeline, const struct rnl_catalog *catalog,
+                      bool resuming, struct rnl_error *err)
+{
+    const struct toy_source_config *config = config_of(self);
+
+    (void)pipeline;
+    (void)catalog;
+    if (resuming && toy_confirmed(config->confirms) < config->must_have)
+        return rnl_fail(err, RNL_E_FATAL, "toy.unconfirmed", "less is confirmed than must be");
+    return RNL_OK;
+}
+
+static int toy_unfollow(void *self, const char *pipeline, struct rnl_error *err)
+{
+    (void)self;
+    (void)pipeline;
+    (void)err;
+    return RNL_OK;
+}
+
+static int toy_log_end(void *self, struct rnl_slice *position, struct rnl_error *err)
+{
+    struct source *source = self;
+
+    (void)err;
+    *position = toy_place(config_of(source)->log, source->place);
+    return RNL_OK;
+}
+
+static bool toy_log_reached(void *self, struct rnl_slice position, struct rnl_slice goal)
+{
+    const struct toy_source_config *config = config_of(self);
+    int64_t whole = toy_number(goal) / config->log_part * config->log_part;
+
+    return toy_number(position) >= whole; /* a transaction that hasn't ended isn't there */
+}
+
+static int toy_confirm_place(void *self, struct rnl_slice position, struct rnl_error *err)
+{
+    const struct toy_source_config *config = config_of(self);
+
+    if (!toy_confirm(config->confirms, toy_number(position)))
+        return rnl_fail(err, RNL_E_FATAL, "toy.early", "what isn't in the target is confirmed");
+    return RNL_OK;
 }
 
 static void toy_interrupt(void *self)
@@ -172,7 +248,12 @@ static const struct rnl_source_ops ops = {
     .cursor_open = toy_cursor_open,
     .cursor_read = toy_cursor_read,
     .cursor_close = toy_cursor_close,
+    .confirm = toy_confirm_place,
     .interrupt = toy_interrupt,
+    .follow = toy_follow,
+    .unfollow = toy_unfollow,
+    .log_end = toy_log_end,
+    .log_reached = toy_log_reached,
 };
 
 #define INT(field, preset_, help_)                                               \
@@ -187,6 +268,16 @@ static const struct rnl_option options[] = {
     INT(chunk, "100", "Rows of each unit."),
     INT(fail_after, "0", "A cursor fails after so many rows; 0: never."),
     INT(slow_us, "0", "Microseconds that each bundle takes."),
+    INT(log, "0", "Changes that its log has."),
+    INT(log_part, "1", "Changes of each transaction."),
+    INT(seen, "0", "Changes that stood before the tables were read."),
+    INT(log_fails, "0", "A cursor of changes fails after so many; 0: never."),
+    INT(must_have, "0", "Changes that must be confirmed when a run goes on."),
+    {.name = "confirms",
+     .preset = "none",
+     .help = "The store of the sink, where all that is confirmed must stand.",
+     .type = RNL_O_STRING,
+     .offset = offsetof(struct toy_source_config, confirms)},
     {.name = "keyless",
      .preset = "false",
      .help = "Tables are one unit each, which can't be resumed within.",

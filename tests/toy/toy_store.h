@@ -26,28 +26,41 @@ struct store {
     size_t nsteps;
     unsigned char *rows[MOST_TABLES]; /* how often each id is there */
     struct toy_letters letters;
+    int64_t changes, durable, confirmed; /* up to which change all are committed, are safe, … */
+    size_t keys, others;                 /* steps done: those of keys, and those behind them */
 };
 
 struct sink {
     const struct rnl_ctx *ctx;
     struct store *store;
     int64_t commits, steps; /* under the store's lock */
+    bool keyless;
 };
 
 struct pending {
     uint32_t table;
     int64_t id;
+    bool replay; /* does nothing where the row is */
 };
 
 struct writer {
     struct sink *sink;
     struct pending *rows; /* of the open transaction */
     size_t nrows, room;
+    size_t changes;    /* of rows */
     bool part, spoilt; /* between savepoint and release or undo; and whether a row was bad */
     size_t mark;       /* nrows at the savepoint */
     struct toy_letter *letters; /* to be kept by the commit, newest first */
     uint64_t removed[16];
     size_t nremoved;
 };
+
+struct store *store_named(const char *name); /* made when there is none */
+/* Whether changes may come now. */
+int store_check_time(struct writer *writer, uint32_t flags, struct rnl_error *err);
+/* Whether changes may be committed so; and that they are. The store's lock is held. */
+int store_check_changes(const struct writer *writer, const struct rnl_checkpoint *checkpoint,
+                        struct rnl_error *err);
+void store_note_changes(struct writer *writer, const struct rnl_checkpoint *checkpoint);
 
 #endif

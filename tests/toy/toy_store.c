@@ -1,0 +1,94 @@
+/* The toy database itself, and what of changes must be so in it. */
+#include "toy_store.h"
+
+#include <stdlib.h>
+
+static pthread_mutex_t stores_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct store *stores;
+
+struct store *store_named(const char *name)
+{
+    struct store *store;
+
+    pthread_mutex_lock(&stores_lock);
+    for (store = stores; store; store = store->next)
+        if (strcmp(store->name, name) == 0)
+            break;
+    if (!store) {
+        store = calloc(1, sizeof(*store));
+        store->name = strdup(name);
+        pthread_mutex_init(&store->lock, NULL);
+        for (int i = 0; i < MOST_TABLES; i++)
+            store->rows[i] = calloc(1, MOST_ROWS);
+        store->next = stores;
+        stores = store;
+    }
+    pthread_mutex_unlock(&stores_lock);
+    return store;
+}
+
+bool toy_confirm(const char *name, int64_t number)
+{
+    struct store *store = store_named(name);
+    bool right;
+
+    pthread_mutex_lock(&store->lock);
+    right = number <= store->durable;
+    if (right)
+        store->confirmed = number;
+    pthread_mutex_unlock(&store->lock);
+    return right;
+}
+
+int64_t toy_confirmed(const char *name)
+{
+    struct store *store = store_named(name);
+    int64_t confirmed;
+
+    pthread_mutex_lock(&store->lock);
+    confirmed = store->confirmed;
+    pthread_mutex_unlock(&store->lock);
+    return confirmed;
+}
+
+/* Changes come when tables have their keys; those that aren't replayed, when all stands. */
+int store_check_time(struct writer *writer, uint32_t flags, struct rnl_error *err)
+{
+    struct store *store = writer->sink->store;
+    bool early;
+
+    pthread_mutex_lock(&store->lock);
+    early = store->keys == 0 || (!(flags & RNL_BUNDLE_REPLAY) && store->others == 0);
+    pthread_mutex_unlock(&store->lock);
+    return early ? rnl_fail(err, RNL_E_FATAL, "toy.order", "changes come too early") : RNL_OK;
+}
+
+/* Of changes: the place that is committed is that behind the last of them, and ends a transaction.
+ */
+int store_check_changes(const struct writer *writer, const struct rnl_checkpoint *checkpoint,
+                        struct rnl_error *err)
+{
+    const struct store *store = writer->sink->store;
+    int64_t place = checkpoint->nunits ? toy_number(checkpoint->units[0].position) : 0;
+
+    if (!writer->changes || (writer->sink->keyless && place >= store->changes))
+        return RNL_OK;
+    if (place != store->changes + (int64_t)writer->changes && store->changes)
+        return rnl_fail(err, RNL_E_FATAL, "toy.halved",
+                        "%zu changes behind %lld are committed as if they were up to %lld",
+                        writer->changes, (long long)store->changes, (long long)place);
+    for (size_t i = 0; i < writer->nrows; i++)
+        if (store->rows[writer->rows[i].table][writer->rows[i].id] && !writer->rows[i].replay)
+            return rnl_fail(err, RNL_E_FATAL, "toy.again", "a change is done again");
+    return RNL_OK;
+}
+
+void store_note_changes(struct writer *writer, const struct rnl_checkpoint *checkpoint)
+{
+    struct store *store = writer->sink->store;
+
+    if (checkpoint->nunits && toy_is_place(checkpoint->units[0].position))
+        store->changes = toy_number(checkpoint->units[0].position);
+    if (checkpoint->durable)
+        store->durable = store->changes;
+}
