@@ -176,12 +176,13 @@ static int report(struct foreground *fg, const struct pipeline_config *config,
     if (state == PIPELINE_DEGRADED)
         report_standing(fg, config, json);
     if (pipeline_was_done(fg->pipeline) && !json)
-        printf(config->mode == MODE_CONVERT
-                   ? "pipeline %s ended well before: nothing is left to do. What has changed since: "
-                     "runnel verify; to load all anew: --restart\n"
-                   : "pipeline %s was cut over: changes are followed no more. What differs: runnel "
-                     "verify; to load all anew and follow again: --restart\n",
-               config->name);
+        printf(
+            config->mode == MODE_CONVERT
+                ? "pipeline %s ended well before: nothing is left to do. What has changed since: "
+                  "runnel verify; to load all anew: --restart\n"
+                : "pipeline %s was cut over: changes are followed no more. What differs: runnel "
+                  "verify; to load all anew and follow again: --restart\n",
+            config->name);
     return state == PIPELINE_DEGRADED ? EXIT_DIFFERENT : EXIT_DONE;
 }
 

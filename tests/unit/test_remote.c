@@ -223,10 +223,13 @@ static void a_folder_of_others_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(asks_and_is_answered), cmocka_unit_test(refusals_come_in_their_words),
-        cmocka_unit_test(only_one_listens),     cmocka_unit_test(a_dead_socket_is_taken_over),
+        cmocka_unit_test(asks_and_is_answered),
+        cmocka_unit_test(refusals_come_in_their_words),
+        cmocka_unit_test(only_one_listens),
+        cmocka_unit_test(a_dead_socket_is_taken_over),
         cmocka_unit_test(an_answer_outlives_the_loop),
-        cmocka_unit_test(odd_peers_do_no_harm), cmocka_unit_test(a_folder_of_others_is_refused),
+        cmocka_unit_test(odd_peers_do_no_harm),
+        cmocka_unit_test(a_folder_of_others_is_refused),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
