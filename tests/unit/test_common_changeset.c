@@ -57,7 +57,7 @@ static int add(struct changeset *set, const struct changeset_table *table, uint1
                int64_t c, int64_t d)
 {
     struct rnl_error err = RNL_ERROR_INIT;
-    struct rnl_value values[COLUMNS];
+    struct rnl_value values[COLUMNS] = {0};
     struct rnl_row row = row_of(op, op == RNL_DELETE ? NULL : values, NULL);
 
     fill(values, key, c, d);
@@ -111,7 +111,7 @@ static void test_merges(void **state)
 
 static void test_alone(void **state)
 {
-    struct rnl_value after[COLUMNS], before[COLUMNS];
+    struct rnl_value after[COLUMNS] = {0}, before[COLUMNS] = {0};
     struct rnl_row row = row_of(RNL_UPDATE, after, before);
     struct rnl_error err = RNL_ERROR_INIT;
     struct changeset set = {0};
@@ -158,7 +158,7 @@ static void test_clashes(void **state)
 static void test_malformed(void **state)
 {
     struct rnl_error err = RNL_ERROR_INIT;
-    struct rnl_value values[COLUMNS];
+    struct rnl_value values[COLUMNS] = {0};
     struct rnl_row row = row_of(RNL_UPDATE, values, NULL);
     struct changeset set = {0};
 
@@ -183,7 +183,7 @@ static void test_order(void **state)
         .ncolumns = COLUMNS, .key = key_columns, .nkey = 2, .rank = 1};
     const struct changeset_group *groups;
     struct rnl_error err = RNL_ERROR_INIT;
-    struct rnl_value values[COLUMNS];
+    struct rnl_value values[COLUMNS] = {0};
     struct rnl_row row = row_of(RNL_INSERT, values, NULL);
     struct changeset set = {0};
 
@@ -295,7 +295,7 @@ static void test_random(void **state)
 
         for (int i = 0; i < 60; i++) {
             struct rnl_error err = RNL_ERROR_INIT;
-            struct rnl_value values[COLUMNS];
+            struct rnl_value values[COLUMNS] = {0};
             struct rnl_row row;
             int result;
 
