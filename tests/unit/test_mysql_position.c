@@ -21,16 +21,22 @@ static int parse(struct position *position, const char *text)
 
 static void bytes_are_read_and_written(void **state)
 {
+    static const char open_two[] =
+        MYSQL A ":1-7\", \"xa\": [{\"id\": \"X'61',X'',1\", \"at\": \"" A ":5\"}, "
+                "{\"id\": \"X'62',X'',1\"}], \"exact\": false}";
+    static const char open_maria[] =
+        MARIA "0-1-5,7-2-9\", \"from\": \"0-1-3\", \"xa\": [{\"id\": \"X'61',X'',1\", "
+              "\"at\": \"0-1-4\"}], \"exact\": false}";
+    static const char odd[] =
+        "{\"flavour\": \"mysql\", \"server_uuid\": \"a\\\\\\\"b\\u0001\", \"gtid\": null, "
+        "\"file\": \"b.000001\", \"pos\": \"4\", \"exact\": false}";
     static const char *const same[] = {
         MYSQL "\", \"exact\": false}",
         MYSQL A ":1-7:abc:1\", \"exact\": true}",
         MYSQL A ":1-7\", \"file\": \"b.000001\", \"pos\": \"4294967300\", \"exact\": false}",
-        MYSQL A ":1-7\", \"xa\": [{\"id\": \"X'61',X'',1\", \"at\": \"" A ":5\"}, "
-                "{\"id\": \"X'62',X'',1\"}], \"exact\": false}",
-        MARIA "0-1-5,7-2-9\", \"from\": \"0-1-3\", \"xa\": [{\"id\": \"X'61',X'',1\", \"at\": "
-              "\"0-1-4\"}], \"exact\": false}",
-        "{\"flavour\": \"mysql\", \"server_uuid\": \"a\\\\\\\"b\\u0001\", \"gtid\": null, "
-        "\"file\": \"b.000001\", \"pos\": \"4\", \"exact\": false}",
+        open_two,
+        open_maria,
+        odd,
     };
 
     (void)state;
