@@ -16,13 +16,23 @@ static const char settings_sql[] =
     "SELECT set_config('runnel.repair', 'on', true), set_config('enable_hashjoin', 'off', true),"
     " set_config('enable_mergejoin', 'off', true), set_config('enable_seqscan', 'off', true)";
 
+/* Without such an index each row would read all of the table: then once for all of a statement. */
+static const char unindexed_sql[] =
+    "SELECT set_config('runnel.repair', 'on', true), set_config('enable_hashjoin', 'on', true),"
+    " set_config('enable_seqscan', 'on', true)";
+
+static const char *settings_of(const struct apply *a)
+{
+    return a->unindexed ? unindexed_sql : settings_sql;
+}
+
 int apply_settings(struct pg_writer *w, struct rnl_error *err)
 {
     int status = writer_begin(w, err);
 
     if (status != RNL_OK || w->apply->settled)
         return status;
-    status = conn_exec(w->conn, settings_sql, "begin to apply changes", err);
+    status = conn_exec(w->conn, settings_of(w->apply), "begin to apply changes", err);
     w->apply->settled = status == RNL_OK;
     return status;
 }
@@ -162,6 +172,44 @@ static void name_of(const struct apply *a, const struct apply_statement *st, cha
     snprintf(name, size, "runnel_c%u", (unsigned)(st - a->statements));
 }
 
+static bool is_key_name(const struct bound_table *table, const char *name)
+{
+    for (uint32_t i = 0; i < table->nkey; i++)
+        if (strcmp(table->columns[table->key[i]].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* Whether an index leads to rows by their key: a target that was made by others may have none. */
+static int check_index(struct pg_writer *w, const struct apply_statement *st, struct rnl_error *err)
+{
+    static const char sql[] =
+        "SELECT a.attname FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid"
+        " AND a.attnum = i.indkey[0] WHERE i.indrelid = $1::regclass AND i.indisvalid"
+        " AND i.indpred IS NULL";
+    const char *params[] = {st->table->qualified};
+    bool found = st->table->nkey == 0 || st->kind == APPLY_INSERT || w->apply->unindexed;
+    PGresult *result;
+    int status;
+
+    if (found)
+        return RNL_OK;
+    status = conn_query(w->conn, sql, 1, params, "look at indexes", &result, err);
+    if (status != RNL_OK)
+        return status;
+    for (int i = 0; !found && i < PQntuples(result); i++)
+        found = is_key_name(st->table, PQgetvalue(result, i, 0));
+    PQclear(result);
+    if (found)
+        return RNL_OK;
+    rnl_warn(w->sink->ctx,
+             "the table %s has no index on its key: each set of changes reads all of it",
+             st->table->qualified);
+    w->apply->unindexed = true;
+    w->apply->settled = false;
+    return RNL_OK;
+}
+
 static int prepare(struct pg_writer *w, struct apply_statement *st, struct rnl_error *err)
 {
     struct apply *a = w->apply;
@@ -174,7 +222,8 @@ static int prepare(struct pg_writer *w, struct apply_statement *st, struct rnl_e
         return RNL_OK;
     name_of(a, st, name, sizeof(name));
     snprintf(drop, sizeof(drop), "DEALLOCATE %s", name);
-    if (a->named[st - a->statements])
+    status = check_index(w, st, err);
+    if (status == RNL_OK && a->named[st - a->statements])
         status = conn_exec(w->conn, drop, "forget a statement", err);
     if (status != RNL_OK)
         return status;
@@ -288,7 +337,7 @@ static int send_before(struct pg_writer *w, bool savepoint, uint32_t *count, str
         ++*count;
     }
     if (status == RNL_OK && !a->settled) {
-        status = send_plain(w, settings_sql, err);
+        status = send_plain(w, settings_of(a), err);
         ++*count;
     }
     if (status == RNL_OK && savepoint && a->savepoint) {
