@@ -48,6 +48,8 @@ int letter_decode(const struct rnl_catalog *catalog, const struct rnl_letter *le
     if (bundle_open(letter->row.ptr, letter->row.len, bundle, err) != RNL_OK)
         return err->status;
     status = bundle_next(*bundle, row, err);
+    if (status == RNL_OK && !row->after)
+        row->after = row->before; /* of a delete: what it was to find */
     if (status == RNL_OK && (!row->after || row->nvalues != (*table)->ncolumns))
         status = no_row(letter, "has other columns than its table", err);
     else if (status == RNL_DONE)
@@ -73,12 +75,28 @@ void replay_close(struct replay *replay)
     replay->writer = NULL;
 }
 
+/*
+ * A change is what was made of a row at one moment: out of its order it would undo those that came
+ * later. An insert can be done still, where no row with its key stands.
+ */
+static int check_change(const struct rnl_letter *letter, const struct rnl_row *row,
+                        const struct rnl_bundle_info *info, struct rnl_error *err)
+{
+    if (!(info->flags & RNL_BUNDLE_CHANGES) || row->op == RNL_INSERT)
+        return RNL_OK;
+    return no_row(letter,
+                  row->op == RNL_DELETE ? "was to be deleted, and isn't written again"
+                                        : "was updated, and may have been again since",
+                  err);
+}
+
 /* The letter's row as a bundle of the catalog that is bound; the caller frees both. */
 static int reseal(struct replay *replay, const struct rnl_letter *letter, void **bytes,
                   struct rnl_bundle **sealed, struct rnl_error *err)
 {
     struct rnl_bundle *to = bundle_new(1, SIZE_MAX), *from;
     const struct rnl_table *table;
+    struct rnl_bundle_info info;
     struct rnl_row row;
     size_t len;
     int status;
@@ -88,10 +106,14 @@ static int reseal(struct replay *replay, const struct rnl_letter *letter, void *
     status = letter_decode(replay->catalog, letter, &from, &row, &table, err);
     if (status != RNL_OK)
         goto free_to;
-    status = bundle_add(to, &row, err);
+    bundle_info(from, &info);
+    status = check_change(letter, &row, &info, err);
+    if (status == RNL_OK)
+        status = bundle_add(to, &row, err);
     if (status == RNL_OK)
         status = bundle_seal(to,
                              &(struct bundle_head){.pipeline = bundle_pipeline(replay->pipeline),
+                                                   .flags = info.flags & RNL_BUNDLE_CHANGES,
                                                    .table = row.table},
                              bytes, &len, err);
     bundle_free(from);

@@ -20,6 +20,7 @@ extern const struct cli_command migrate_command, run_command, plan_command;
 extern const struct cli_command check_command, verify_command;
 extern const struct cli_command status_command, pause_command, resume_command, stop_command;
 extern const struct cli_command cutover_command;
+extern const struct cli_command pipelines_delete_command;
 extern const struct cli_command dead_letters_list_command, dead_letters_show_command;
 extern const struct cli_command dead_letters_replay_command, dead_letters_discard_command;
 extern const struct cli_command dead_letters_export_command;
@@ -41,6 +42,7 @@ const struct cli_command *const cli_commands[] = {
     &resume_command,
     &stop_command,
     &cutover_command,
+    &pipelines_delete_command,
     &dead_letters_list_command,
     &dead_letters_show_command,
     &dead_letters_replay_command,

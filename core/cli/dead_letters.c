@@ -195,6 +195,8 @@ static int row_json(const struct rnl_row *row, const struct rnl_table *table, js
         size_t size = 4 * (size_t)value->len + 128; /* each byte escaped */
         char *text;
 
+        if (value->type == RNL_T_UNCHANGED)
+            continue; /* of a change: the source didn't send it */
         if (value->type == RNL_T_NULL) {
             json_object_set_new(o, table->columns[i].name, json_null());
             continue;
@@ -228,6 +230,9 @@ int letter_json(const struct letters_job *job, const struct rnl_letter *letter, 
     if (with_row && letter->row.len) {
         status = letter_decode(job->inspection.catalog, letter, &bundle, &row, &table, err);
         if (status == RNL_OK) {
+            if (row.op == RNL_UPDATE || row.op == RNL_DELETE)
+                json_object_set_new(o, "op",
+                                    json_string(row.op == RNL_UPDATE ? "update" : "delete"));
             values = json_object();
             status = row_json(&row, table, values, err);
             json_object_set_new(o, "row", values);

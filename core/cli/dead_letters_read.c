@@ -99,6 +99,8 @@ static int show_row(const struct letters_job *job, const struct rnl_letter *lett
         return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for a value");
     status = letter_decode(job->inspection.catalog, letter, &bundle, &row, &table, err);
     if (status == RNL_OK) {
+        if (row.op == RNL_UPDATE || row.op == RNL_DELETE)
+            printf("  (%s)\n", row.op == RNL_UPDATE ? "an update" : "a delete");
         for (uint32_t i = 0; i < table->ncolumns; i++) {
             fputs("  ", stdout);
             columns_put(table->columns[i].name, stdout);

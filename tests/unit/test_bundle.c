@@ -1,5 +1,6 @@
 /* Bundles: what is written is read back; what is damaged is refused. */
 #include "bundle.h"
+#include "catalog.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -142,6 +143,85 @@ static void changes_keep_both_sides(void **state)
     free(bytes);
 }
 
+/* Rules choose among changes, table by table; the later rule counts. */
+static void operations_are_left_out(void **state)
+{
+    static const struct table_rule rules[] = {
+        {.name = "s.*", .operations = true, .left_out = 1 << RNL_DELETE | 1 << RNL_TRUNCATE},
+        {.name = "s.all", .operations = true},
+        {.name = "s.all", .where = "x"},
+    };
+    static const struct rnl_column columns[] = {{.name = "id", .type = RNL_T_INT}};
+    static const char *const names[] = {"some", "all"};
+    static const uint16_t ops[] = {RNL_INSERT, RNL_UPDATE, RNL_DELETE, RNL_TRUNCATE};
+    struct rnl_bundle *bundle = bundle_new(100, 1 << 20);
+    struct rnl_catalog *catalog = catalog_new();
+    struct rnl_error err = RNL_ERROR_INIT;
+
+    (void)state;
+    for (uint32_t t = 0; t < 2; t++) {
+        const struct rnl_table table = {.size = sizeof(table),
+                                        .schema = "s",
+                                        .name = names[t],
+                                        .columns = columns,
+                                        .ncolumns = 1,
+                                        .column_size = sizeof(columns[0])};
+
+        assert_int_equal(catalog_add(catalog, &table, &err), RNL_OK);
+    }
+    assert_false(catalog_filter(catalog, rules + 1, 2));
+    assert_true(catalog_filter(catalog, rules, 3));
+    bundle_mask_changes(bundle, catalog);
+    for (uint32_t t = 0; t < 2; t++)
+        for (size_t o = 0; o < sizeof(ops) / sizeof(ops[0]); o++) {
+            struct rnl_row row = row_of(sample + 3, 1);
+
+            row.table = t;
+            row.op = ops[o];
+            assert_int_equal(bundle_add(bundle, &row, &err), RNL_OK);
+        }
+    assert_int_equal(bundle_rows(bundle), 2 + 4);
+    bundle_free(bundle);
+    catalog_free(catalog);
+}
+
+/* What comes behind the last transaction that is whole can be taken off. */
+static void rows_behind_the_mark_are_cut_off(void **state)
+{
+    struct rnl_bundle *bundle = bundle_new(10, 1 << 20), *read;
+    struct rnl_row row = row_of(sample, 4), back;
+    struct rnl_bundle_info info;
+    struct rnl_error err = RNL_ERROR_INIT;
+    void *bytes;
+    size_t len;
+
+    (void)state;
+    assert_false(bundle_cut_to_mark(bundle));
+    assert_int_equal(bundle_add(bundle, &row, &err), RNL_OK);
+    assert_int_equal(bundle_commit(bundle, (struct rnl_slice){"p1", 2}, 55, &err), RNL_OK);
+    assert_int_equal(bundle_add(bundle, &row, &err), RNL_OK);
+    assert_false(bundle_marked(bundle));
+    assert_true(bundle_cut_to_mark(bundle));
+    assert_true(bundle_marked(bundle));
+    assert_int_equal(
+        bundle_seal(bundle, &(struct bundle_head){.flags = RNL_BUNDLE_CHANGES}, &bytes, &len, &err),
+        RNL_OK);
+    assert_int_equal(bundle_open(bytes, len, &read, &err), RNL_OK);
+    bundle_info(read, &info);
+    assert_int_equal(info.rows, 1);
+    assert_memory_equal(info.position.ptr, "p1", 2);
+    assert_int_equal(info.committed_us, 55);
+    assert_int_equal(info.flags, RNL_BUNDLE_CHANGES);
+    bundle_tolerate(read);
+    bundle_info(read, &info);
+    assert_int_equal(info.flags, RNL_BUNDLE_CHANGES | RNL_BUNDLE_REPLAY);
+    assert_int_equal(bundle_next(read, &back, &err), RNL_OK);
+    assert_int_equal(bundle_next(read, &back, &err), RNL_DONE);
+    bundle_free(read);
+    bundle_free(bundle);
+    free(bytes);
+}
+
 static void full_by_rows_and_by_bytes(void **state)
 {
     struct rnl_bundle *few = bundle_new(2, 1 << 20), *small = bundle_new(1000, 200);
@@ -232,6 +312,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_come_back),
         cmocka_unit_test(changes_keep_both_sides),
+        cmocka_unit_test(operations_are_left_out),
+        cmocka_unit_test(rows_behind_the_mark_are_cut_off),
         cmocka_unit_test(full_by_rows_and_by_bytes),
         cmocka_unit_test(mark_counts_only_at_the_end),
         cmocka_unit_test(large_row_passes),

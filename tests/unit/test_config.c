@@ -105,6 +105,9 @@ static void everything_is_read(void **state)
     assert_string_equal(settings_find(&pipeline->reader.settings, "skip")->items[1], "b");
     assert_int_equal(pipeline->ntables, 3);
     assert_string_equal(pipeline->tables[1].where, "id > 1");
+    assert_true(pipeline->tables[1].operations);
+    assert_int_equal(pipeline->tables[1].left_out, 1 << RNL_DELETE | 1 << RNL_TRUNCATE);
+    assert_false(pipeline->tables[0].operations);
     assert_true(pipeline->tables[2].exclude);
     assert_int_equal(pipeline->schema_policy, RNL_DROP_AND_RECREATE);
     assert_int_equal(pipeline->write_mode, RNL_APPEND);
