@@ -275,9 +275,15 @@ int bundle_commit(struct rnl_bundle *bundle, struct rnl_slice position, int64_t 
     if (bundle_mark(bundle, position, err) != RNL_OK)
         return err->status;
     bundle->committed_us = committed_us;
-    return bundle->rows >= (bundle->max_rows + 1) / 2 || bundle->len >= bundle->max_bytes / 2
+    return bundle->open || bundle->rows >= (bundle->max_rows + 1) / 2 ||
+                   bundle->len >= bundle->max_bytes / 2
                ? RNL_DONE
                : RNL_OK;
+}
+
+void bundle_set_open(struct rnl_bundle *bundle, bool open)
+{
+    bundle->open = open;
 }
 
 bool bundle_full(const struct rnl_bundle *bundle)

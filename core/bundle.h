@@ -50,6 +50,8 @@ int bundle_mark(struct rnl_bundle *bundle, struct rnl_slice position, struct rnl
 /* See struct rnl_host. RNL_DONE: full, or near enough that the next transaction may not fit. */
 int bundle_commit(struct rnl_bundle *bundle, struct rnl_slice position, int64_t committed_us,
                   struct rnl_error *err);
+/* open: the next rows belong to a transaction that began in an earlier bundle; its end is DONE. */
+void bundle_set_open(struct rnl_bundle *bundle, bool open);
 bool bundle_full(const struct rnl_bundle *bundle);
 uint32_t bundle_rows(const struct rnl_bundle *bundle);
 /*

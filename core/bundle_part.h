@@ -65,6 +65,7 @@ struct rnl_bundle {
     size_t position_len;
     uint32_t marked_rows;
     size_t marked_len;
+    bool open;               /* a transaction began in an earlier bundle: this one ends with it */
     int64_t committed_us;    /* of the mark; 0: unknown */
     const struct mask *mask; /* while writing: of the rows to come, or NULL */
     const uint32_t *mask_columns;

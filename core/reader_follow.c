@@ -23,6 +23,7 @@ struct follow {
     char *position; /* of the last transaction given to the transport; the thread's own */
     char *high;     /* changes before it may have been seen by the load; NULL: none has */
     bool replaying;
+    bool open;       /* the last bundle that was published ends amid a transaction */
     int64_t told_ms; /* when something was published last */
 
     pthread_mutex_t lock; /* guards everything below */
@@ -245,9 +246,12 @@ static int give(struct follow *follow, struct rnl_bundle *bundle, struct rnl_err
         follow->rows_ms = clock_ms();
         pthread_mutex_unlock(&follow->lock);
     }
-    if (rows || (marked && clock_ms() - follow->told_ms >= MARK_MS))
+    /* The end of a transaction whose rows are on their way can't wait. */
+    if (rows || (marked && (follow->open || clock_ms() - follow->told_ms >= MARK_MS))) {
         if (publish(follow, bundle, err) != RNL_OK)
             return err->status;
+        follow->open = !marked;
+    }
     return marked ? look_for_high(follow, bundle, err) : RNL_OK;
 }
 
@@ -276,6 +280,21 @@ static bool is_limited(struct follow *follow, uint32_t rows, bool marked)
     return limited;
 }
 
+/* So that a bundle ends with the transaction that reaches limits.events, or that is begun. */
+static void limit_bundle(struct follow *follow, struct rnl_bundle *bundle)
+{
+    struct reader *reader = follow->reader;
+    int64_t most = reader->run->config->bundle_rows, events;
+
+    pthread_mutex_lock(&reader->lock);
+    events = reader->events;
+    pthread_mutex_unlock(&reader->lock);
+    if (events < most && 2 * events - 1 < most)
+        most = events > 0 ? 2 * events - 1 : 1;
+    bundle_set_rows(bundle, (uint32_t)most);
+    bundle_set_open(bundle, follow->open);
+}
+
 /* *drained: all up to the goal was given. */
 static int pump(struct follow *follow, void *cursor, struct rnl_bundle *bundle, bool *drained,
                 struct rnl_error *err)
@@ -287,6 +306,7 @@ static int pump(struct follow *follow, void *cursor, struct rnl_bundle *bundle, 
         uint32_t rows;
         bool marked;
 
+        limit_bundle(follow, bundle);
         status = source_of(follow->reader)->cursor_read(cursor, bundle, READ_MS, err);
         if (status < 0) {
             give_whole(follow, bundle);

@@ -169,6 +169,10 @@ static int check(struct lane *lane, struct rnl_bundle *bundle, const struct rnl_
         return RNL_DONE;
     }
     if (lane->changes && lane->replaying && !(info->flags & RNL_BUNDLE_REPLAY)) {
+        if (lane->nunits && !lane->committable)
+            return rnl_fail(err, RNL_E_FATAL, "bundle.halved",
+                            "lane %u was told that it has caught up amid a transaction",
+                            lane->lane);
         lane->end = WRITER_CAUGHT_UP;
         return RNL_DONE;
     }

@@ -52,14 +52,14 @@ test_a_deleted_pipeline_leaves_its_tables() {
     expect_exit 0 runnel pipelines delete "$SRC" "$DST" --name f --yes
     said 'knows of no pipeline'
     same '1a' "$(rows t)" 'its rows'
-    same 0 "$(target_sql -d "$db" -Atc "select count(*) from runnel.pipelines where name = 'f'")" record
+    same 0 "$(target_sql -d "$db" -Atc "select count(*) from runnel.pipeline where name = 'f'")" record
 }
 
 test_a_deleted_pipeline_of_postgres_keeps_no_log() {
     local slots="select count(*) from pg_replication_slots where slot_name like 'runnel%gone%'"
 
     new_databases
-    target_sql -d "$db" -qc "create table t (id int primary key); insert into t values (1)"
+    target_sql -d "$db" -qc "set role runnel; create table t (id int primary key); insert into t values (1)"
     expect_exit 0 runnel migrate "$DST" "sqlite://$E2E_SCRATCH/copy.db" --name gone --follow --drain
     same 1 "$(target_sql -d "$db" -Atc "$slots")" slot
     expect_exit 0 runnel pipelines delete "$DST" "sqlite://$E2E_SCRATCH/copy.db" --name gone --yes
@@ -82,7 +82,7 @@ test_changes_that_dont_fit_are_set_aside() {
     said '"op"' update bad
     # an insert is done when it fits; an update is not done out of its order
     target_sql -d "$db" -qc "alter table t drop constraint t_v_check"
-    expect_exit 4 runnel dead-letters replay "$SRC" "$DST" --name f
+    expect_exit 4 runnel dead-letters replay "$SRC" "$DST" --name f --all
     same '1a,2B,3bad,4d' "$(rows t)" 'the insert'
     said 'may have been again since'
 }

@@ -8,6 +8,7 @@ struct toy_log_cursor {
     const struct rnl_ctx *ctx;
     int64_t number, read; /* of the last change given; how many this cursor gave */
     int64_t starts[16];   /* of each table: changes up to it are left out */
+    bool owed;            /* the last change given ends a transaction, which is yet to be said */
 };
 
 struct rnl_slice toy_place(int64_t number, char buf[24])
@@ -76,16 +77,14 @@ int toy_log_read(struct toy_log_cursor *cursor, struct rnl_bundle *out, struct r
 
     if (config->slow_us || cursor->number >= config->log)
         usleep(config->slow_us ? (useconds_t)config->slow_us : 1000);
-    while (cursor->number < config->log && !host->bundle_full(out)) {
-        int status = add_change(cursor, out, err);
+    while ((cursor->owed || cursor->number < config->log) && !host->bundle_full(out)) {
+        int status = cursor->owed ? host->bundle_commit(out, toy_place(cursor->number, buf),
+                                                        cursor->number, err)
+                                  : add_change(cursor, out, err);
 
         if (status != RNL_OK)
-            return status;
-        if (cursor->number % config->log_part != 0)
-            continue;
-        status = host->bundle_commit(out, toy_place(cursor->number, buf), cursor->number, err);
-        if (status != RNL_OK)
-            return status == RNL_DONE ? RNL_OK : status;
+            return status == RNL_DONE ? (cursor->owed = false, RNL_OK) : status;
+        cursor->owed = !cursor->owed && cursor->number % config->log_part == 0;
     }
     return cursor->number < config->log ? RNL_OK : RNL_AGAIN;
 }

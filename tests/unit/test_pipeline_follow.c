@@ -183,6 +183,22 @@ static void large_transactions_stay_whole(void **state)
     teardown(&config);
 }
 
+/* A transaction's end may be told behind a bundle that its rows have filled. */
+static void an_end_may_come_behind_a_full_bundle(void **state)
+{
+    struct pipeline_config config;
+
+    (void)state;
+    setup_follow(&config, "follow-full", 50);
+    put(&config.reader.settings, "log_part", 10);
+    assert_int_equal(run_to_end(&config, 1), 0);
+    assert_followed(&config, FEW, 0, 50);
+    put(&config.reader.settings, "log", 60);
+    assert_int_equal(run_to_end(&config, 1), 0);
+    assert_followed(&config, FEW, 0, 60);
+    teardown(&config);
+}
+
 /* A table without a key can't be replayed: its changes count from where it was read. */
 static void keyless_tables_start_where_they_were_read(void **state)
 {
@@ -340,6 +356,7 @@ int main(void)
         cmocka_unit_test(following_is_resumed_after_each_step),
         cmocka_unit_test(a_failing_log_gets_further_each_time),
         cmocka_unit_test(large_transactions_stay_whole),
+        cmocka_unit_test(an_end_may_come_behind_a_full_bundle),
         cmocka_unit_test(keyless_tables_start_where_they_were_read),
         cmocka_unit_test(changes_alone_begin_at_the_log_s_end),
         cmocka_unit_test(following_ends_when_told_to),
