@@ -31,6 +31,33 @@ test_a_drain_ends_at_the_log_s_end_and_goes_on() {
     same '1A,2b,3c,4d,7g' "$(rows t)" 'a new start'
 }
 
+test_operations_are_left_out() {
+    new_databases
+    source_sql "$db" -e "create table kept (id int primary key, v varchar(20)); insert into kept values (1, 'a'), (2, 'b');
+        create table t like kept; insert into t select * from kept"
+    cat >"$E2E_SCRATCH/f.cfg" <<END
+connections = {
+  s = { plugin = "mysql"; host = "127.0.0.1"; port = $(server "$E2E_SOURCE" PORT); database = "$db";
+        user = "runnel"; password = "runnel"; };
+  t = { plugin = "postgres"; host = "127.0.0.1"; port = $(server "$E2E_TARGET" PORT); database = "$db";
+        user = "runnel"; password = "runnel"; }; };
+pipeline = { name = "f"; mode = "replicate";
+  reader = { source = { connection = "s"; };
+    tables = ( { name = "*"; }, { name = "kept"; operations = [ "insert", "update" ]; } ); };
+  writer = { sink = { connection = "t"; }; }; };
+END
+    expect_exit 0 runnel run "$E2E_SCRATCH/f.cfg" --drain
+    source_sql "$db" -e "delete from kept where id = 1; update kept set v = 'B' where id = 2; truncate table t;
+        insert into kept values (3, 'c')"
+    expect_exit 0 runnel run "$E2E_SCRATCH/f.cfg" --drain
+    same '1a,2B,3c' "$(rows kept)" 'no delete'
+    same '' "$(rows t)" 'all of it'
+    # a row that comes again under the key of one that was not deleted
+    source_sql "$db" -e "insert into kept values (1, 'again'); truncate table kept; insert into kept values (3, 'C')"
+    expect_exit 0 runnel run "$E2E_SCRATCH/f.cfg" --drain
+    same '1again,2B,3C' "$(rows kept)" 'over what was kept'
+}
+
 test_what_cant_be_followed_is_refused() {
     new_databases
     source_sql "$db" -e "create table t (id int primary key, v varchar(20))"
