@@ -173,7 +173,7 @@ static bool check_tables(struct trial *trial, uint32_t tables, const char *name)
         reading_clear(&should);
     }
     trial->ops->writer_rollback(trial->writer, &err);
-    return good;
+    return good && kit_expect(trial->kit, true, name, " ");
 }
 
 /* --- the checks ---------------------------------------------------------------------------- */

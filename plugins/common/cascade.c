@@ -104,13 +104,14 @@ static void columns_add(struct doing *doing, uint32_t table, const uint32_t *col
 }
 
 /*
- * " WHERE" and which rows of the level's table. The inner SELECT is a table of its own, or
- * MySQL would not take it where a table refers to itself.
+ * " WHERE" and which rows of the level's table. For MySQL the SELECT is a table of its own, or it
+ * would not be taken where a table refers to itself; SQLite's parser goes less deep with it.
  */
 static void level_where(struct doing *doing, const struct level *level)
 {
     const struct cascade_key *by = level->by;
     uint32_t parent = level->up ? level->up->by->child : doing->row->table;
+    bool wrapped = doing->sink->of_mysql;
 
     if (!level->up && is_known(doing, by)) {
         for (uint32_t i = 0; i < by->key->ncolumns; i++) {
@@ -123,7 +124,7 @@ static void level_where(struct doing *doing, const struct level *level)
     }
     buf_puts(&doing->sql, " WHERE (");
     columns_add(doing, by->child, by->key->columns, by->key->ncolumns);
-    buf_puts(&doing->sql, ") IN (SELECT * FROM (SELECT DISTINCT ");
+    buf_puts(&doing->sql, wrapped ? ") IN (SELECT * FROM (SELECT DISTINCT " : ") IN (SELECT ");
     columns_add(doing, parent, by->parent_columns, by->key->ncolumns);
     buf_puts(&doing->sql, " FROM ");
     table_add(doing, parent);
@@ -131,7 +132,7 @@ static void level_where(struct doing *doing, const struct level *level)
         level_where(doing, level->up);
     else
         row_where(doing);
-    buf_puts(&doing->sql, ") AS parents)");
+    buf_puts(&doing->sql, wrapped ? ") AS parents)" : ")");
 }
 
 /* --- what is done to them ---------------------------------------------------------- */
@@ -197,7 +198,7 @@ static int level_found(struct doing *doing, const struct level *level, bool *fou
     uint64_t rows = 0;
     int status;
 
-    if (doing->sink->looks_by_update) {
+    if (doing->sink->of_mysql) {
         level_begin(doing, "UPDATE ", child);
         buf_puts(&doing->sql, " SET ");
         column_add(doing, child, column);

@@ -43,8 +43,9 @@ struct cascade_sink {
     /* Runs it; *rows: that it found. */
     int (*run)(void *arg, struct buf *sql, const struct cascade_value *values, uint32_t count,
                uint64_t *rows, struct rnl_error *err);
-    /* Whether rows are there is asked by an UPDATE that changes nothing; else by a SELECT of 1 */
-    bool looks_by_update;
+    /* Nothing but counts comes back from statements, so that whether rows are there is asked by an
+     * UPDATE that changes nothing; and a table that refers to itself wants another form. */
+    bool of_mysql;
 };
 
 /* false: out of memory. */

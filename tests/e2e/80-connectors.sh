@@ -20,4 +20,14 @@ test_sink_conforms() {
     said " 0 failed"
 }
 
+test_other_sinks_conform() {
+    new_databases
+    source_sql -e "drop database if exists \`${db}_kit\`; create database \`${db}_kit\`"
+    expect_exit 0 runnel plugins verify "$(connector mysql)" "$(server "$E2E_SOURCE" URL)/${db}_kit"
+    said "a replay ends as the changes do" "rows swap unique values" " 0 failed"
+    printf "" >"$E2E_SCRATCH/kit.db"
+    expect_exit 0 runnel plugins verify "$(connector sqlite)" "sqlite://$E2E_SCRATCH/kit.db"
+    said "a replay ends as the changes do" "rows swap unique values" " 0 failed"
+}
+
 run_tests

@@ -68,7 +68,7 @@ int row_cascade(struct my_writer *w, const struct bound_table *table, const stru
                                       .column = say_column,
                                       .mark = say_mark,
                                       .run = run,
-                                      .looks_by_update = true};
+                                      .of_mysql = true};
 
     return cascade_run(&w->sink->cascades, &sink, row, table->key, table->nkey, err);
 }

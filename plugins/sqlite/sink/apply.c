@@ -55,7 +55,7 @@ static int step(struct writer *w, const struct bound_table *table, sqlite3_stmt 
     if (rc == SQLITE_ROW) {
         outcome->rows = 1;
     } else if (rc == SQLITE_DONE) {
-        outcome->rows = (uint64_t)sqlite3_changes(db);
+        outcome->rows = sqlite3_stmt_readonly(stmt) ? 0 : (uint64_t)sqlite3_changes(db);
     } else {
         outcome->taken = is_taken(db);
         status = error_row(db, rc, table, err);
