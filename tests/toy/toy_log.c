@@ -22,7 +22,7 @@ int64_t toy_number(struct rnl_slice place)
 
     if (place.len && place.len < sizeof(buf))
         memcpy(buf, place.ptr, place.len);
-    return atoll(buf);
+    return strtoll(buf, NULL, 10);
 }
 
 bool toy_is_place(struct rnl_slice text)
