@@ -15,7 +15,9 @@ static const char usage[] =
     "                              transactions until a signal or so many seconds; --accounts and\n"
     "                              --writers as they were made; what became of each transfer: "
     "acks\n"
-    "bank watch URL --sum N        looks at the money until a signal; exit 1: the sum was not N\n";
+    "bank watch URL --sum N        looks at the money until a signal; exit 1: the sum was not N\n"
+    "bank check URL --acks FILE    the ledger has each transfer acknowledged, once; exit 1: it "
+    "hasn't\n";
 
 const char bank_sum[] = "SELECT (SELECT COALESCE(SUM(balance), 0) FROM accounts) + "
                         "(SELECT COALESCE(SUM(balance), 0) FROM pots)";
@@ -160,13 +162,17 @@ static void *write_thread(void *arg)
     return NULL;
 }
 
-static int run_all(struct bank *b, double seconds, unsigned seed)
+static int run_all(struct bank *b, const char *acks, double seconds, unsigned seed)
 {
     struct writer *writers = calloc(b->writers, sizeof *writers);
     pthread_t *threads = calloc(b->writers, sizeof *threads);
     unsigned n = 0;
-    if (!writers || !threads)
+    if (acks)
+        b->acks = fopen(acks, "a");
+    if (!writers || !threads || (acks && !b->acks)) {
+        perror("bank");
         return 3;
+    }
     for (; n < b->writers; n++) {
         writers[n] = (struct writer){.bank = b, .number = n, .random = seed * 1000 + n};
         if (pthread_create(&threads[n], NULL, write_thread, &writers[n]) != 0)
@@ -183,7 +189,7 @@ static int run_all(struct bank *b, double seconds, unsigned seed)
     printf("acknowledged %lld, rolled back %lld, unknown %lld; transactions %lld, refused %lld\n",
            atomic_load(&b->ok), atomic_load(&b->rolled), atomic_load(&b->unknown),
            atomic_load(&b->transactions), atomic_load(&b->refused));
-    return 0;
+    return b->acks && fclose(b->acks) != 0 ? 3 : 0;
 }
 
 /* --- watch -------------------------------------------------------------------------------------*/
@@ -224,7 +230,7 @@ int main(int argc, char **argv)
         {"seed", 1, NULL, 'e'},     {"sum", 1, NULL, 'u'},     {NULL, 0, NULL, 0}};
     double seconds = 0;
     unsigned seed = (unsigned)time(NULL);
-    const char *sum = "0";
+    const char *sum = "0", *acks = NULL;
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (c) {
         case 'a':
@@ -249,11 +255,7 @@ int main(int argc, char **argv)
             sum = optarg;
             break;
         case 'f':
-            bank.acks = fopen(optarg, "a");
-            if (!bank.acks) {
-                perror(optarg);
-                return 3;
-            }
+            acks = optarg;
             break;
         default:
             fputs(usage, stderr);
@@ -272,10 +274,10 @@ int main(int argc, char **argv)
     if (strcmp(argv[optind], "make") == 0)
         rc = bank_make(&bank) == 0 ? 0 : 1;
     else if (strcmp(argv[optind], "run") == 0)
-        rc = run_all(&bank, seconds, seed);
+        rc = run_all(&bank, acks, seconds, seed);
+    else if (strcmp(argv[optind], "check") == 0 && acks)
+        rc = check_ledger(&bank, acks);
     else if (strcmp(argv[optind], "watch") == 0)
         rc = watch(&bank, sum);
-    if (bank.acks && fclose(bank.acks) != 0)
-        rc = 3;
     return rc;
 }

@@ -42,6 +42,10 @@ enum client_end work_once(struct writer *writer);
 /* What a new connection must know. */
 enum client_end work_resume(struct writer *writer);
 
+/* Each transfer acknowledged is in the ledger once, none that was undone: 0, else 1, with their
+ * names. */
+int check_ledger(struct bank *bank, const char *acks);
+
 /* The sum of all money, in one statement. */
 extern const char bank_sum[];
 

@@ -147,3 +147,38 @@ enum client_end client_ask(struct client *c, const char *sql, char *answer, size
         return run_mysql(c->mysql, sql, NULL, answer, size);
     return run_postgres(c->postgres, sql, NULL, answer, size);
 }
+
+typedef void (*client_row)(void *arg, long long first, long long second);
+
+static enum client_end each_mysql(MYSQL *m, const char *sql, client_row row, void *arg)
+{
+    if (mysql_query(m, sql) != 0)
+        return mysql_failed(m);
+    MYSQL_RES *res = mysql_store_result(m);
+    if (!res)
+        return mysql_failed(m);
+    for (MYSQL_ROW r; (r = mysql_fetch_row(res));)
+        row(arg, r[0] ? atoll(r[0]) : 0, r[1] ? atoll(r[1]) : 0);
+    mysql_free_result(res);
+    return CLIENT_OK;
+}
+
+static enum client_end each_postgres(PGconn *p, const char *sql, client_row row, void *arg)
+{
+    PGresult *res = PQexec(p, sql);
+    enum client_end end = CLIENT_OK;
+    if (PQresultStatus(res) != PGRES_TUPLES_OK) {
+        say_why(PQerrorMessage(p));
+        end = PQstatus(p) == CONNECTION_OK ? CLIENT_REFUSED : CLIENT_LOST;
+    }
+    for (int i = 0; end == CLIENT_OK && i < PQntuples(res); i++)
+        row(arg, atoll(PQgetvalue(res, i, 0)), atoll(PQgetvalue(res, i, 1)));
+    PQclear(res);
+    return end;
+}
+
+enum client_end client_each(struct client *c, const char *sql, client_row row, void *arg)
+{
+    return c->mysql ? each_mysql(c->mysql, sql, row, arg)
+                    : each_postgres(c->postgres, sql, row, arg);
+}

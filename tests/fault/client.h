@@ -26,6 +26,10 @@ enum client_end client_run(struct client *client, const char *sql, long long *af
 /* The first column of the first row as text; "" for none. */
 enum client_end client_ask(struct client *client, const char *sql, char *answer, size_t size);
 
+/* All rows' first two columns as numbers. */
+enum client_end client_each(struct client *client, const char *sql,
+                            void (*row)(void *arg, long long first, long long second), void *arg);
+
 /* Why the last call on this thread failed. */
 const char *client_why(void);
 
