@@ -209,3 +209,91 @@ wait_for() { # SECONDS COMMAND...: until it succeeds
         sleep 0.05
     done
 }
+
+# --- following ----------------------------------------------------------------------------------
+
+# Sets FROM, TO (servers), db_from, db_to, SRC and DST: two empty databases.
+pair_new() { # FROM TO
+    FROM=$1 TO=$2
+    [ "$TO" = sqlite ] || server "$TO" PORT >/dev/null
+    server "$FROM" PORT >/dev/null
+    db_from=f_$(basename "$0" .sh | tr -c 'a-z0-9\n' _)_${E2E_TEST#test_}
+    db_from=${db_from:0:48} db_to=${db_from}_to
+    database_new "$FROM" "$db_from"
+    database_new "$TO" "$db_to"
+    SRC=$(database_url "$FROM" "$db_from")
+    DST=$(database_url "$TO" "$db_to")
+}
+
+at_from() { query "$FROM" "$db_from" "$1" | tr '\t' '|'; }
+at_to() { query "$TO" "$db_to" "$1" | tr '\t' '|'; }
+
+# SQL of all engines from standard input, statement by statement; names in "".
+change_source() {
+    case $(engine_of "$FROM") in
+    mysql) cat <(echo "set sql_mode = 'ANSI_QUOTES';") - | database_sql "$FROM" "$db_from" ;;
+    postgres) cat <(echo "set client_min_messages = warning; set role runnel;") - | database_sql "$FROM" "$db_from" >/dev/null ;;
+    esac
+}
+
+# Starts a run that follows, in the background: $follower; what it says is in $follow_log.
+follow_begin() { # [OPTIONS]
+    follow_log=$E2E_SCRATCH/$E2E_TEST.follow
+    "$E2E_RUNNEL" migrate "$SRC" "$DST" --follow "$@" >"$follow_log.out" 2>"$follow_log" &
+    follower=$!
+    # shellcheck disable=SC2064 # this one
+    trap "kill -KILL $follower 2>/dev/null || true" EXIT
+}
+
+follow_runs() { kill -0 "$follower" 2>/dev/null; }
+follow_gone() { ! follow_runs; }
+
+follow_failed() { # WHY
+    say "$1"
+    tail -n 20 "$follow_log" | sed 's/^/    | /' >&2
+    exit 1
+}
+
+# Until all is loaded, what changed meanwhile is in the target and so is its structure.
+wait_follow() { # SECONDS
+    local deadline=$((SECONDS + $1))
+    until grep -qw following "$follow_log"; do
+        follow_runs || follow_failed "it ended before it followed"
+        [ "$SECONDS" -lt "$deadline" ] || follow_failed "it doesn't follow after $1 s"
+        sleep 0.05
+    done
+}
+
+follow_start() { # [OPTIONS]
+    follow_begin "$@"
+    wait_follow 60
+}
+
+# Ends it in order.
+follow_stop() {
+    local rc=0
+    kill -INT "$follower" 2>/dev/null || true
+    wait_for 60 follow_gone
+    wait "$follower" || rc=$?
+    [ "$rc" -eq 130 ] || [ "$rc" -eq 0 ] || follow_failed "it ended with exit code $rc"
+}
+
+# Ends it, and takes over what the source has by now.
+follow_drain() { # [OPTIONS]
+    follow_stop
+    expect_exit 0 runnel migrate "$SRC" "$DST" --follow --drain "$@"
+}
+
+# Until a question has the same answer at both ends; fails at once when the run has ended.
+wait_same() { # SECONDS SQL
+    local deadline=$((SECONDS + $1)) a b
+    while true; do
+        a=$(at_from "$2")
+        b=$(at_to "$2" 2>&1 || true)
+        [ "$a" != "$b" ] || break
+        follow_runs || follow_failed "it ended; expected [${a:0:300}], found [${b:0:300}]: $2"
+        [ "$SECONDS" -lt "$deadline" ] ||
+            follow_failed "after $1 s: expected [${a:0:300}], found [${b:0:300}]: $2"
+        sleep 0.05
+    done
+}
