@@ -19,12 +19,14 @@ handover() { # FROM TO
         sum=$("$bank" make "$SRC" --accounts 300 2>/dev/null)
         "$bank" run "$SRC" --accounts 300 --acks "$acks" --seed "$round" >&2 &
         workload=$!
+        at_end_kill "$workload"
         wait_for 20 enough_transfers 200
         # Pieces and commits so small that much happens between the first row and the last.
         follow_begin --chunk-size 1M --commit-size 64k --bundle-rows 10
         wait_follow 60
         "$bank" watch "$DST" --sum "$sum" >&2 &
         watcher=$!
+        at_end_kill "$watcher"
         wait_for 20 enough_transfers $(($(at_from "select count(*) from transfers") + 500))
         bank_stop "$workload"
         wait_same 60 "select count(*), max(serial) from transfers"

@@ -143,7 +143,7 @@ query() { # NAME DATABASE SQL
 database_new() { # NAME DATABASE: empty, and the program's user may do all in it
     case $(engine_of "$1") in
     mysql) database_sql "$1" "" -e "drop database if exists \`$2\`; create database \`$2\`" ;;
-    postgres) database_sql "$1" postgres -c "set client_min_messages = warning" -c "drop database if exists \"$2\"" -c "create database \"$2\" owner runnel" ;;
+    postgres) database_sql "$1" postgres -c "set client_min_messages = warning" -c "drop database if exists \"$2\" with (force)" -c "create database \"$2\" owner runnel" ;;
     sqlite) rm -f "$(database_file "$2")"* ;;
     esac
 }
@@ -212,6 +212,8 @@ wait_for() { # SECONDS COMMAND...: until it succeeds
 
 # --- following ----------------------------------------------------------------------------------
 
+ending=() # processes
+
 # Sets FROM, TO (servers), db_from, db_to, SRC and DST: two empty databases.
 pair_new() { # FROM TO
     FROM=$1 TO=$2
@@ -231,8 +233,8 @@ at_to() { query "$TO" "$db_to" "$1" | tr '\t' '|'; }
 # SQL of all engines from standard input, statement by statement; names in "".
 change_source() {
     case $(engine_of "$FROM") in
-    mysql) cat <(echo "set sql_mode = 'ANSI_QUOTES';") - | database_sql "$FROM" "$db_from" ;;
-    postgres) cat <(echo "set client_min_messages = warning; set role runnel;") - | database_sql "$FROM" "$db_from" >/dev/null ;;
+    mysql) cat <(echo "set sql_mode = 'ANSI_QUOTES', lock_wait_timeout = 30;") - | database_sql "$FROM" "$db_from" ;;
+    postgres) cat <(echo "set client_min_messages = warning; set lock_timeout = '30s'; set role runnel;") - | database_sql "$FROM" "$db_from" >/dev/null ;;
     esac
 }
 
@@ -241,8 +243,13 @@ follow_begin() { # [OPTIONS]
     follow_log=$E2E_SCRATCH/$E2E_TEST.follow
     "$E2E_RUNNEL" migrate "$SRC" "$DST" --follow "$@" >"$follow_log.out" 2>"$follow_log" &
     follower=$!
-    # shellcheck disable=SC2064 # this one
-    trap "kill -KILL $follower 2>/dev/null || true" EXIT
+    at_end_kill "$follower"
+}
+
+# What a test has started in the background ends with it, however it ends.
+at_end_kill() { # PID
+    ending+=("$1")
+    trap 'kill -KILL "${ending[@]}" 2>/dev/null || true' EXIT
 }
 
 follow_runs() { kill -0 "$follower" 2>/dev/null; }
