@@ -317,6 +317,7 @@ static int take_sync(struct pg_writer *w, int status, struct rnl_error *err)
         if (PQresultStatus(result) == PGRES_PIPELINE_SYNC)
             break;
         PQclear(result);
+        result = NULL; /* the connection may end here */
     }
     if (status == RNL_OK && !result)
         status = error_result(w->conn, NULL, "apply changes", err);
