@@ -10,7 +10,11 @@ load_types() { # DATABASE
         # MySQL's TIME ends before MariaDB's.
         [ "$FROM$TO" != mariadbmysql9 ] || query "$FROM" "$1" "drop table long_times"
         ;;
-    *) database_load "$FROM" "$1" <"$fixtures/matrix/types.postgres.sql" ;;
+    *)
+        database_load "$FROM" "$1" <"$fixtures/matrix/types.postgres.sql"
+        # Where SQLite can't compute it, its value would have to come, and PostgreSQL 15 tells none.
+        [ "$TO" != sqlite ] || query "$FROM" "$1" "drop table generated_columns"
+        ;;
     esac
 }
 
