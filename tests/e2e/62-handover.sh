@@ -24,17 +24,23 @@ handover() { # FROM TO
         # Pieces and commits so small that much happens between the first row and the last.
         follow_begin --chunk-size 1M --commit-size 64k --bundle-rows 10
         wait_follow 60
-        "$bank" watch "$DST" --sum "$sum" >&2 &
-        watcher=$!
-        at_end_kill "$watcher"
+        watch
         wait_for 20 enough_transfers $(($(at_from "select count(*) from transfers") + 500))
         bank_stop "$workload"
         wait_same 60 "select count(*), max(serial) from transfers"
-        bank_stop "$watcher" || fail "the sum was wrong (round $round)"
+        [ "$TO" = sqlite ] || bank_stop "$watcher" || fail "the sum was wrong (round $round)"
         follow_drain --yes
-        "$bank" check "$DST" --acks "$acks" >&2 || fail "the ledger (round $round)"
+        [ "$TO" = sqlite ] || "$bank" check "$DST" --acks "$acks" >&2 || fail "the ledger (round $round)"
         expect_exit 0 runnel verify "$SRC" "$DST"
     done
+}
+
+# The bank's program has no SQLite: there, verify is the judge.
+watch() {
+    [ "$TO" != sqlite ] || return 0
+    "$bank" watch "$DST" --sum "$sum" >&2 &
+    watcher=$!
+    at_end_kill "$watcher"
 }
 
 enough_transfers() { [ "$(at_from "select count(*) from transfers")" -ge "$1" ]; }

@@ -71,9 +71,10 @@ changes_without_keys() {
 }
 
 changes_of_parents() {
+    # MySQL 9 logs the child's new value before the parent has it, and PostgreSQL refuses that.
+    [ "$FROM$TO" = mysql9postgres ] || change_source <<<"update parent set id = 20 where id = 2;"
     change_source <<'SQL'
 delete from parent where id = 1;
-update parent set id = 20 where id = 2;
 begin; insert into parent values (5, 'e'); insert into child values (51, 5); insert into grandchild values (511, 51); delete from parent where id = 5; commit;
 delete from child where id = 31;
 SQL
@@ -81,7 +82,7 @@ SQL
     equal parent "id, name" parent
     equal child "id, coalesce(parent, -9)" child
     equal grandchild "id, coalesce(child, -9)" grandchild
-    same "20" "$(at_to "select parent from child where id = 21")" "a child whose parent got another key"
+    [ "$FROM$TO" = mysql9postgres ] || same "20" "$(at_to "select parent from child where id = 21")" "a child whose parent got another key"
 }
 
 changes_of_values() {
@@ -143,6 +144,17 @@ changes() { # FROM TO
     sql="insert into child values (99, 77)"
     [ "$TO" != sqlite ] || sql="pragma foreign_keys = on; $sql"
     ! at_to "$sql" >/dev/null 2>&1 || fail "the target has no foreign keys"
+}
+
+# The one change that stops: said in plain words, and nothing is skipped.
+test_parents_key_from_mysql9_to_postgres() {
+    pair_new mysql9 postgres
+    make_tables
+    follow_start --exclude hidden
+    change_source <<<"update parent set id = 20 where id = 2;"
+    wait_for 30 follow_gone
+    grep -q "postgres.23503" "$follow_log" || follow_failed "it ended otherwise than expected"
+    same "1|2|3|4" "$(at_to "select id from parent order by 1" | paste -sd '|')" "what was there stays"
 }
 
 test_mariadb_to_postgres() { changes mariadb postgres; }
