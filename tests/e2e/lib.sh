@@ -264,7 +264,7 @@ follow_failed() { # WHY
 # Until all is loaded, what changed meanwhile is in the target and so is its structure.
 wait_follow() { # SECONDS
     local deadline=$((SECONDS + $1))
-    until grep -qw following "$follow_log"; do
+    until grep -qsw following "$follow_log"; do
         follow_runs || follow_failed "it ended before it followed"
         [ "$SECONDS" -lt "$deadline" ] || follow_failed "it doesn't follow after $1 s"
         sleep 0.05
