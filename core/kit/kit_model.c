@@ -31,14 +31,14 @@ _Static_assert(C_MOMENT + 1 == MODEL_COLUMNS, "one for each column");
         .name = "moment", .native = "datetime(6)", .type = RNL_T_TIMESTAMP, .scale = 6, \
         .flags = RNL_COLUMN_NULLABLE                                                    \
     }
-#define ID(key)                                                                       \
-    {                                                                                 \
-        .name = "id", .native = "bigint", .type = RNL_T_INT, .width = 8, .flags = key \
+#define ID(key)                                                                         \
+    {                                                                                   \
+        .name = "id", .native = "bigint", .type = RNL_T_INT, .width = 8, .flags = (key) \
     }
 #define WORD(key)                                                                                  \
     {                                                                                              \
         .name = "word", .native = "varchar(60)", .charset = "utf8mb4", .collation = "utf8mb4_bin", \
-        .type = RNL_T_TEXT, .length = 60, .flags = key                                             \
+        .type = RNL_T_TEXT, .length = 60, .flags = (key)                                           \
     }
 
 static const struct rnl_column plain[] = {ID(RNL_COLUMN_KEY), WORD(RNL_COLUMN_NULLABLE),
@@ -49,10 +49,10 @@ static const struct rnl_column bare[] = {ID(0), WORD(RNL_COLUMN_NULLABLE), COMMO
 static const struct rnl_index_part by_id = {.column = C_ID};
 static const struct rnl_index_part by_word[] = {{.column = C_WORD}, {.column = C_ID}};
 static const struct rnl_index_part other_part = {.column = C_OTHER};
-#define PRIMARY(keys, count)                               \
-    {                                                      \
-        .name = "PRIMARY", .parts = keys, .nparts = count, \
-        .flags = RNL_INDEX_PRIMARY | RNL_INDEX_UNIQUE      \
+#define PRIMARY(keys, count)                                   \
+    {                                                          \
+        .name = "PRIMARY", .parts = (keys), .nparts = (count), \
+        .flags = RNL_INDEX_PRIMARY | RNL_INDEX_UNIQUE          \
     }
 static const struct rnl_index id_keys[] = {
     PRIMARY(&by_id, 1),

@@ -39,9 +39,9 @@ static const struct rnl_foreign_key c_b = {.ref_schema = "s",
 
 #define TABLE(title, cols, key)                                                         \
     {                                                                                   \
-        .schema = "s", .name = title, .dialect = "mysql", .columns = cols,              \
+        .schema = "s", .name = (title), .dialect = "mysql", .columns = (cols),          \
         .ncolumns = sizeof(cols) / sizeof((cols)[0]), .column_size = sizeof((cols)[0]), \
-        .foreign_keys = key, .nforeign_keys = 1, .foreign_key_size = sizeof(*(key))     \
+        .foreign_keys = (key), .nforeign_keys = 1, .foreign_key_size = sizeof(*(key))   \
     }
 static struct rnl_table tables[] = {TABLE("c", c_columns, &c_b), TABLE("a", a_columns, &up),
                                     TABLE("b", b_columns, &b_a)};
