@@ -338,6 +338,31 @@ test_open_transaction() {
     drop_slot
 }
 
+loads() { [ "$(src -c "select count(*) from pg_stat_activity where application_name = 'runnel' and query like 'COPY%'")" -gt 0 ]; }
+
+# All that the run has on the source is cut in the load, the view's keeper too: a later view goes on,
+# and changes still begin where the first one stood. A table without a key is loaded anew.
+test_view_lost() {
+    pair postgres
+    make "create table a (id int primary key, v text);
+        insert into a select g, repeat(md5(g::text), 20) from generate_series(1, 60000) g;
+        create table none (v int, w text); alter table none replica identity full;
+        insert into none select g % 100, repeat('n', 500) from generate_series(1, 20000) g"
+    start --chunk-size 1M --lanes 2
+    wait_for 20 loads
+    src -c "update a set v = 'early' where id % 1000 = 0" -c "insert into none values (-1, 'early')" \
+        -c "select pg_terminate_backend(pid) from pg_stat_activity
+            where datname = current_database() and application_name = 'runnel'" >/dev/null
+    src -c "update a set v = 'late' where id % 1000 = 1" -c "delete from none where v = 7" \
+        -c "insert into none values (-2, 'late')"
+    wait_for 30 slot_read
+    agree a none
+    grep -q "attempt 2" "$log" || fail "it wasn't cut: $(tail -n 3 "$log")"
+    same 1 "$(src -c "select count(*) from pg_replication_slots where slot_name like '$slot%'")" "slots"
+    stop
+    drop_slot
+}
+
 # A role that may read and replicate, and a publication that the tables' owner made.
 test_least_rights() {
     pair postgres
