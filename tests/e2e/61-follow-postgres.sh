@@ -208,6 +208,8 @@ test_table_altered() {
     make "create table a (id int primary key, v varchar(10)); insert into a values (1, 'x')"
     start
     wait_for 20 slot_read
+    agree a
+    wait_for 20 grep -qw following "$log"
     make "insert into a values (2, 'y'); alter table a alter v type varchar(20); insert into a values (3, 'z')"
     wait_for 20 ended
     grep -q "source.table_altered" "$log" || fail "$(tail -n 5 "$log")"
