@@ -38,37 +38,40 @@ int reader_publish(struct reader_lane *lane, struct rnl_bundle *bundle,
     return RNL_OK;
 }
 
+/* A copy of the position as the source gave it, malloc'd: marks are sealed where masks have a salt.
+ */
+static int open_position(const struct reader *reader, uint32_t table, struct rnl_slice position,
+                         struct rnl_slice *open, struct rnl_error *err)
+{
+    const struct mask *mask;
+
+    if (catalog_mask(reader->record.catalog, table, &mask, err) != RNL_OK)
+        return err->status;
+    return mask_seals(mask) ? mask_open(mask, position, open, err)
+                            : mask_place(NULL, position, open, err);
+}
+
 int reader_start_add(struct reader *reader, uint32_t table, struct rnl_slice position,
                      struct rnl_error *err)
 {
-    struct reader_start *starts;
-    const struct mask *mask;
-    struct rnl_slice open = {NULL, 0};
-    void *copy = malloc(position.len + 1);
+    struct reader_start *starts, start = {.table = table};
+    struct rnl_slice open;
 
-    if (!copy)
-        return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for a position");
-    memcpy(copy, position.ptr, position.len);
-    if (catalog_mask(reader->record.catalog, table, &mask, err) != RNL_OK ||
-        (mask_seals(mask) && mask_open(mask, position, &open, err) != RNL_OK)) {
-        free(copy);
+    if (open_position(reader, table, position, &open, err) != RNL_OK)
         return err->status;
-    }
-    if (mask_seals(mask)) {
-        free(copy);
-        memcpy(&copy, &open.ptr, sizeof(copy)); /* ours */
-        position.len = open.len;
-    }
+    memcpy(&start.position, &open.ptr, sizeof(start.position)); /* ours */
+    start.len = open.len;
     pthread_mutex_lock(&reader->lock);
     starts = realloc(reader->starts, (reader->nstarts + 1) * sizeof(*starts));
     if (starts) {
         reader->starts = starts;
-        starts[reader->nstarts++] = (struct reader_start){table, copy, position.len};
+        starts[reader->nstarts++] = start;
     }
     pthread_mutex_unlock(&reader->lock);
-    if (!starts)
-        free(copy);
-    return starts ? RNL_OK : rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for a position");
+    if (starts)
+        return RNL_OK;
+    free(start.position);
+    return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for a position");
 }
 
 /* The view that a table without a key was read in: changes count behind it alone. */
