@@ -139,6 +139,14 @@ static int read_position(const json_t *o, struct control *control, struct rnl_er
     return RNL_OK;
 }
 
+static enum control_type type_of(const char *name)
+{
+    for (size_t i = 1; name && i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(name, names[i]) == 0)
+            return (enum control_type)i;
+    return CONTROL_ANY;
+}
+
 static int control_read(struct rnl_slice body, enum control_type type, struct control *control,
                         struct rnl_error *err)
 {
@@ -148,13 +156,13 @@ static int control_read(struct rnl_slice body, enum control_type type, struct co
     const char *name = json_string_value(json_object_get(o, "type"));
     int status;
 
-    if (!name || strcmp(name, names[type]) != 0) {
+    control->type = type_of(name);
+    if (!control->type || (type != CONTROL_ANY && control->type != type)) {
         status = rnl_fail(err, RNL_E_FATAL, "control.unexpected",
                           "the other role said %s where %s was due", name ? name : "nothing known",
                           names[type]);
         goto free_json;
     }
-    control->type = type;
     control->resuming = json_is_true(json_object_get(o, "resuming"));
     control->facts = (uint32_t)json_integer_value(json_object_get(o, "facts"));
     if (line_end) {

@@ -8,6 +8,7 @@
 struct run;
 
 enum control_type {
+    CONTROL_ANY = 0,    /* of control_poll: whatever comes */
     CONTROL_RECALL = 1, /* writer: this is what the target remembers */
     CONTROL_RUN,        /* reader: this is the run; resuming or new */
     CONTROL_READY,      /* writer: the tables stand, send rows */

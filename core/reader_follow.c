@@ -419,10 +419,14 @@ static int hear(struct follow *follow, char **at, struct rnl_error *err)
     const struct rnl_source_ops *source = source_of(reader);
     struct control word;
     int status =
-        control_poll(&reader->transport, reader->feedback, CONTROL_COMMITTED, POLL_MS, &word, err);
+        control_poll(&reader->transport, reader->feedback, CONTROL_ANY, POLL_MS, &word, err);
 
     if (status != RNL_OK)
         return status == RNL_AGAIN ? RNL_OK : status;
+    if (word.type != CONTROL_COMMITTED) { /* READY, which a run that had to end didn't wait for */
+        control_clear(&word);
+        return RNL_OK;
+    }
     if (source->confirm)
         status = source->confirm(reader->source.self,
                                  (struct rnl_slice){word.position, word.position_len}, err);
