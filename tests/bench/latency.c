@@ -65,7 +65,7 @@ static bool watch_all(struct client *c, double *waited)
         if (client_ask(c, "SELECT COALESCE(MAX(id), 0) FROM beat", text, sizeof text) != CLIENT_OK)
             return false;
         double at = now();
-        long newest = atol(text);
+        long newest = strtol(text, NULL, 10);
         if (newest > seen)
             since = at;
         while (atomic_load(&last) < newest && !atomic_load(&failed))
@@ -97,8 +97,8 @@ int main(int argc, char **argv)
         fputs("latency SOURCE-URL TARGET-URL RATE SECONDS | latency make URL\n", stderr);
         return 2;
     }
-    rate = atof(argv[3]);
-    count = (long)(rate * atof(argv[4]));
+    rate = strtod(argv[3], NULL);
+    count = (long)(rate * strtod(argv[4], NULL));
     struct client *from = client_open(argv[1]), *to = client_open(argv[2]);
     if (!from || !to || count < 100) {
         fprintf(stderr, "latency: %s\n", client_why());
