@@ -1,6 +1,7 @@
 /* Bundles: rows written to bytes. */
 #include "bundle_part.h"
 
+#include "alteration.h"
 #include "catalog.h"
 #include "mask.h"
 #include "row_text.h"
@@ -38,6 +39,7 @@ void bundle_free(struct rnl_bundle *bundle)
         free(bundle->bytes);
     masker_free(bundle->masker);
     masker_free(bundle->masker_before);
+    alterations_free(bundle->altered);
     free(bundle->position);
     free(bundle->values);
     free(bundle);
@@ -322,6 +324,8 @@ void bundle_reset(struct rnl_bundle *bundle)
 {
     if (!bundle)
         return;
+    alterations_free(bundle->altered);
+    bundle->altered = NULL;
     free(bundle->position);
     bundle->position = NULL;
     bundle->position_len = 0;
@@ -329,6 +333,20 @@ void bundle_reset(struct rnl_bundle *bundle)
     bundle->committed_us = 0;
     bundle->len = sizeof(struct wire_head);
     bundle->rows = 0;
+}
+
+int bundle_alter(struct rnl_bundle *bundle, const struct rnl_alteration *alteration,
+                 struct rnl_error *err)
+{
+    return alterations_add(&bundle->altered, alteration, err);
+}
+
+struct alterations *bundle_altered(struct rnl_bundle *bundle)
+{
+    struct alterations *altered = bundle->altered;
+
+    bundle->altered = NULL;
+    return altered;
 }
 
 /* Thousands of bundles of a few rows may wait: without the room that none of them needs. */

@@ -50,6 +50,12 @@ int bundle_mark(struct rnl_bundle *bundle, struct rnl_slice position, struct rnl
 /* See struct rnl_host. RNL_DONE: full, or near enough that the next transaction may not fit. */
 int bundle_commit(struct rnl_bundle *bundle, struct rnl_slice position, int64_t committed_us,
                   struct rnl_error *err);
+/* See struct rnl_host; what was told is kept until bundle_reset(). */
+int bundle_alter(struct rnl_bundle *bundle, const struct rnl_alteration *alteration,
+                 struct rnl_error *err);
+/* Takes over what was told of altered tables: the caller frees it. NULL: nothing was. */
+struct alterations;
+struct alterations *bundle_altered(struct rnl_bundle *bundle);
 /* open: the next rows belong to a transaction that began in an earlier bundle; its end is DONE. */
 void bundle_set_open(struct rnl_bundle *bundle, bool open);
 bool bundle_full(const struct rnl_bundle *bundle);

@@ -48,6 +48,7 @@ static json_t *column_to_json(const struct rnl_column *c)
     put_number(o, "next_value", (int64_t)c->next_value);
     put_number(o, "increment", c->increment);
     put_text(o, "storage", c->storage);
+    put_number(o, "number", c->number);
     if (c->nlabels) {
         json_t *labels = json_array();
 
@@ -310,6 +311,7 @@ static bool columns_from_json(struct arena *arena, const json_t *array, struct r
             .next_value = (uint64_t)get_number(o, "next_value"),
             .increment = get_number(o, "increment"),
             .storage = get_text(o, "storage"),
+            .number = (uint32_t)get_number(o, "number"),
         };
         if (!columns[i].labels || columns[i].type >= RNL_T_COUNT)
             return false;

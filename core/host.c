@@ -86,6 +86,7 @@ const struct rnl_host host_functions = {
     .letter_add = letters_add,
     .type_add = steps_type_add,
     .bundle_commit = bundle_commit,
+    .bundle_alter = bundle_alter,
 };
 
 void host_ctx_init(struct host_ctx *host, const char *name, const void *config,

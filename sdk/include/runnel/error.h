@@ -10,8 +10,9 @@
 /* Negative is failure. The class says what the host does next. */
 enum rnl_status {
     RNL_OK = 0,
-    RNL_AGAIN = 1, /* nothing yet; call again */
-    RNL_DONE = 2,  /* nothing more, ever */
+    RNL_AGAIN = 1,   /* nothing yet; call again */
+    RNL_DONE = 2,    /* nothing more, ever */
+    RNL_ALTERED = 3, /* of cursor_read: tables are not what they were; see struct rnl_alteration */
 
     RNL_E_RETRY = -1,  /* transient: back off, reopen, try again */
     RNL_E_DATA = -2,   /* this row or bundle can never work as it is */

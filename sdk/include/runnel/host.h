@@ -84,6 +84,33 @@ struct rnl_unit {
     uint32_t nstarts, start_size;
 };
 
+/* A column that goes on under another name. */
+struct rnl_rename {
+    const char *from, *to;
+};
+
+/*
+ * A table of the source that was altered, made, renamed or dropped, as a cursor of changes met it
+ * in the log: what its rows are from that place on. Columns of the new form that are in the
+ * earlier one by name, or by renamed, are the same columns; others are new or gone.
+ */
+struct rnl_alteration {
+    uint32_t size;
+    uint32_t index;                /* in the catalog; UINT32_MAX: a table that isn't there yet */
+    const struct rnl_table *table; /* NULL: it is gone */
+    const struct rnl_rename *renamed;
+    uint32_t nrenamed, rename_size;
+    const char *statement; /* as it stands in the log, or what is known of it: for people */
+    uint32_t flags;
+    uint32_t reserved;
+};
+
+/* flags of an alteration */
+enum {
+    /* Rows that the log told of no table followed are in it: it can't go on without a load. */
+    RNL_ALTERATION_LOAD = 1 << 0,
+};
+
 /* What stands around the rows of a bundle. */
 enum {
     RNL_BUNDLE_UNIT_END = 1 << 0, /* the last bundle of its unit */
@@ -92,6 +119,7 @@ enum {
     /* Changes that the load may have seen: an insert finds its row there, an update or delete
      * finds none, and both are right. Otherwise they are errors, but for a delete of no row. */
     RNL_BUNDLE_REPLAY = 1 << 3,
+    RNL_BUNDLE_ALTERED = 1 << 4, /* with LANE_END: more comes, once tables have been altered */
 };
 
 struct rnl_bundle_info {
@@ -261,6 +289,13 @@ struct rnl_host {
      */
     int (*bundle_commit)(struct rnl_bundle *bundle, struct rnl_slice position, int64_t committed_us,
                          struct rnl_error *err);
+
+    /*
+     * Of a cursor of changes, before it returns RNL_ALTERED: a table is another from here on. As
+     * often as there are tables that one statement altered.
+     */
+    int (*bundle_alter)(struct rnl_bundle *bundle, const struct rnl_alteration *alteration,
+                        struct rnl_error *err);
 };
 
 #define rnl_log(ctx, level, ...) ((ctx)->host->log((ctx), (level), __VA_ARGS__))

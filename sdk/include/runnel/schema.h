@@ -92,6 +92,10 @@ struct rnl_column {
     uint64_t next_value;            /* of an IDENTITY: the number given next; 0: unknown */
     int64_t increment;              /* of an IDENTITY; 0: 1 */
     const char *storage; /* what else the source's CREATE TABLE says of it, in its dialect */
+    /* The source's own number of the column, which another name leaves as it is (attnum); 0: it
+     * has none. */
+    uint32_t number;
+    uint32_t reserved2;
 };
 
 /* flags of an index */

@@ -126,6 +126,7 @@ struct rnl_sink_ops {
      * An update that finds no row and an insert that finds one are RNL_E_DATA ("sink.row_missing",
      * the server's own code), but with RNL_BUNDLE_REPLAY; a delete of no row is fine. In a replay
      * an update that finds no row inserts it when all its columns are there, else nothing.
+     * In an insert a column that is RNL_T_UNCHANGED gets the target's default.
      */
     int (*writer_apply)(void *writer, struct rnl_bundle *in, struct rnl_error *err);
     /*
@@ -196,6 +197,27 @@ struct rnl_sink_ops {
      */
     int (*letters)(void *self, const char *pipeline, uint64_t after, uint32_t limit, bool with_rows,
                    struct rnl_letters *letters, struct rnl_error *err);
+
+    /*
+     * Optional. A table of the source was altered while it was followed: adds the steps by which
+     * the target's table, which stands as `from` of catalog `was` says, becomes what map() would
+     * have made of `to` of catalog `is` (both as a sink sees catalogs, with the target's names).
+     * from UINT32_MAX: the table is new, and all of it is made, keys and indexes included. to
+     * UINT32_MAX: it is gone, and dropped in the target. A column under another name keeps its
+     * values; the table too. Structure that job leaves out is left out here.
+     *
+     * Looks at the target, writes nothing: what stands there already as it should needs no step,
+     * so that a run cut off amid the steps goes on. What the target can't become without losing
+     * values that the source kept, or in no way that this sink knows, is RNL_E_CONFIG
+     * "sink.cant_evolve" that names the table, the column and what the operator can do. Steps are
+     * done one after another in the order of their phases; then follows bind() with `is`, while no
+     * writer is open. The host makes ids unique, but for steps of the phases up to TABLES: these
+     * are to be those that map() gives for the same thing, so that it counts as made.
+     */
+    int (*evolve)(void *self, const struct rnl_job *job, const struct rnl_catalog *was,
+                  uint32_t from, const struct rnl_catalog *is, uint32_t to,
+                  const struct rnl_rename *renamed, uint32_t nrenamed, struct rnl_steps *steps,
+                  struct rnl_error *err);
 };
 
 #endif

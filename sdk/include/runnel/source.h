@@ -19,8 +19,24 @@ struct rnl_log_state {
  * each transaction, and gives what came as soon as nothing more is there; a transaction may span
  * bundles. With nothing to tell it marks from time to time how far it has come. Whatever the host
  * does between two calls, the connection stays alive. What can't be followed any more (a statement
- * in the log in place of rows, an unknown event, a position that the server has no more, a table
- * that was altered) is RNL_E_CONFIG that says what the operator can do; nothing is skipped.
+ * in the log in place of rows, an unknown event, a position that the server has no more) is
+ * RNL_E_CONFIG that says what the operator can do; nothing is skipped.
+ *
+ * Tables are altered while they are followed. Where the log says so (a statement, rows of another
+ * form), cursor_read calls host->bundle_alter() for each table concerned and returns RNL_ALTERED;
+ * what it added to the bundle before, counts. The host then does one of three things:
+ * - It stops.
+ * - It alters its catalog and the target, closes the cursor, and opens another with the catalog
+ *   as it is now, behind the last position that was marked. A source whose log holds the statement
+ *   marks (bundle_commit) the place behind it before it returns RNL_ALTERED, where no transaction
+ *   is open: it isn't met again. Otherwise the transaction is read again from its beginning, and
+ *   rows of the earlier form in it are fitted by the names of their columns. After a crash a
+ *   statement may be met that is in the catalog already: it does nothing then.
+ * - It goes on reading: the alteration is to be ignored. The catalog stays as it is, and rows
+ *   are fitted into it by the names of their columns (renames followed), in this cursor and in all
+ *   that are opened later: what the catalog has no column for is left out, and what the table has
+ *   no more is RNL_T_UNCHANGED. The same alteration is not told twice by one cursor.
+ * What can't be fitted is RNL_E_CONFIG "source.table_altered".
  *
  * Threads: open, close, describe, check, snapshot, plan and confirm come from the
  * control thread, one at a time. A cursor is opened, read and closed by the
@@ -61,8 +77,8 @@ struct rnl_source_ops {
     /*
      * cursor_read adds rows until the bundle is full or timeout_ms passed: OK (there
      * may be more), AGAIN (nothing now), DONE (this unit is read; the bundle may hold
-     * its last rows), or why not. It marks the bundle wherever the unit could be
-     * resumed. Values of a row stand in the order of the catalog's columns, or of
+     * its last rows), ALTERED (of changes: see above), or why not. It marks the bundle wherever the
+     * unit could be resumed. Values of a row stand in the order of the catalog's columns, or of
      * unit->columns; generated columns are read like the others.
      */
     int (*cursor_open)(void *self, const struct rnl_catalog *catalog, uint32_t lane,
