@@ -1,9 +1,9 @@
 /* What a source told of tables that were altered while they were followed. */
 #include "alteration.h"
 
-#include "catalog.h"
 #include "util/arena.h"
 
+#include <jansson.h>
 #include <stdlib.h>
 
 struct alterations {
@@ -46,6 +46,21 @@ static struct rnl_rename *copy_renames(struct arena *arena, const struct rnl_alt
     return copies;
 }
 
+/* A statement is of any bytes, and goes into JSON, logs and messages. */
+static char *copy_statement(struct arena *arena, const char *text)
+{
+    char *copy = arena_strdup(arena, text ? text : "");
+    json_t *valid = copy ? json_string(copy) : NULL;
+
+    for (char *c = copy; c && *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = ' ';
+        else if (!valid && (unsigned char)*c >= 0x80)
+            *c = '?';
+    json_decref(valid);
+    return copy;
+}
+
 int alterations_add(struct alterations **list, const struct rnl_alteration *alteration,
                     struct rnl_error *err)
 {
@@ -65,8 +80,10 @@ int alterations_add(struct alterations **list, const struct rnl_alteration *alte
     copy->size = sizeof(*copy);
     copy->renamed = copy_renames(&all->arena, alteration);
     copy->rename_size = sizeof(struct rnl_rename);
-    copy->statement = arena_strdup(&all->arena, alteration->statement ? alteration->statement : "");
-    if (!copy->renamed || !copy->statement)
+    copy->statement = copy_statement(&all->arena, alteration->statement);
+    copy->position.ptr =
+        arena_memdup(&all->arena, alteration->position.ptr, alteration->position.len);
+    if (!copy->renamed || !copy->statement || !copy->position.ptr)
         return no_memory(err);
     if (alteration->table) {
         if (catalog_add(all->tables, alteration->table, err) != RNL_OK)
@@ -95,4 +112,106 @@ void alterations_free(struct alterations *list)
     arena_free(&list->arena);
     free(list->list);
     free(list);
+}
+
+static json_t *renames_to_json(const struct rnl_alteration *alteration)
+{
+    json_t *renames = json_array();
+
+    for (uint32_t i = 0; i < alteration->nrenamed; i++)
+        json_array_append_new(
+            renames, json_pack("[s,s]", alteration->renamed[i].from, alteration->renamed[i].to));
+    return renames;
+}
+
+char *alterations_to_json(const struct alterations *list, const struct table_move *moves)
+{
+    json_t *all = json_array();
+    char *text;
+
+    for (uint32_t i = 0; i < alterations_count(list); i++) {
+        const struct rnl_alteration *alteration = &list->list[i];
+        json_t *o = json_pack("{s:I,s:I,s:o}", "from", (json_int_t)moves[i].from, "to",
+                              (json_int_t)moves[i].to, "renamed", renames_to_json(alteration));
+
+        json_object_set_new(o, "statement", json_string(alteration->statement));
+        json_array_append_new(all, o);
+    }
+    text = json_dumps(all, JSON_COMPACT);
+    json_decref(all);
+    return text;
+}
+
+static int alteration_read(const json_t *o, struct alterations **list, struct table_move *move,
+                           struct rnl_error *err)
+{
+    const json_t *renames = json_object_get(o, "renamed");
+    size_t count = json_array_size(renames);
+    struct rnl_rename *renamed = calloc(count + 1, sizeof(*renamed));
+    struct rnl_alteration alteration = {
+        .size = sizeof(alteration),
+        .renamed = renamed,
+        .nrenamed = (uint32_t)count,
+        .rename_size = sizeof(*renamed),
+        .statement = json_string_value(json_object_get(o, "statement")),
+    };
+    int status = RNL_OK;
+
+    if (!renamed)
+        return no_memory(err);
+    move->from = (uint32_t)json_integer_value(json_object_get(o, "from"));
+    move->to = (uint32_t)json_integer_value(json_object_get(o, "to"));
+    for (size_t i = 0; i < count && status == RNL_OK; i++) {
+        const json_t *pair = json_array_get(renames, i);
+
+        renamed[i].from = json_string_value(json_array_get(pair, 0));
+        renamed[i].to = json_string_value(json_array_get(pair, 1));
+        if (!renamed[i].from || !renamed[i].to)
+            status = rnl_fail(err, RNL_E_FATAL, "control.invalid",
+                              "what was altered in a table can't be read");
+    }
+    if (status == RNL_OK)
+        status = alterations_add(list, &alteration, err);
+    free(renamed);
+    return status;
+}
+
+int alterations_from_json(const char *text, struct alterations **list, struct table_move **moves,
+                          struct rnl_error *err)
+{
+    json_t *all = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    size_t count = json_array_size(all);
+
+    *list = NULL;
+    *moves = calloc(count + 1, sizeof(**moves));
+    err->status = RNL_OK;
+    if (!*moves)
+        no_memory(err);
+    else if (!json_is_array(all))
+        rnl_fail(err, RNL_E_FATAL, "control.invalid", "the list of altered tables can't be read");
+    for (size_t i = 0; i < count && err->status == RNL_OK; i++)
+        if (alteration_read(json_array_get(all, i), list, &(*moves)[i], err) != RNL_OK)
+            break;
+    json_decref(all);
+    if (err->status != RNL_OK) {
+        alterations_free(*list);
+        free(*moves);
+        *list = NULL;
+        *moves = NULL;
+    }
+    return err->status;
+}
+
+const char *alteration_text(const struct rnl_alteration *alteration,
+                            const struct rnl_catalog *catalog, char *buf, size_t size)
+{
+    const struct rnl_table *table =
+        alteration->table ? alteration->table : catalog_at(catalog, alteration->index);
+
+    snprintf(buf, size, "%s%s%s: %.300s", table && *table->schema ? table->schema : "",
+             table && *table->schema ? "." : "", table ? table->name : "a table",
+             *alteration->statement ? alteration->statement
+             : alteration->table    ? "its form is another"
+                                    : "it is gone");
+    return buf;
 }

@@ -200,6 +200,8 @@ int bundle_add(struct rnl_bundle *bundle, const struct rnl_row *row, struct rnl_
 
     if (!bundle->mask && !bundle->masks)
         return add_row(bundle, row, err);
+    if (bundle->masks && catalog_check_change(bundle->masks, row->table, row->op, err) != RNL_OK)
+        return err->status;
     if (bundle->masks && catalog_leaves_out(bundle->masks, row->table, row->op))
         return RNL_OK;
     return mask_row(bundle, &masked, err) == RNL_OK ? add_row(bundle, &masked, err) : err->status;

@@ -45,14 +45,37 @@ void catalog_source_names(struct rnl_catalog *catalog, const char **schema, cons
 /* Whether the table has another name in the target: "sales.orders2" into buf. */
 bool catalog_renamed(struct rnl_catalog *catalog, uint32_t index, char *buf, size_t size);
 
+/* A table's index in one catalog and in that which follows it; UINT32_MAX: it isn't there. */
+struct table_move {
+    uint32_t from, to;
+};
+/*
+ * A catalog (*is, the caller's) made of this one and of what was altered since, by the rules. moves
+ * has room for one each: where an alteration's table was and is. One that the rules don't want
+ * any more is gone. Tables that stay are in the order they were, and the new ones behind them.
+ */
+struct alterations;
+int catalog_alter(const struct rnl_catalog *was, const struct alterations *altered,
+                  const struct table_rule *rules, size_t nrules, struct rnl_catalog **is,
+                  struct table_move *moves, struct rnl_error *err);
+/* Where a table of the one is in the other; UINT32_MAX: nowhere. */
+uint32_t catalog_moved(const struct rnl_catalog *was, const struct rnl_catalog *is,
+                       const struct table_move *moves, uint32_t nmoves, uint32_t index);
 /* The numbers that identities and sequences give next, by names, from another description. */
 void catalog_take_values(struct rnl_catalog *catalog, const struct rnl_catalog *fresh);
 /* Masks of the tables again, after catalog_from_json(), which keeps no salts. */
 int catalog_arm(struct rnl_catalog *catalog, const struct table_rule *rules, size_t count,
                 struct rnl_error *err);
-/* The operations that rules leave out of changes: see catalog_leaves_out(). true: there are some.
+/*
+ * The operations that rules, and also for all tables (1 << enum rnl_op each), leave out of changes:
+ * see catalog_leaves_out(). true: there are some.
  */
-bool catalog_filter(struct rnl_catalog *catalog, const struct table_rule *rules, size_t count);
+bool catalog_filter(struct rnl_catalog *catalog, const struct table_rule *rules, size_t count,
+                    uint16_t also);
+/* Of changes: a TRUNCATE is refused from now on. */
+void catalog_refuse_truncate(struct rnl_catalog *catalog);
+int catalog_check_change(const struct rnl_catalog *catalog, uint32_t index, uint16_t op,
+                         struct rnl_error *err);
 /* Whether a change of this kind isn't wanted. */
 bool catalog_leaves_out(const struct rnl_catalog *catalog, uint32_t index, uint16_t op);
 /* The table's mask into *mask, or NULL; fails when it has one that wasn't armed. */

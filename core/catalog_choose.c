@@ -498,7 +498,8 @@ int catalog_arm(struct rnl_catalog *catalog, const struct table_rule *rules, siz
     return RNL_OK;
 }
 
-bool catalog_filter(struct rnl_catalog *catalog, const struct table_rule *rules, size_t count)
+bool catalog_filter(struct rnl_catalog *catalog, const struct table_rule *rules, size_t count,
+                    uint16_t also)
 {
     bool any = false;
 
@@ -507,10 +508,29 @@ bool catalog_filter(struct rnl_catalog *catalog, const struct table_rule *rules,
         struct table_choice choice;
 
         selection_choose(rules, count, table->schema, table->name, table->query != NULL, &choice);
-        catalog->extras[t].left_out = choice.operations ? choice.operations->left_out : 0;
+        catalog->extras[t].left_out =
+            (uint16_t)(also | (choice.operations ? choice.operations->left_out : 0));
         any = any || catalog->extras[t].left_out;
     }
     return any;
+}
+
+void catalog_refuse_truncate(struct rnl_catalog *catalog)
+{
+    catalog->no_truncate = true;
+}
+
+int catalog_check_change(const struct rnl_catalog *catalog, uint32_t index, uint16_t op,
+                         struct rnl_error *err)
+{
+    if (op != RNL_TRUNCATE || !catalog->no_truncate || index >= catalog->count)
+        return RNL_OK;
+    rnl_fail(err, RNL_E_CONFIG, "source.truncated",
+             "the table %s.%s was emptied by TRUNCATE, and truncate = stop was asked for",
+             catalog->tables[index]->schema, catalog->tables[index]->name);
+    rnl_hint(err, "go on with --truncate apply (the target's table is emptied too), or ignore (it "
+                  "keeps its rows)");
+    return err->status;
 }
 
 bool catalog_leaves_out(const struct rnl_catalog *catalog, uint32_t index, uint16_t op)

@@ -34,6 +34,7 @@ struct rnl_catalog {
     uint32_t nobjects;
     struct rnl_query **queries;
     uint32_t nqueries;
+    bool no_truncate;  /* of changes: a table that is emptied ends the run */
     uint32_t *by_name; /* indexes of the tables, sorted by schema and name; NULL: to be made */
     struct rnl_catalog *view; /* for a sink; NULL: not made, or this is it */
 };
@@ -58,5 +59,7 @@ int rule_unknown_column(const struct table_rule *rule, const char *where, const 
                         struct rnl_error *err);
 bool catalog_same_name(const struct rnl_table *table, const char *a, const char *b);
 int catalog_no_memory(struct rnl_error *err);
+/* Drops foreign keys whose other end lacks what they point to. */
+void catalog_settle_keys(struct rnl_catalog *catalog);
 
 #endif

@@ -41,7 +41,7 @@ static const char *broken_end(struct rnl_catalog *catalog, uint32_t t,
     return NULL;
 }
 
-static void settle_foreign_keys(struct rnl_catalog *catalog)
+void catalog_settle_keys(struct rnl_catalog *catalog)
 {
     for (uint32_t t = 0; t < catalog->count; t++) {
         struct rnl_table *table = catalog->tables[t];
@@ -137,7 +137,7 @@ int catalog_settle(struct rnl_catalog *catalog, struct rnl_error *err)
     if (!catalog->ndetails)
         return RNL_OK;
     settle_rules(catalog);
-    settle_foreign_keys(catalog);
+    catalog_settle_keys(catalog);
     settle_objects(catalog);
     if (settle_queries(catalog, err) != RNL_OK || check_names_met(catalog, err) != RNL_OK)
         return err->status;

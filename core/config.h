@@ -19,6 +19,12 @@ enum pipeline_mode { MODE_CONVERT = 1, MODE_CDC, MODE_REPLICATE };
 /* What becomes of a row that the target can't take. */
 enum on_error { ON_ERROR_STOP = 0, ON_ERROR_SET_ASIDE };
 
+/* What becomes of a table in the target when it is altered in the source while it is followed. */
+enum ddl_policy { DDL_EVOLVE = 0, DDL_IGNORE, DDL_STOP };
+
+/* And when it is emptied there. */
+enum truncate_policy { TRUNCATE_APPLY = 0, TRUNCATE_IGNORE, TRUNCATE_STOP };
+
 /* How a run that failed by what may pass is gone on with. Zeroed: it isn't. */
 struct retry_config {
     int64_t seconds;          /* so long without progress */
@@ -48,6 +54,8 @@ struct pipeline_config {
     enum rnl_write_mode write_mode;
     uint32_t structure;                  /* RNL_WITH_* */
     int64_t limit_events, limit_seconds; /* 0: none */
+    enum ddl_policy ddl;
+    enum truncate_policy truncate;
     bool cutover;          /* with drain: and then the pipeline is done, and the source let go */
     int64_t quiet_seconds; /* with drain: not before no change has come for so long */
     bool drain; /* changes are followed to the log's end as it is when they begin, and no further */

@@ -24,6 +24,8 @@ uint32_t config_lanes(void)
 static const struct word pipeline_words[] = {
     {"name", WORD_TEXT, NULL, 0, 0},
     {"mode", WORD_CHOICE, MODES, 0, 0},
+    {"ddl", WORD_CHOICE, DDL_POLICIES, 0, 0},
+    {"truncate", WORD_CHOICE, TRUNCATE_POLICIES, 0, 0},
     {"reader", WORD_GROUP, NULL, 0, 0},
     {"transport", WORD_GROUP, NULL, 0, 0},
     {"writer", WORD_GROUP, NULL, 0, 0},

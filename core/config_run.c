@@ -77,11 +77,19 @@ static int read_limits(const config_setting_t *group, struct pipeline_config *pi
 int config_run_read(const config_setting_t *group, struct pipeline_config *pipeline,
                     struct rnl_error *err)
 {
+    pipeline->ddl = (enum ddl_policy)block_choice(group, "ddl", DDL_POLICIES, 0);
+    pipeline->truncate =
+        (enum truncate_policy)block_choice(group, "truncate", TRUNCATE_POLICIES, 0);
     pipeline->memory_bytes = block_int(group, "memory", pipeline->memory_bytes);
     pipeline->row_bytes = block_int(group, "max_row", pipeline->row_bytes);
     if (read_retry(config_setting_get_member(group, "retry"), pipeline, err) != RNL_OK)
         return err->status;
     return read_limits(config_setting_get_member(group, "limits"), pipeline, err);
+}
+
+uint16_t config_left_out(const struct pipeline_config *config)
+{
+    return config->truncate == TRUNCATE_IGNORE ? 1 << RNL_TRUNCATE : 0;
 }
 
 /* What waits in a lane between reader and writer, by the operator's word for it or ours. */

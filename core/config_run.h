@@ -16,6 +16,9 @@ enum {
     BUNDLE_MOST = 256 << 10,
 };
 
+/* The operations (1 << enum rnl_op each) that the pipeline leaves out of changes of any table. */
+uint16_t config_left_out(const struct pipeline_config *config);
+
 /* What config->memory_bytes comes to, for each lane. */
 struct run_sizes {
     size_t queue_bytes;  /* waiting between reader and writer */
@@ -23,6 +26,9 @@ struct run_sizes {
     size_t part_bytes;   /* of rows that the writer can go over again */
     size_t row_bytes;    /* the largest row that is taken */
 };
+
+#define DDL_POLICIES "evolve|ignore|stop"
+#define TRUNCATE_POLICIES "apply|ignore|stop"
 
 /* What stands in the place of words that the operator leaves out. */
 void config_presets(struct pipeline_config *config);

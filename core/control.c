@@ -10,12 +10,14 @@
 
 #define WAIT_MS 200
 
-static const char *const names[] = {"", "recall", "run", "ready", "ended", "values", "committed"};
+static const char *const names[] = {"",      "recall", "run",       "ready",
+                                    "ended", "values", "committed", "alter"};
 
 void control_clear(struct control *control)
 {
     free(control->record);
     free(control->position);
+    free(control->altered);
     memory_clear(&control->memory);
     *control = (struct control){0};
 }
@@ -76,6 +78,8 @@ int control_send(struct session *transport, const char *subject, const struct co
         json_object_set_new(o, "position", json_string(hex ? hex : ""));
         free(hex);
     }
+    if (control->altered)
+        json_object_set_new(o, "altered", json_string(control->altered));
     json_object_set_new(o, "units", units_to_json(&control->memory));
     json_object_set_new(o, "lanes", lanes_to_json(&control->memory));
     text = body_of(o, control->record);
@@ -139,6 +143,16 @@ static int read_position(const json_t *o, struct control *control, struct rnl_er
     return RNL_OK;
 }
 
+static int read_altered(const json_t *o, struct control *control, struct rnl_error *err)
+{
+    if (!json_is_string(o))
+        return RNL_OK;
+    control->altered = strdup(json_string_value(o));
+    return control->altered ? RNL_OK
+                            : rnl_fail(err, RNL_E_FATAL, "memory",
+                                       "out of memory for what was altered in tables");
+}
+
 static enum control_type type_of(const char *name)
 {
     for (size_t i = 1; name && i < sizeof(names) / sizeof(names[0]); i++)
@@ -172,7 +186,9 @@ static int control_read(struct rnl_slice body, enum control_type type, struct co
             goto free_json;
         }
     }
-    status = read_position(json_object_get(o, "position"), control, err);
+    status = read_altered(json_object_get(o, "altered"), control, err);
+    if (status == RNL_OK)
+        status = read_position(json_object_get(o, "position"), control, err);
     if (status == RNL_OK)
         status = read_units(json_object_get(o, "units"), &control->memory, err);
     if (status == RNL_OK)

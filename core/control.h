@@ -15,6 +15,7 @@ enum control_type {
     CONTROL_ENDED,      /* writer: all is in the target */
     CONTROL_VALUES,     /* reader: all is drained; record is the catalog with its numbers of now */
     CONTROL_COMMITTED,  /* writer: changes up to position are on the target's disk */
+    CONTROL_ALTER,      /* reader: tables were altered; record is the run with what they are now */
 };
 
 struct control {
@@ -25,6 +26,7 @@ struct control {
     uint32_t facts;           /* of RECALL: those that the sink chooses types by */
     void *position;           /* of COMMITTED */
     size_t position_len;
+    char *altered; /* of ALTER: alterations_to_json() */
 };
 
 void control_clear(struct control *control);

@@ -190,6 +190,23 @@ int plan_change(struct rnl_plan *plan,
     return RNL_OK;
 }
 
+void plan_move(struct rnl_plan *plan, uint32_t (*move)(const void *arg, uint32_t table),
+               const void *arg)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < plan->count; i++) {
+        struct rnl_unit unit = plan->units[i];
+
+        if (unit.kind != RNL_UNIT_CHANGES)
+            unit.table = move(arg, unit.table);
+        if (unit.kind == RNL_UNIT_CHANGES || unit.table != UINT32_MAX)
+            plan->units[kept++] = unit;
+    }
+    plan->count = kept;
+    forget_ids(plan);
+}
+
 static void put_slice(json_t *object, const char *key, struct rnl_slice slice)
 {
     char *hex = slice.len ? hex_encode(slice.ptr, slice.len) : NULL;

@@ -18,6 +18,12 @@ int plan_change(struct rnl_plan *plan,
                 int (*change)(void *arg, uint32_t table, struct rnl_slice *place,
                               struct rnl_error *err),
                 void *arg, struct rnl_error *err);
+/*
+ * Tables have other indexes now: move() gives them; UINT32_MAX: the table is gone, and its units
+ * go with it. Ids stay.
+ */
+void plan_move(struct rnl_plan *plan, uint32_t (*move)(const void *arg, uint32_t table),
+               const void *arg);
 /* Binary safe; kept in the target for a resume. */
 char *plan_to_json(const struct rnl_plan *plan);
 int plan_from_json(const char *text, size_t len, struct rnl_plan **plan, struct rnl_error *err);

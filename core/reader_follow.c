@@ -4,6 +4,7 @@
  */
 #include "reader_part.h"
 
+#include "alteration.h"
 #include "mask.h"
 #include "row_text.h"
 #include "util/clock.h"
@@ -23,8 +24,10 @@ struct follow {
     char *position; /* of the last transaction given to the transport; the thread's own */
     char *high;     /* changes before it may have been seen by the load; NULL: none has */
     bool replaying;
-    bool open;       /* the last bundle that was published ends amid a transaction */
-    int64_t told_ms; /* when something was published last */
+    bool open;                   /* the last bundle that was published ends amid a transaction */
+    bool passed;                 /* behind a statement that the target has followed: to be told */
+    struct alterations *altered; /* why the thread ended: these are to be followed; or NULL */
+    int64_t told_ms;             /* when something was published last */
 
     pthread_mutex_t lock; /* guards everything below */
     char *goal;           /* read up to there, and no further; NULL: for ever */
@@ -48,70 +51,6 @@ static int no_memory(struct rnl_error *err)
     return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for following changes");
 }
 
-/* --- before the run ---------------------------------------------------------------------- */
-
-const struct rnl_unit *reader_changes_unit(const struct reader *reader)
-{
-    for (uint32_t i = plan_count(reader->record.plan); i-- > 0;)
-        if (plan_at(reader->record.plan, i)->kind == RNL_UNIT_CHANGES)
-            return plan_at(reader->record.plan, i);
-    return NULL;
-}
-
-int reader_add_changes(struct reader *reader, struct rnl_error *err)
-{
-    const struct rnl_unit unit = {
-        .size = sizeof(unit),
-        .kind = RNL_UNIT_CHANGES,
-        .table = UINT32_MAX,
-        .rows = -1,
-        .bytes = -1,
-    };
-
-    return plan_add(reader->record.plan, &unit, err);
-}
-
-/* Rows of a part of a table can leave that part by a change, which no log tells. */
-static int check_tables(struct reader *reader, struct rnl_error *err)
-{
-    const struct rnl_catalog *catalog = reader->record.catalog;
-
-    for (uint32_t i = 0; i < catalog_count(catalog); i++) {
-        const struct rnl_table *table = catalog_at(catalog, i);
-        bool query = table->query != NULL;
-
-        if (!query && !(table->where && *table->where))
-            continue;
-        rnl_fail(err, RNL_E_CONFIG, "follow.filtered", "changes of %s.%s can't be followed: %s",
-                 table->schema, table->name,
-                 query ? "it is a query, and a log knows tables only"
-                       : "it has a row filter (where), and a log doesn't tell which rows enter or "
-                         "leave it");
-        rnl_hint(err, "leave it out, or load it by a pipeline of its own in mode convert");
-        return err->status;
-    }
-    return RNL_OK;
-}
-
-int reader_follow_prepare(struct reader *reader, bool resuming, struct rnl_error *err)
-{
-    const struct rnl_source_ops *source = source_of(reader);
-
-    if (!source->follow || !source->log_end || !source->log_reached) {
-        rnl_fail(err, RNL_E_CONFIG, "follow.no_log",
-                 "changes can't be followed from a source of plugin %s: it keeps no log of them",
-                 reader->source.plugin->name);
-        rnl_hint(err, "mode = \"convert\" (runnel migrate without --follow) copies all rows once");
-        return err->status;
-    }
-    if (check_tables(reader, err) != RNL_OK)
-        return err->status;
-    catalog_filter(reader->record.catalog, reader->run->config->tables,
-                   reader->run->config->ntables);
-    return source->follow(reader->source.self, reader->run->config->name, reader->record.catalog,
-                          resuming, err);
-}
-
 /* --- where changes begin ------------------------------------------------------------------ */
 
 /* Of tables without a key that an earlier run has loaded. */
@@ -132,6 +71,27 @@ static int recall_starts(struct reader *reader, struct rnl_error *err)
     return RNL_OK;
 }
 
+/* As they are now: a catalog that was altered has tables at other indexes. */
+static int fill_starts(struct follow *follow, struct rnl_error *err)
+{
+    struct reader *reader = follow->reader;
+
+    free(follow->starts);
+    follow->starts = calloc(reader->nstarts + 1, sizeof(*follow->starts));
+    if (!follow->starts)
+        return no_memory(err);
+    for (size_t i = 0; i < reader->nstarts; i++)
+        follow->starts[i] = (struct rnl_start){
+            .size = sizeof(struct rnl_start),
+            .table = reader->starts[i].table,
+            .position = {reader->starts[i].position, reader->starts[i].len},
+        };
+    follow->unit.starts = follow->starts;
+    follow->unit.nstarts = (uint32_t)reader->nstarts;
+    follow->unit.start_size = sizeof(struct rnl_start);
+    return RNL_OK;
+}
+
 static int fill_unit(struct follow *follow, struct rnl_error *err)
 {
     struct reader *reader = follow->reader;
@@ -145,20 +105,8 @@ static int fill_unit(struct follow *follow, struct rnl_error *err)
                         "the source doesn't say where in its log changes begin");
     if (recall_starts(reader, err) != RNL_OK)
         return err->status;
-    follow->starts = calloc(reader->nstarts + 1, sizeof(*follow->starts));
     follow->position = strndup(unit->position.ptr, unit->position.len);
-    if (!follow->starts || !follow->position)
-        return no_memory(err);
-    for (size_t i = 0; i < reader->nstarts; i++)
-        follow->starts[i] = (struct rnl_start){
-            .size = sizeof(struct rnl_start),
-            .table = reader->starts[i].table,
-            .position = {reader->starts[i].position, reader->starts[i].len},
-        };
-    unit->starts = follow->starts;
-    unit->nstarts = (uint32_t)reader->nstarts;
-    unit->start_size = sizeof(struct rnl_start);
-    return RNL_OK;
+    return follow->position ? fill_starts(follow, err) : no_memory(err);
 }
 
 /* The log's end as it is now: a copy, malloc'd. */
@@ -295,6 +243,45 @@ static void limit_bundle(struct follow *follow, struct rnl_bundle *bundle)
     bundle_set_open(bundle, follow->open);
 }
 
+static int refuse_altered(const struct follow *follow, const struct alterations *altered,
+                          struct rnl_error *err)
+{
+    char text[600];
+
+    rnl_fail(err, RNL_E_CONFIG, "source.table_altered", "a table that is followed was altered: %s",
+             alteration_text(alterations_at(altered, 0), follow->reader->record.catalog, text,
+                             sizeof(text)));
+    rnl_hint(err, "go on with --ddl evolve (the target's table is altered too), or --ddl ignore "
+                  "(it stays as it is)");
+    return err->status;
+}
+
+/* Tables are others behind what the bundle holds. RNL_OK: the cursor is to be read on. */
+static int take_altered(struct follow *follow, struct rnl_bundle *bundle, struct rnl_error *err)
+{
+    struct alterations *altered = bundle_altered(bundle);
+    int status = RNL_OK;
+
+    if (!altered)
+        return rnl_fail(err, RNL_E_FATAL, "source.nothing_altered",
+                        "the source says that tables were altered, and names none");
+    if (follow->reader->run->config->ddl == DDL_EVOLVE) {
+        follow->altered = altered;
+        return RNL_ALTERED;
+    }
+    if (follow->reader->run->config->ddl == DDL_STOP)
+        status = refuse_altered(follow, altered, err);
+    for (uint32_t i = 0; status == RNL_OK && i < alterations_count(altered); i++) {
+        char text[600];
+
+        log_write(RNL_LOG_WARN, "reader", "altered, and the target isn't (ddl = ignore): %s",
+                  alteration_text(alterations_at(altered, i), follow->reader->record.catalog, text,
+                                  sizeof(text)));
+    }
+    alterations_free(altered);
+    return status;
+}
+
 /* *drained: all up to the goal was given. */
 static int pump(struct follow *follow, void *cursor, struct rnl_bundle *bundle, bool *drained,
                 struct rnl_error *err)
@@ -302,13 +289,18 @@ static int pump(struct follow *follow, void *cursor, struct rnl_bundle *bundle, 
     struct run *run = follow->reader->run;
     int status = look_for_high(follow, bundle, err);
 
+    if (status == RNL_OK && follow->passed)
+        status = publish_place(follow, bundle, err);
+    follow->passed = false;
     while (status == RNL_OK && run_goes_on(run) && !(*drained = is_drained(follow))) {
         uint32_t rows;
         bool marked;
 
         limit_bundle(follow, bundle);
         status = source_of(follow->reader)->cursor_read(cursor, bundle, READ_MS, err);
-        if (status < 0) {
+        if (status == RNL_ALTERED)
+            status = take_altered(follow, bundle, err);
+        if (status < 0 || status == RNL_ALTERED) {
             give_whole(follow, bundle);
             break;
         }
@@ -330,15 +322,17 @@ static int read_changes(struct follow *follow, struct rnl_bundle *bundle, bool *
                         struct rnl_error *err)
 {
     struct reader *reader = follow->reader;
+    struct rnl_unit unit = follow->unit;
     void *cursor;
     int status;
 
     if (!run_goes_on(reader->run) || atomic_load(&reader->run->limited))
         return RNL_OK; /* the load has ended before its time: nobody waits for changes */
+    unit.position = slice_of(follow->position);
     bundle_limit_row(bundle, reader->sizes.row_bytes, reader->record.catalog);
     bundle_mask_changes(bundle, reader->record.catalog);
-    status = source_of(reader)->cursor_open(reader->source.self, reader->record.catalog, 0,
-                                            &follow->unit, &cursor, err);
+    status = source_of(reader)->cursor_open(reader->source.self, reader->record.catalog, 0, &unit,
+                                            &cursor, err);
     if (status != RNL_OK)
         return status;
     status = pump(follow, cursor, bundle, drained, err);
@@ -357,10 +351,12 @@ static void *changes_main(void *arg)
     bool drained = false;
     int status = bundle ? read_changes(follow, bundle, &drained, &err) : no_memory(&err);
 
-    if (status != RNL_OK && !atomic_load(&run->hard))
+    if (status < 0 && !atomic_load(&run->hard))
         run_fail_in_order(run, &err);
     if (drained)
         end.flags |= RNL_BUNDLE_UNIT_END;
+    if (follow->altered)
+        end.flags |= RNL_BUNDLE_ALTERED;
     bundle_mask_changes(bundle, NULL);
     bundle_reset(bundle);
     if (bundle && reader_publish(&follow->lane, bundle, &end, &err) != RNL_OK &&
@@ -475,42 +471,45 @@ static void watch(struct follow *follow)
     free(at);
 }
 
-/* Changes don't tell how far identities and sequences are: the source's catalog does. */
-static int tell_values(struct reader *reader, struct rnl_error *err)
+/* Where changes go on behind the statement that altered the tables. */
+static int pass_statement(struct follow *follow, struct rnl_error *err)
 {
-    struct control word = {.type = CONTROL_VALUES};
-    struct rnl_catalog *fresh = catalog_new();
-    int status;
+    struct rnl_slice behind = alterations_at(follow->altered, 0)->position;
+    char *copy = behind.len ? strndup(behind.ptr, behind.len) : NULL;
 
-    if (!fresh)
-        return no_memory(err);
-    status = reader_describe(reader, fresh, err);
-    if (status == RNL_OK) {
-        catalog_take_values(reader->record.catalog, fresh);
-        word.record = catalog_to_json(reader->record.catalog);
-        status =
-            word.record ? control_send(&reader->transport, "meta", &word, err) : no_memory(err);
-    }
-    control_clear(&word);
-    catalog_free(fresh);
+    if (!copy)
+        return behind.len ? no_memory(err) : RNL_OK;
+    free(follow->position);
+    follow->position = copy;
+    follow->passed = true;
+    return RNL_OK;
+}
+
+/* The target follows, and then the thread begins again. */
+static int evolve(struct follow *follow, struct rnl_error *err)
+{
+    struct reader *reader = follow->reader;
+    int status = reader_evolve(reader, follow->altered, err);
+
+    if (status == RNL_OK)
+        status = pass_statement(follow, err);
+    if (status == RNL_OK)
+        status = fill_starts(follow, err);
+    alterations_free(follow->altered);
+    follow->altered = NULL;
+    follow->open = false;
+    follow->ended = false;
     return status;
 }
 
-/* The pipeline has come to its end: the source keeps nothing for it any longer. */
-static int let_go(struct reader *reader, struct rnl_error *err)
+/* Changes as long as tables stay what they are, or the run goes on. */
+static int stream(struct follow *follow, struct rnl_error *err)
 {
-    const struct rnl_source_ops *source = source_of(reader);
-    struct control word;
-    int status;
-
-    do { /* what was committed last may still be told */
-        status = control_await(reader->run, &reader->transport, reader->feedback, CONTROL_ENDED,
-                               &word, err);
-        control_clear(&word);
-    } while (status < 0 && strcmp(err->code, "control.unexpected") == 0);
-    if (status != RNL_OK || !source->unfollow)
-        return status;
-    return source->unfollow(reader->source.self, reader->run->config->name, err);
+    if (pthread_create(&follow->lane.thread, NULL, changes_main, follow) != 0)
+        return rnl_fail(err, RNL_E_FATAL, "thread", "the thread of changes can't be started");
+    watch(follow);
+    pthread_join(follow->lane.thread, NULL);
+    return RNL_OK;
 }
 
 int reader_follow(struct reader *reader, struct rnl_error *err)
@@ -530,17 +529,19 @@ int reader_follow(struct reader *reader, struct rnl_error *err)
         status = log_end(reader, &follow.high, err);
     if (status == RNL_OK)
         status = set_goal(&follow, err);
-    if (status == RNL_OK && pthread_create(&follow.lane.thread, NULL, changes_main, &follow) != 0)
-        status = rnl_fail(err, RNL_E_FATAL, "thread", "the thread of changes can't be started");
-    if (status == RNL_OK) {
-        watch(&follow);
-        pthread_join(follow.lane.thread, NULL);
-        if (follow.drained)
-            status = tell_values(reader, err);
-        if (status == RNL_OK && follow.drained && reader->run->config->cutover)
-            status = let_go(reader, err);
+    if (status == RNL_OK)
+        status = stream(&follow, err);
+    while (status == RNL_OK && follow.altered) {
+        status = evolve(&follow, err);
+        if (status == RNL_OK)
+            status = stream(&follow, err);
     }
+    if (status == RNL_OK && follow.drained)
+        status = reader_tell_values(reader, err);
+    if (status == RNL_OK && follow.drained && reader->run->config->cutover)
+        status = reader_let_go(reader, err);
     pthread_mutex_destroy(&follow.lock);
+    alterations_free(follow.altered);
     free(follow.goal);
     free(follow.high);
     free(follow.position);

@@ -62,10 +62,26 @@ int reader_start_add(struct reader *reader, uint32_t table, struct rnl_slice pos
 
 /* reader_follow.c: the changes behind the load, until the run must end. */
 int reader_follow(struct reader *reader, struct rnl_error *err);
+
+/* reader_changes.c */
 /* Before the snapshot: what the source needs to be followed. */
 int reader_follow_prepare(struct reader *reader, bool resuming, struct rnl_error *err);
+/* Which changes of the catalog's tables are wanted. */
+void reader_filter(const struct reader *reader, struct rnl_catalog *catalog);
 /* The unit of changes in the plan; NULL: it has none. */
 const struct rnl_unit *reader_changes_unit(const struct reader *reader);
 int reader_add_changes(struct reader *reader, struct rnl_error *err);
+
+/* reader_drain.c. Changes don't tell how far identities and sequences are: the catalog does. */
+int reader_tell_values(struct reader *reader, struct rnl_error *err);
+/* The pipeline has come to its end: the source keeps nothing for it any longer. */
+int reader_let_go(struct reader *reader, struct rnl_error *err);
+
+/*
+ * reader_evolve.c: tables were altered, and no cursor is open. The run goes on with another
+ * catalog, once the target follows it. RNL_DONE: the run must end meanwhile.
+ */
+struct alterations;
+int reader_evolve(struct reader *reader, const struct alterations *altered, struct rnl_error *err);
 
 #endif

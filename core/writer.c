@@ -126,7 +126,7 @@ static int recall(struct writer *writer, struct rnl_error *err)
     return send_recall(writer, err);
 }
 
-static int store_record(struct writer *writer, struct rnl_error *err)
+int writer_store_record(struct writer *writer, struct rnl_error *err)
 {
     char *text = record_to_json(&writer->record);
     int status;
@@ -150,7 +150,7 @@ static int begin_anew(struct writer *writer, struct rnl_error *err)
     if (writer->anew && sink_of(writer)->forget(writer->sink.self, config->name, err) != RNL_OK)
         return err->status;
     session_policies(writer->sink.plugin, &config->writer, &writer->record.settings);
-    if (store_record(writer, err) != RNL_OK)
+    if (writer_store_record(writer, err) != RNL_OK)
         return err->status;
     atomic_store(&writer->run->restart, false); /* what another attempt finds is this run */
     return RNL_OK;
@@ -160,7 +160,7 @@ static int begin_anew(struct writer *writer, struct rnl_error *err)
  * How tables that stand there are treated was decided when the run began: one that was
  * to be dropped or emptied, and wasn't yet, is so by a run that goes on.
  */
-static void fill_job(struct writer *writer, bool resuming, struct rnl_job *job)
+void writer_fill_job(struct writer *writer, bool resuming, struct rnl_job *job)
 {
     const struct pipeline_config *config = writer->run->config;
     struct record *record = &writer->record;
@@ -203,12 +203,12 @@ static int prepare(struct writer *writer, struct rnl_error *err)
         status = check_structure(writer, &writer->record, err);
     if (status != RNL_OK)
         goto clear_word;
-    writer->tolerant =
-        run->config->mode != MODE_CONVERT &&
-        catalog_filter(writer->record.catalog, run->config->tables, run->config->ntables);
+    writer->tolerant = run->config->mode != MODE_CONVERT &&
+                       catalog_filter(writer->record.catalog, run->config->tables,
+                                      run->config->ntables, config_left_out(run->config));
     if (writer->earlier)
         catalog_mark_others(writer->record.catalog, writer->earlier);
-    fill_job(writer, word.resuming, &job);
+    writer_fill_job(writer, word.resuming, &job);
     writer->steps = steps_new();
     status = sink_of(writer)->map(writer->sink.self, &job,
                                   session_view(&writer->sink, writer->record.catalog),
@@ -312,7 +312,23 @@ static int begin_following(struct writer *writer, struct rnl_error *err)
     if (status != RNL_OK || !run_goes_on(writer->run))
         return status == RNL_OK ? RNL_AGAIN : status;
     writer->record.state = RECORD_FOLLOWING;
-    return store_record(writer, err);
+    return writer_store_record(writer, err);
+}
+
+/* Changes until this end, over all that is altered on the way. RNL_AGAIN: ended before its time. */
+static int follow_through(struct writer *writer, bool replaying, enum writer_end wanted,
+                          struct rnl_error *err)
+{
+    enum writer_end end = writer_follow(writer, replaying);
+
+    while (end == WRITER_ALTERED && run_goes_on(writer->run)) {
+        int status = writer_evolve(writer, err);
+
+        if (status != RNL_OK)
+            return status;
+        end = writer_follow(writer, replaying);
+    }
+    return end == wanted ? RNL_OK : RNL_AGAIN;
 }
 
 /* Changes that the load may have seen: the tables have their keys, and nothing that they break. */
@@ -325,7 +341,7 @@ static int catch_up(struct writer *writer, struct rnl_error *err)
     if (status != RNL_OK || !run_goes_on(writer->run))
         return status == RNL_OK ? RNL_AGAIN : status;
     progress_phase(writer->run->progress, PHASE_CATCHING_UP);
-    return writer_follow(writer, true) == WRITER_CAUGHT_UP ? RNL_OK : RNL_AGAIN;
+    return follow_through(writer, true, WRITER_CAUGHT_UP, err);
 }
 
 /* Steps that give identities and sequences their numbers, under ids of their own: done each time.
@@ -373,7 +389,7 @@ static int set_values(struct writer *writer, struct rnl_error *err)
         return status;
     steps_free(writer->steps);
     writer->steps = steps_new();
-    fill_job(writer, true, &job);
+    writer_fill_job(writer, true, &job);
     status =
         sink_of(writer)->map(writer->sink.self, &job, session_view(&writer->sink, writer->fresh),
                              true, writer->steps, err);
@@ -393,7 +409,7 @@ static int end_drained(struct writer *writer, struct rnl_error *err)
         return status;
     writer->record.state = RECORD_DONE;
     writer->record.ended_s = (int64_t)time(NULL);
-    status = store_record(writer, err);
+    status = writer_store_record(writer, err);
     if (status != RNL_OK)
         return status;
     return control_send(&writer->transport, "feedback", &(struct control){.type = CONTROL_ENDED},
@@ -429,7 +445,8 @@ static int follow(struct writer *writer, struct rnl_error *err)
     if (status != RNL_OK)
         return status;
     progress_phase(writer->run->progress, PHASE_FOLLOWING);
-    return writer_follow(writer, false) == WRITER_DRAINED ? end_drained(writer, err) : RNL_AGAIN;
+    status = follow_through(writer, false, WRITER_DRAINED, err);
+    return status == RNL_OK ? end_drained(writer, err) : status;
 }
 
 /* All rows are in: the rest of the structure, and the word that it is done. */
@@ -441,7 +458,7 @@ static int end_well(struct writer *writer, struct rnl_error *err)
         return status == RNL_OK ? RNL_AGAIN : status;
     writer->record.state = RECORD_DONE;
     writer->record.ended_s = (int64_t)time(NULL);
-    return store_record(writer, err);
+    return writer_store_record(writer, err);
 }
 
 /* The role, once both ends are open. */

@@ -23,6 +23,7 @@ struct writer {
     atomic_uint units_done;
     struct run_sizes sizes;
     atomic_uint_least64_t aside; /* letters of the pipeline: those that stood, and this run's */
+    uint32_t evolved;            /* steps done for tables that were altered: ids are to be unique */
     bool keys_done;              /* by this run, before the changes */
     bool tolerant; /* of changes: some are left out, and others find what they didn't do */
     uint64_t lane0_committed, lane0_applied; /* numbers on lane 0, once the load's lanes ended */
@@ -42,6 +43,7 @@ enum writer_end {
     WRITER_STOPPED = 1, /* the reader has ended before its time, or must */
     WRITER_CAUGHT_UP,   /* the next change is none that the load may have seen */
     WRITER_DRAINED,     /* all up to the goal is applied */
+    WRITER_ALTERED,     /* tables are others from here on: writer_evolve() */
 };
 
 /*
@@ -49,6 +51,16 @@ enum writer_end {
  * seen are expected, and it ends behind them. Tells errors itself: WRITER_STOPPED.
  */
 enum writer_end writer_follow(struct writer *writer, bool replaying);
+
+/*
+ * Hears from the reader what was altered, makes the target's tables so, binds them and remembers
+ * it; no writer is open. RNL_AGAIN: the run must end before that.
+ */
+int writer_evolve(struct writer *writer, struct rnl_error *err);
+/* What is asked of the sink. */
+void writer_fill_job(struct writer *writer, bool resuming, struct rnl_job *job);
+/* The target remembers the run as the record is now. */
+int writer_store_record(struct writer *writer, struct rnl_error *err);
 
 /* Does those steps that are not done and by whose work rows are found: the tables' keys. */
 int writer_keys(struct writer *writer, struct rnl_error *err);

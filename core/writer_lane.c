@@ -165,7 +165,9 @@ static int check(struct lane *lane, struct rnl_bundle *bundle, const struct rnl_
                         "lane %u was given a bundle of another pipeline or lane", lane->lane);
     if (info->flags & RNL_BUNDLE_LANE_END) {
         lane->applied = info->number;
-        lane->end = info->flags & RNL_BUNDLE_UNIT_END ? WRITER_DRAINED : WRITER_STOPPED;
+        lane->end = info->flags & RNL_BUNDLE_ALTERED    ? WRITER_ALTERED
+                    : info->flags & RNL_BUNDLE_UNIT_END ? WRITER_DRAINED
+                                                        : WRITER_STOPPED;
         return RNL_DONE;
     }
     if (lane->changes && lane->replaying && !(info->flags & RNL_BUNDLE_REPLAY)) {

@@ -2,6 +2,7 @@
 #include "foreground.h"
 #include "job.h"
 
+#include "../config_block.h"
 #include "../config_run.h"
 #include "../options.h"
 
@@ -59,6 +60,33 @@ static int apply_errors(struct pipeline_config *config, const struct cli_args *a
     return RNL_OK;
 }
 
+static int choice(const struct cli_args *args, const char *option, const char *choices, int *value,
+                  struct rnl_error *err)
+{
+    const char *word = cli_text(args, option, NULL);
+    int index = word ? choice_index(choices, word) : *value;
+
+    if (index < 0)
+        return rnl_fail(err, RNL_E_CONFIG, "usage.word", "--%s %s: one of %s is wanted", option,
+                        word, choices);
+    *value = index;
+    return RNL_OK;
+}
+
+/* What becomes of changes that aren't of rows. */
+static int apply_alterations(struct pipeline_config *config, const struct cli_args *args,
+                             struct rnl_error *err)
+{
+    int ddl = (int)config->ddl, truncate = (int)config->truncate;
+
+    if (choice(args, "ddl", DDL_POLICIES, &ddl, err) != RNL_OK ||
+        choice(args, "truncate", TRUNCATE_POLICIES, &truncate, err) != RNL_OK)
+        return err->status;
+    config->ddl = (enum ddl_policy)ddl;
+    config->truncate = (enum truncate_policy)truncate;
+    return RNL_OK;
+}
+
 static int number(const struct cli_args *args, const char *option, int64_t most, int64_t *value,
                   struct rnl_error *err)
 {
@@ -113,7 +141,7 @@ static int apply_all(struct pipeline_config *config, const struct cli_args *args
                         "--changes-only goes with --follow: no rows are loaded then, and changes "
                         "are applied from now on");
     config->drain = cli_flag(args, "drain");
-    if (apply_limits(config, args, err) != RNL_OK)
+    if (apply_limits(config, args, err) != RNL_OK || apply_alterations(config, args, err) != RNL_OK)
         return err->status;
     return config_runnable(config, err);
 }
@@ -150,6 +178,11 @@ static const struct cli_option options[] = {
      "with --follow: load no rows, the target has them; changes from now on"},
     {"drain", 0, CLI_FLAG, 0, NULL,
      "with --follow: end where the source's log ends when changes begin to be read"},
+    {"ddl", 0, CLI_TEXT, 0, "WORD",
+     "a table that is followed is altered in the source: evolve (preset: the target follows), "
+     "ignore, or stop"},
+    {"truncate", 0, CLI_TEXT, 0, "WORD",
+     "a table that is followed is emptied by TRUNCATE: apply (preset), ignore, or stop"},
     {"bundle-rows", 0, CLI_INT, 0, "N", "rows of a bundle, 10 to 1000 (preset: 500)"},
     {"chunk-size", 0, CLI_SIZE, 0, "SIZE", "of the pieces that tables are cut into (preset: 64M)"},
     {"commit-size", 0, CLI_SIZE, 0, "SIZE",

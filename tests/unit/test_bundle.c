@@ -169,8 +169,8 @@ static void operations_are_left_out(void **state)
 
         assert_int_equal(catalog_add(catalog, &table, &err), RNL_OK);
     }
-    assert_false(catalog_filter(catalog, rules + 1, 2));
-    assert_true(catalog_filter(catalog, rules, 3));
+    assert_false(catalog_filter(catalog, rules + 1, 2, 0));
+    assert_true(catalog_filter(catalog, rules, 3, 0));
     bundle_mask_changes(bundle, catalog);
     for (uint32_t t = 0; t < 2; t++)
         for (size_t o = 0; o < sizeof(ops) / sizeof(ops[0]); o++) {

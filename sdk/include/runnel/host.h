@@ -103,6 +103,9 @@ struct rnl_alteration {
     const char *statement; /* as it stands in the log, or what is known of it: for people */
     uint32_t flags;
     uint32_t reserved;
+    /* Behind the statement, where changes go on; empty: the log holds none, or a transaction is
+     * open. Of several alterations at one place all have the same. */
+    struct rnl_slice position;
 };
 
 /* flags of an alteration */

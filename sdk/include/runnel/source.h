@@ -27,11 +27,11 @@ struct rnl_log_state {
  * what it added to the bundle before, counts. The host then does one of three things:
  * - It stops.
  * - It alters its catalog and the target, closes the cursor, and opens another with the catalog
- *   as it is now, behind the last position that was marked. A source whose log holds the statement
- *   marks (bundle_commit) the place behind it before it returns RNL_ALTERED, where no transaction
- *   is open: it isn't met again. Otherwise the transaction is read again from its beginning, and
- *   rows of the earlier form in it are fitted by the names of their columns. After a crash a
- *   statement may be met that is in the catalog already: it does nothing then.
+ *   as it is now: behind alteration->position, where the statement stands between transactions (it
+ *   isn't marked: nothing may be committed behind it before the target has followed); otherwise
+ *   behind the last position that was marked, and the transaction is read again from its
+ *   beginning: rows of the earlier form in it are fitted by the names of their columns. After a
+ *   crash a statement may be met that is in the catalog already: it does nothing then.
  * - It goes on reading: the alteration is to be ignored. The catalog stays as it is, and rows
  *   are fitted into it by the names of their columns (renames followed), in this cursor and in all
  *   that are opened later: what the catalog has no column for is left out, and what the table has

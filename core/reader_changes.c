@@ -1,0 +1,75 @@
+/* What following needs before rows are read: a source with a log, and tables it can tell of. */
+#include "reader_part.h"
+
+#include "mask.h"
+
+const struct rnl_unit *reader_changes_unit(const struct reader *reader)
+{
+    for (uint32_t i = plan_count(reader->record.plan); i-- > 0;)
+        if (plan_at(reader->record.plan, i)->kind == RNL_UNIT_CHANGES)
+            return plan_at(reader->record.plan, i);
+    return NULL;
+}
+
+int reader_add_changes(struct reader *reader, struct rnl_error *err)
+{
+    const struct rnl_unit unit = {
+        .size = sizeof(unit),
+        .kind = RNL_UNIT_CHANGES,
+        .table = UINT32_MAX,
+        .rows = -1,
+        .bytes = -1,
+    };
+
+    return plan_add(reader->record.plan, &unit, err);
+}
+
+/* Rows of a part of a table can leave that part by a change, which no log tells. */
+static int check_tables(struct reader *reader, struct rnl_error *err)
+{
+    const struct rnl_catalog *catalog = reader->record.catalog;
+
+    for (uint32_t i = 0; i < catalog_count(catalog); i++) {
+        const struct rnl_table *table = catalog_at(catalog, i);
+        bool query = table->query != NULL;
+
+        if (!query && !(table->where && *table->where))
+            continue;
+        rnl_fail(err, RNL_E_CONFIG, "follow.filtered", "changes of %s.%s can't be followed: %s",
+                 table->schema, table->name,
+                 query ? "it is a query, and a log knows tables only"
+                       : "it has a row filter (where), and a log doesn't tell which rows enter or "
+                         "leave it");
+        rnl_hint(err, "leave it out, or load it by a pipeline of its own in mode convert");
+        return err->status;
+    }
+    return RNL_OK;
+}
+
+/* Which changes are wanted. */
+void reader_filter(const struct reader *reader, struct rnl_catalog *catalog)
+{
+    const struct pipeline_config *config = reader->run->config;
+
+    catalog_filter(catalog, config->tables, config->ntables, config_left_out(config));
+    if (config->truncate == TRUNCATE_STOP)
+        catalog_refuse_truncate(catalog);
+}
+
+int reader_follow_prepare(struct reader *reader, bool resuming, struct rnl_error *err)
+{
+    const struct rnl_source_ops *source = &reader->source.plugin->source;
+
+    if (!source->follow || !source->log_end || !source->log_reached) {
+        rnl_fail(err, RNL_E_CONFIG, "follow.no_log",
+                 "changes can't be followed from a source of plugin %s: it keeps no log of them",
+                 reader->source.plugin->name);
+        rnl_hint(err, "mode = \"convert\" (runnel migrate without --follow) copies all rows once");
+        return err->status;
+    }
+    if (check_tables(reader, err) != RNL_OK)
+        return err->status;
+    reader_filter(reader, reader->record.catalog);
+    return source->follow(reader->source.self, reader->run->config->name, reader->record.catalog,
+                          resuming, err);
+}

@@ -1,0 +1,128 @@
+/*
+ * Tables were altered while they are followed: the run goes on with another catalog, once the
+ * writer has made the target's tables what it says.
+ */
+#include "reader_part.h"
+
+#include "alteration.h"
+#include "util/log.h"
+
+#include <stdlib.h>
+
+struct evolution {
+    struct reader *reader;
+    const struct alterations *altered;
+    struct table_move *moves;
+    uint32_t nmoves;
+    struct rnl_catalog *is;
+};
+
+/* For plan_move(). */
+static uint32_t moved(const void *arg, uint32_t table)
+{
+    const struct evolution *e = arg;
+
+    return catalog_moved(e->reader->record.catalog, e->is, e->moves, e->nmoves, table);
+}
+
+/* Where changes begin to count for tables without a key; those of tables that are gone go. */
+static void move_starts(const struct evolution *e)
+{
+    struct reader *reader = e->reader;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < reader->nstarts; i++) {
+        struct reader_start start = reader->starts[i];
+
+        start.table = moved(e, start.table);
+        if (start.table == UINT32_MAX)
+            free(start.position);
+        else
+            reader->starts[kept++] = start;
+    }
+    reader->nstarts = kept;
+}
+
+/* What the run is from now on; the writer hears it as it heard of the run. */
+static int tell_writer(const struct evolution *e, struct rnl_error *err)
+{
+    struct reader *reader = e->reader;
+    struct control word = {.type = CONTROL_ALTER};
+    int status;
+
+    if (catalog_seal_plan(reader->record.catalog, reader->record.plan, err) != RNL_OK)
+        return err->status;
+    word.record = record_to_json(&reader->record);
+    if (catalog_open_plan(reader->record.catalog, reader->record.plan, err) != RNL_OK) {
+        control_clear(&word);
+        return err->status;
+    }
+    word.altered = alterations_to_json(e->altered, e->moves);
+    if (word.record && word.altered)
+        status = control_send(&reader->transport, "meta", &word, err);
+    else
+        status = rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for altered tables");
+    control_clear(&word);
+    return status;
+}
+
+/* What was committed before may still be told; the source hears of what comes later. */
+static int await_ready(struct reader *reader, struct rnl_error *err)
+{
+    struct control word;
+    int status;
+
+    do {
+        status = control_await(reader->run, &reader->transport, reader->feedback, CONTROL_ANY,
+                               &word, err);
+        if (status == RNL_OK && word.type == CONTROL_READY) {
+            control_clear(&word);
+            return RNL_OK;
+        }
+        control_clear(&word);
+    } while (status == RNL_OK);
+    return status;
+}
+
+static void tell(const struct evolution *e)
+{
+    for (uint32_t i = 0; i < e->nmoves; i++) {
+        char text[600];
+
+        log_write(RNL_LOG_INFO, "reader", "altered: %s",
+                  alteration_text(alterations_at(e->altered, i), e->reader->record.catalog, text,
+                                  sizeof(text)));
+    }
+}
+
+int reader_evolve(struct reader *reader, const struct alterations *altered, struct rnl_error *err)
+{
+    const struct pipeline_config *config = reader->run->config;
+    struct evolution e = {
+        .reader = reader,
+        .altered = altered,
+        .nmoves = alterations_count(altered),
+    };
+    int status;
+
+    e.moves = calloc(e.nmoves + 1ul, sizeof(*e.moves));
+    if (!e.moves)
+        return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for altered tables");
+    tell(&e);
+    status = catalog_alter(reader->record.catalog, altered, config->tables, config->ntables, &e.is,
+                           e.moves, err);
+    if (status != RNL_OK)
+        goto free_moves;
+    plan_move(reader->record.plan, moved, &e);
+    move_starts(&e);
+    catalog_free(reader->record.catalog);
+    reader->record.catalog = e.is;
+    reader->record.fingerprint = catalog_fingerprint(e.is);
+    reader_filter(reader, e.is);
+    status = tell_writer(&e, err);
+    if (status == RNL_OK)
+        status = await_ready(reader, err);
+free_moves:
+    free(e.moves);
+    return status;
+}
