@@ -256,21 +256,41 @@ static int refuse_altered(const struct follow *follow, const struct alterations 
     return err->status;
 }
 
+/* A table whose rows the log doesn't tell of can't be gone on with, whatever becomes of it. */
+static int refuse_load(const struct follow *follow, const struct alterations *altered,
+                       struct rnl_error *err)
+{
+    for (uint32_t i = 0; i < alterations_count(altered); i++) {
+        const struct rnl_alteration *alteration = alterations_at(altered, i);
+        char text[600];
+
+        if (!(alteration->flags & RNL_ALTERATION_LOAD) ||
+            (follow->reader->run->config->ddl == DDL_IGNORE && alteration->index == UINT32_MAX))
+            continue;
+        rnl_fail(err, RNL_E_CONFIG, "source.table_replaced",
+                 "a table has rows that the log didn't tell of: %s",
+                 alteration_text(alteration, follow->reader->record.catalog, text, sizeof(text)));
+        rnl_hint(err, "load it anew: runnel tables reload; or leave it out");
+        return err->status;
+    }
+    return RNL_OK;
+}
+
 /* Tables are others behind what the bundle holds. RNL_OK: the cursor is to be read on. */
 static int take_altered(struct follow *follow, struct rnl_bundle *bundle, struct rnl_error *err)
 {
     struct alterations *altered = bundle_altered(bundle);
-    int status = RNL_OK;
+    int status;
 
     if (!altered)
         return rnl_fail(err, RNL_E_FATAL, "source.nothing_altered",
                         "the source says that tables were altered, and names none");
-    if (follow->reader->run->config->ddl == DDL_EVOLVE) {
+    status = follow->reader->run->config->ddl == DDL_STOP ? refuse_altered(follow, altered, err)
+                                                          : refuse_load(follow, altered, err);
+    if (status == RNL_OK && follow->reader->run->config->ddl == DDL_EVOLVE) {
         follow->altered = altered;
         return RNL_ALTERED;
     }
-    if (follow->reader->run->config->ddl == DDL_STOP)
-        status = refuse_altered(follow, altered, err);
     for (uint32_t i = 0; status == RNL_OK && i < alterations_count(altered); i++) {
         char text[600];
 

@@ -233,11 +233,16 @@ clear_word:
     return status;
 }
 
+/* The target may remember units of tables that are gone. */
 static void count_done(struct writer *writer)
 {
-    for (size_t i = 0; i < writer->memory.nunits; i++)
-        if (writer->memory.units[i].done)
+    for (uint32_t i = 0; i < plan_count(writer->record.plan); i++) {
+        const struct rnl_unit *unit = plan_at(writer->record.plan, i);
+        const struct memory_unit *known = memory_unit_of(&writer->memory, unit->id);
+
+        if (unit->kind == RNL_UNIT_CHUNK && known && known->done)
             atomic_fetch_add(&writer->units_done, 1);
+    }
 }
 
 static int complete_structure(struct writer *writer, struct rnl_error *err)

@@ -24,6 +24,9 @@ struct toy_source_config {
     const char
         *confirms;     /* store of the sink: nothing is to be confirmed that it hasn't for good */
     int64_t must_have; /* confirmed when a run goes on */
+    /* Behind change altered (0: never) each table has a column more, or, with drops, t0 is gone. */
+    int64_t altered;
+    bool drops;
 };
 
 /*
@@ -66,8 +69,9 @@ int64_t toy_confirmed(const char *store);
 
 /* toy_log.c: what makes the source one that can be followed. */
 struct toy_log_cursor;
-int toy_log_open(const struct rnl_ctx *ctx, const struct rnl_unit *unit,
-                 struct toy_log_cursor **cursor, struct rnl_error *err);
+int toy_log_open(const struct rnl_ctx *ctx, const struct rnl_catalog *catalog,
+                 const struct rnl_unit *unit, struct toy_log_cursor **cursor,
+                 struct rnl_error *err);
 int toy_log_read(struct toy_log_cursor *cursor, struct rnl_bundle *out, struct rnl_error *err);
 void toy_log_close(struct toy_log_cursor *cursor);
 /* The place behind change number, as text; the number of a place. */

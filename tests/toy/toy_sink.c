@@ -22,6 +22,8 @@ static int toy_open(const struct rnl_ctx *ctx, void **self, struct rnl_error *er
     }
     sink->ctx = ctx;
     sink->store = store_named(config->store);
+    for (uint32_t i = 0; i < MOST_TABLES; i++)
+        sink->tables[i] = i; /* until tables are bound */
     *self = sink;
     return RNL_OK;
 }
@@ -29,6 +31,43 @@ static int toy_open(const struct rnl_ctx *ctx, void **self, struct rnl_error *er
 static void toy_close(void *self)
 {
     free(self);
+}
+
+static uint32_t toy_table(const struct rnl_table *table)
+{
+    return (uint32_t)strtoul(table->name + 1, NULL, 10) % MOST_TABLES;
+}
+
+/* A step that brings the table to so many columns. */
+static int toy_evolve(void *self, const struct rnl_job *job, const struct rnl_catalog *was,
+                      uint32_t from, const struct rnl_catalog *is, uint32_t to,
+                      const struct rnl_rename *renamed, uint32_t nrenamed, struct rnl_steps *steps,
+                      struct rnl_error *err)
+{
+    struct sink *sink = self;
+    const struct rnl_host *host = sink->ctx->host;
+    const struct rnl_table *table =
+        to == UINT32_MAX ? host->table_at(was, from) : host->table_at(is, to);
+    unsigned columns = to == UINT32_MAX ? 0 : table->ncolumns;
+    char id[64];
+    const struct rnl_step step = {
+        .size = sizeof(step), .phase = RNL_PHASE_KEYS, .table = to, .id = id, .text = "alter it"};
+
+    (void)job;
+    (void)renamed;
+    if (nrenamed || sink->store->columns[toy_table(table)] == columns)
+        return RNL_OK; /* stands already */
+    snprintf(id, sizeof(id), "columns %u %u", toy_table(table), columns);
+    return host->step_add(steps, &step, err);
+}
+
+/* The store's lock is held. */
+static void alter_table(struct store *store, const char *id)
+{
+    unsigned table, columns;
+
+    if (sscanf(id, "columns %u %u", &table, &columns) == 2)
+        store->columns[table % MOST_TABLES] = (uint16_t)columns;
 }
 
 static int toy_map(void *self, const struct rnl_job *job, const struct rnl_catalog *catalog,
@@ -138,6 +177,8 @@ static int toy_bind(void *self, const struct rnl_job *job, const struct rnl_cata
 
     (void)job;
     (void)err;
+    for (uint32_t i = 0; i < sink->ctx->host->table_count(catalog) && i < MOST_TABLES; i++)
+        sink->tables[i] = toy_table(sink->ctx->host->table_at(catalog, i));
     sink->keyless =
         sink->ctx->host->table_count(catalog) && !sink->ctx->host->table_at(catalog, 0)->nindexes;
     return RNL_OK;
@@ -210,6 +251,9 @@ static int toy_apply(void *self, struct rnl_bundle *in, struct rnl_error *err)
             if (!writer->rows)
                 return no_memory(err);
         }
+        row.table = row.table < MOST_TABLES ? writer->sink->tables[row.table] : row.table;
+        if (row.table < MOST_TABLES && row.nvalues != writer->sink->store->columns[row.table])
+            return rnl_fail(err, RNL_E_FATAL, "toy.form", "a row of another form than the table's");
         if (row.table >= MOST_TABLES || row.after[0].i < 0 || row.after[0].i >= MOST_ROWS)
             return rnl_fail(err, RNL_E_DATA, "toy.row", "a row that the toy can't keep");
         if (writer->spoilt || is_bad(row.after[0].i)) {
@@ -398,6 +442,8 @@ static int toy_step(void *self, const char *pipeline, const struct rnl_step *ste
         status = rnl_fail(err, RNL_E_RETRY, "toy.gone", "the toy sink went away");
     if (status == RNL_OK && store->nsteps < MOST_STEPS)
         store->steps[store->nsteps++] = strdup(step->id);
+    if (status == RNL_OK)
+        alter_table(store, step->id);
     if (status == RNL_OK) {
         store->keys += step->phase == RNL_PHASE_KEYS;
         store->others += step->phase > RNL_PHASE_KEYS;
@@ -511,6 +557,7 @@ static const struct rnl_sink_ops ops = {
     .writer_letter = toy_letter,
     .writer_letter_remove = toy_letter_remove,
     .letters = toy_letters,
+    .evolve = toy_evolve,
 };
 
 static const struct rnl_option options[] = {

@@ -113,14 +113,13 @@ static int toy_cursor_open(void *self, const struct rnl_catalog *catalog, uint32
 {
     struct cursor *cursor = calloc(1, sizeof(*cursor));
 
-    (void)catalog;
     (void)lane;
     if (!cursor)
         return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory");
     cursor->source = self;
     *out = cursor;
     if (unit->kind == RNL_UNIT_CHANGES) {
-        int status = toy_log_open(cursor->source->ctx, unit, &cursor->log, err);
+        int status = toy_log_open(cursor->source->ctx, catalog, unit, &cursor->log, err);
 
         if (status != RNL_OK)
             free(cursor);
@@ -272,6 +271,7 @@ static const struct rnl_option options[] = {
     INT(log_part, "1", "Changes of each transaction."),
     INT(seen, "0", "Changes that stood before the tables were read."),
     INT(log_fails, "0", "A cursor of changes fails after so many; 0: never."),
+    INT(altered, "0", "The change behind which tables are others; 0: none."),
     INT(must_have, "0", "Changes that must be confirmed when a run goes on."),
     {.name = "confirms",
      .preset = "none",
@@ -283,6 +283,11 @@ static const struct rnl_option options[] = {
      .help = "Tables are one unit each, which can't be resumed within.",
      .type = RNL_O_BOOL,
      .offset = offsetof(struct toy_source_config, keyless)},
+    {.name = "drops",
+     .preset = "false",
+     .help = "Of altered: the first table is dropped.",
+     .type = RNL_O_BOOL,
+     .offset = offsetof(struct toy_source_config, drops)},
 };
 
 const struct rnl_plugin toy_source = {
