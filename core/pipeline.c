@@ -24,10 +24,11 @@ struct pipeline {
 
     pthread_mutex_t lock; /* guards everything below */
     pthread_cond_t changed;
-    bool stop;  /* asked from outside: holds for all attempts */
-    bool pause; /* asked from outside: until the next word */
-    bool rests; /* because of that */
-    bool over;  /* both roles have ended for good */
+    bool stop;   /* asked from outside: holds for all attempts */
+    bool pause;  /* asked from outside: until the next word */
+    bool halted; /* because of that the attempt was told to end, whatever was said since */
+    bool rests;  /* … and has ended */
+    bool over;   /* both roles have ended for good */
 };
 
 struct pipeline *pipeline_new(const struct pipeline_config *config,
@@ -104,6 +105,7 @@ static void attempt(struct pipeline *pipeline)
 {
     pthread_t reader, writer;
 
+    progress_phase(pipeline->run.progress, PHASE_STARTING);
     if (pthread_create(&writer, NULL, writer_main, pipeline) != 0) {
         fail_thread(pipeline, "writer");
         return;
@@ -180,7 +182,9 @@ static bool goes_on(struct pipeline *pipeline, struct patience *patience, int64_
     /* A wrong host name must not be waited for. */
     if (!atomic_load(&run->source_opened) || !atomic_load(&run->sink_opened))
         return false;
-    if (!patience->failures || mark != patience->mark)
+    /* One that has followed for a while was well again, also where nothing happened meanwhile. */
+    if (!patience->failures || mark != patience->mark ||
+        progress_followed_ms(run->progress) >= retry->max_ms)
         *patience = (struct patience){.mark = mark, .since_ms = now_ms};
     patience->failures++;
     *wait_ms = pause_ms(retry, patience->failures);
@@ -209,7 +213,8 @@ static bool wait_and_renew(struct pipeline *pipeline, int64_t wait_ms, uint32_t 
     renewed = !pipeline->stop;
     if (renewed || !atomic_load(&run->limited))
         run_again(run);
-    if (renewed && pipeline->pause)
+    pipeline->halted = renewed && pipeline->pause;
+    if (pipeline->halted)
         run_stop(run, false);
     pthread_mutex_unlock(&pipeline->lock);
     progress_wait(run->progress, 0, "");
@@ -217,8 +222,8 @@ static bool wait_and_renew(struct pipeline *pipeline, int64_t wait_ms, uint32_t 
 }
 
 /*
- * The attempt ended because a rest was asked for: waits for the word to go on. false: it ended
- * otherwise, or shall end.
+ * The attempt ended because a rest was asked for: waits for the word to go on, which may have come
+ * meanwhile. false: it ended otherwise, or shall end.
  */
 static bool rest(struct pipeline *pipeline)
 {
@@ -226,13 +231,13 @@ static bool rest(struct pipeline *pipeline)
     bool rested = false;
 
     pthread_mutex_lock(&pipeline->lock);
-    if (pipeline->pause && !pipeline->stop && !pipeline->complete && !atomic_load(&run->failed) &&
+    if (pipeline->halted && !pipeline->stop && !pipeline->complete && !atomic_load(&run->failed) &&
         !atomic_load(&run->done_before) && !atomic_load(&run->limited)) {
         log_write(RNL_LOG_INFO, "pipeline", "paused");
         pipeline->rests = true;
         while (pipeline->pause && !pipeline->stop)
             pthread_cond_wait(&pipeline->changed, &pipeline->lock);
-        pipeline->rests = false;
+        pipeline->rests = pipeline->halted = false;
         rested = !pipeline->stop;
         if (rested) {
             log_write(RNL_LOG_INFO, "pipeline", "going on");
@@ -268,6 +273,7 @@ static void watch_time(struct pipeline *pipeline, int64_t until_ms)
         atomic_store(&pipeline->run.limited, true);
         pipeline->stop = true;
         run_stop(&pipeline->run, false);
+        pthread_cond_broadcast(&pipeline->changed);
     }
     pthread_mutex_unlock(&pipeline->lock);
 }
@@ -334,7 +340,7 @@ void pipeline_pause(struct pipeline *pipeline)
 {
     pthread_mutex_lock(&pipeline->lock);
     if (!pipeline->over && !pipeline->stop && !pipeline->pause) {
-        pipeline->pause = true;
+        pipeline->pause = pipeline->halted = true;
         run_stop(&pipeline->run, false);
     }
     pthread_mutex_unlock(&pipeline->lock);
@@ -355,7 +361,9 @@ enum pipeline_state pipeline_now(struct pipeline *pipeline)
     pthread_mutex_lock(&pipeline->lock);
     rests = pipeline->rests;
     pthread_mutex_unlock(&pipeline->lock);
-    return rests ? PIPELINE_PAUSED : PIPELINE_RUNNING;
+    if (rests)
+        return PIPELINE_PAUSED;
+    return atomic_load(&pipeline->run.standing) ? PIPELINE_DEGRADED : PIPELINE_RUNNING;
 }
 
 enum pipeline_state pipeline_wait(struct pipeline *pipeline, struct rnl_error *err)

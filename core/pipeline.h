@@ -36,7 +36,10 @@ void pipeline_drain(struct pipeline *pipeline);
 /* Asks it to rest: drains and commits, and keeps the process. Any thread. */
 void pipeline_pause(struct pipeline *pipeline);
 void pipeline_resume(struct pipeline *pipeline);
-/* RUNNING, also while it waits to try again; PAUSED once it rests. Before it has ended. */
+/*
+ * RUNNING, also while it waits to try again, or DEGRADED: it runs, but rows stand aside; PAUSED
+ * once it rests. Before it has ended.
+ */
 enum pipeline_state pipeline_now(struct pipeline *pipeline);
 /* After ended: joins the threads. err is filled when FAILED. */
 enum pipeline_state pipeline_wait(struct pipeline *pipeline, struct rnl_error *err);
@@ -44,7 +47,7 @@ enum pipeline_state pipeline_wait(struct pipeline *pipeline, struct rnl_error *e
 bool pipeline_was_done(struct pipeline *pipeline);
 /* Stopped because it had read what it may (limits). */
 bool pipeline_was_limited(struct pipeline *pipeline);
-/* How many rows stand aside in the target; known when it has ended in order. */
+/* How many rows stand aside in the target, as far as is known; all when it has ended in order. */
 uint64_t pipeline_standing(struct pipeline *pipeline);
 
 struct progress *pipeline_progress(struct pipeline *pipeline);

@@ -11,11 +11,14 @@
 
 #define SMOOTH_MS 8000.0 /* after this long a change of speed shows by two thirds */
 #define RATE_AFTER_MS 1500
+#define STILL_MS 10000 /* without a commit for so long, though changes are left, it stands still \
+                        */
 
 struct progress {
     pthread_mutex_t lock; /* guards everything below */
     struct arena arena;
     enum progress_phase phase;
+    int64_t phase_ms; /* when it began */
     struct progress_table *tables;
     uint32_t count;
     uint32_t steps, steps_done;
@@ -31,6 +34,7 @@ struct progress {
     int64_t changes, looked_changes;
     double changes_per_s;
     int64_t lag_ms;
+    int64_t moved_ms; /* when something of the log was committed last, or nothing was left of it */
     int64_t behind_bytes, held_bytes;
     char position[160];
 
@@ -67,6 +71,7 @@ void progress_phase(struct progress *progress, enum progress_phase phase)
 {
     pthread_mutex_lock(&progress->lock);
     progress->phase = phase;
+    progress->phase_ms = clock_ms();
     progress->steps = progress->steps_done = 0;
     progress->step[0] = '\0';
     if ((phase == PHASE_CATCHING_UP || phase == PHASE_FOLLOWING) && !progress->looked_ms)
@@ -193,7 +198,8 @@ void progress_changes(struct progress *progress, int64_t rows, int64_t bytes, in
     progress->changes += rows;
     progress->rows += rows;
     progress->bytes += bytes;
-    progress->mark++;
+    progress->mark += rows > 0; /* a place alone is told by each attempt, however it ends */
+    progress->moved_ms = clock_ms();
     if (committed_us) {
         int64_t lag_us = now_us() - committed_us;
 
@@ -208,8 +214,10 @@ void progress_log(struct progress *progress, int64_t behind_bytes, int64_t held_
     pthread_mutex_lock(&progress->lock);
     progress->behind_bytes = behind_bytes;
     progress->held_bytes = held_bytes;
-    if (behind_bytes == 0)
+    if (behind_bytes == 0) {
         progress->lag_ms = 0;
+        progress->moved_ms = clock_ms();
+    }
     snprintf(progress->position, sizeof(progress->position), "%s", position);
     pthread_mutex_unlock(&progress->lock);
 }
@@ -232,6 +240,16 @@ uint64_t progress_mark(struct progress *progress)
     mark = progress->mark;
     pthread_mutex_unlock(&progress->lock);
     return mark;
+}
+
+int64_t progress_followed_ms(struct progress *progress)
+{
+    int64_t ms;
+
+    pthread_mutex_lock(&progress->lock);
+    ms = progress->phase == PHASE_FOLLOWING ? clock_ms() - progress->phase_ms : 0;
+    pthread_mutex_unlock(&progress->lock);
+    return ms;
 }
 
 void progress_unit_done(struct progress *progress, uint32_t table)
@@ -283,11 +301,11 @@ static void add_up(const struct progress *progress, struct progress_view *view)
         total->rows_read += t->rows_read;
         total->rows_written += t->rows_written;
         total->rows_before += t->rows_before;
-        total->rows_aside += t->rows_aside;
         total->bytes_written += t->bytes_written;
         total->units += t->units;
         total->units_done += t->units_done;
     }
+    total->rows_aside = progress->rows_aside;
     view->tables = progress->count;
 }
 
@@ -310,6 +328,19 @@ static void smooth(struct progress *progress, int64_t now)
     progress->looked_ms = now;
     progress->looked_rows = progress->rows;
     progress->looked_bytes = progress->bytes;
+}
+
+/*
+ * From one commit to the other; and when changes are left, but none has come for longer than the
+ * source is asked in between, as long as that.
+ */
+static int64_t lag_ms(const struct progress *progress, int64_t now)
+{
+    int64_t still_ms = now - progress->moved_ms;
+
+    if (progress->lag_ms < 0 || progress->behind_bytes <= 0 || still_ms < STILL_MS)
+        return progress->lag_ms;
+    return progress->lag_ms + still_ms;
 }
 
 static bool moves_rows(enum progress_phase phase)
@@ -340,7 +371,7 @@ void progress_look(struct progress *progress, struct progress_view *view)
         smooth(progress, now);
     view->changes = progress->changes;
     view->changes_per_s = progress->changes_per_s;
-    view->lag_ms = progress->lag_ms;
+    view->lag_ms = lag_ms(progress, now);
     view->behind_bytes = progress->behind_bytes;
     view->held_bytes = progress->held_bytes;
     memcpy(view->position, progress->position, sizeof(view->position));

@@ -64,6 +64,7 @@ void progress_unit(struct progress *progress, uint32_t table, bool done, int64_t
 void progress_read(struct progress *progress, uint32_t table, int64_t rows);
 void progress_written(struct progress *progress, uint32_t table, int64_t rows, int64_t bytes);
 void progress_unit_done(struct progress *progress, uint32_t table);
+/* table UINT32_MAX: of changes, of any tables. */
 void progress_aside(struct progress *progress, uint32_t table, int64_t rows);
 void progress_steps(struct progress *progress, uint32_t steps);
 void progress_step(struct progress *progress, const char *id, bool done);
@@ -77,6 +78,8 @@ void progress_log(struct progress *progress, int64_t behind_bytes, int64_t held_
                   const char *position);
 /* Grows with all that comes to stand in the target: rows, and steps of the structure. */
 uint64_t progress_mark(struct progress *progress);
+/* For how long the attempt has followed changes by now; 0: it doesn't. */
+int64_t progress_followed_ms(struct progress *progress);
 /* Rows that this run, with all its attempts, has written or set aside. */
 int64_t progress_settled(struct progress *progress);
 

@@ -33,7 +33,7 @@ struct run {
     atomic_bool limited;     /* it has read what it may: the next run goes on */
     atomic_bool drain; /* changes are read up to the log's end as it is then, and no further */
     atomic_bool source_opened, sink_opened; /* once, by any attempt */
-    atomic_uint_least64_t standing;         /* letters of the pipeline, once all is done */
+    atomic_uint_least64_t standing;         /* letters of the pipeline, as far as is known */
     pthread_mutex_t lock;                   /* guards everything below */
     struct rnl_error error;                 /* the first that came */
     struct {

@@ -271,19 +271,21 @@ static int count_letters(struct writer *writer, bool tell, struct rnl_error *err
                                     tell ? run->findings : NULL, &count, err);
 
     atomic_store(&writer->aside, count);
-    if (tell)
-        atomic_store(&run->standing, count);
+    atomic_store(&run->standing, count);
     return status;
 }
 
-/* Rows can be set aside only where the sink can; those that stand aside count for the limit. */
+/*
+ * Rows can be set aside only where the sink can; those that stand aside count for the limit, and
+ * make the pipeline one that is degraded.
+ */
 static int prepare_errors(struct writer *writer, struct rnl_error *err)
 {
     config_sizes(writer->run->config, &writer->sizes);
-    if (writer->run->config->on_error == ON_ERROR_STOP)
-        return RNL_OK;
-    if (dead_letters_able(writer->sink.plugin, err) != RNL_OK)
+    if (writer->run->config->on_error != ON_ERROR_STOP &&
+        dead_letters_able(writer->sink.plugin, err) != RNL_OK)
         return err->status;
+    atomic_store(&writer->run->standing, 0);
     return writer->anew ? RNL_OK : count_letters(writer, false, err);
 }
 

@@ -30,11 +30,15 @@ static void tell_committed(struct lane *lane)
         if (lane->changes) {
             progress_changes(lane->writer->run->progress, unit->rows, unit->bytes,
                              lane->committed_us);
+            if (unit->aside)
+                progress_aside(lane->writer->run->progress, UINT32_MAX, unit->aside);
+            atomic_fetch_add(&lane->writer->run->standing, (uint64_t)unit->aside);
             continue;
         }
         progress_written(lane->writer->run->progress, unit->table, unit->rows, unit->bytes);
         if (unit->aside)
             progress_aside(lane->writer->run->progress, unit->table, unit->aside);
+        atomic_fetch_add(&lane->writer->run->standing, (uint64_t)unit->aside);
         if (unit->done) {
             progress_unit_done(lane->writer->run->progress, unit->table);
             atomic_fetch_add(&lane->writer->units_done, 1);
@@ -42,7 +46,7 @@ static void tell_committed(struct lane *lane)
     }
 }
 
-/* The source may forget what is durable in the target. */
+/* The source may forget what is durable in the target. A reader that ends hears no more of it. */
 static int tell_durable(struct lane *lane, struct rnl_error *err)
 {
     const struct pending_unit *unit = &lane->units[lane->nunits - 1];
@@ -53,7 +57,9 @@ static int tell_durable(struct lane *lane, struct rnl_error *err)
     };
 
     lane->durable_ms = clock_ms();
-    return unit->position ? control_send(&lane->writer->transport, "feedback", &word, err) : RNL_OK;
+    return unit->position && run_goes_on(lane->writer->run)
+               ? control_send(&lane->writer->transport, "feedback", &word, err)
+               : RNL_OK;
 }
 
 /* Not each commit waits for the disk: once in a while is enough for the source to forget. */

@@ -68,6 +68,8 @@ static json_t *status_of(struct foreground *fg)
     o = progress_json(&view);
     json_object_set_new(o, "pipeline", json_string(fg->name));
     json_object_set_new(o, "state", json_string(state_words[pipeline_now(fg->pipeline)]));
+    json_object_set_new(o, "rows_standing",
+                        json_integer((json_int_t)pipeline_standing(fg->pipeline)));
     json_object_set_new(o, "pid", json_integer(getpid()));
     return o;
 }

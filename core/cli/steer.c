@@ -70,8 +70,9 @@ static void print_status(const json_t *o)
            time_text(number(o, "elapsed_ms"), passed, sizeof(passed)));
     if (json_object_get(o, "changes"))
         print_changes(o);
-    if (number(o, "rows_set_aside"))
-        printf("  %-12s %" PRId64 " rows\n", "set aside", number(o, "rows_set_aside"));
+    if (number(o, "rows_standing"))
+        printf("  %-12s %" PRId64 " rows, see: runnel dead-letters list\n", "set aside",
+               number(o, "rows_standing"));
     if (number(o, "waiting_ms"))
         print_text("waiting", text(o, "reason"));
 }
@@ -136,6 +137,13 @@ static void wait_a_moment(void)
     nanosleep(&(struct timespec){.tv_nsec = LOOK_MS * 1000000L}, NULL);
 }
 
+/* One that runs may have rows that stand aside. */
+static bool is_state(const json_t *o, const char *state)
+{
+    return strcmp(text(o, "state"), state) == 0 ||
+           (strcmp(state, "running") == 0 && strcmp(text(o, "state"), "degraded") == 0);
+}
+
 /* Until the run is in that state; one that has ended is in none. */
 static int wait_for(const char *name, const char *state, int64_t until_ms)
 {
@@ -148,7 +156,7 @@ static int wait_for(const char *name, const char *state, int64_t until_ms)
             return EXIT_DONE; /* it has ended: that was waited for */
         if (status != RNL_OK)
             return cli_fail(&err);
-        if (strcmp(text(o, "state"), state) == 0)
+        if (is_state(o, state))
             return print_answer(o);
         json_decref(o);
         if (clock_ms() >= until_ms) {

@@ -21,6 +21,7 @@ struct toy_source_config {
      */
     int64_t log, log_part, seen;
     int64_t log_fails; /* changes read by one cursor, then it fails; 0: never */
+    bool log_place;    /* a cursor of changes begins with the place where it stands */
     const char
         *confirms;     /* store of the sink: nothing is to be confirmed that it hasn't for good */
     int64_t must_have; /* confirmed when a run goes on */

@@ -8,6 +8,7 @@ struct toy_log_cursor {
     const struct rnl_ctx *ctx;
     int64_t number, read; /* of the last change given; how many this cursor gave */
     int64_t starts[16];   /* of each table: changes up to it are left out */
+    bool placed;          /* the first thing told was where it stands */
     bool owed;            /* the last change given ends a transaction, which is yet to be said */
     bool told;            /* that tables are others */
     uint32_t places[16];  /* indexes in the catalog of t0, t1, …; UINT32_MAX: not there */
@@ -151,6 +152,11 @@ int toy_log_read(struct toy_log_cursor *cursor, struct rnl_bundle *out, struct r
 
     if (config->slow_us || cursor->number >= config->log)
         usleep(config->slow_us ? (useconds_t)config->slow_us : 1000);
+    if (config->log_place && !cursor->placed) {
+        cursor->placed = true;
+        return host->bundle_commit(out, toy_place(cursor->number, buf), 0, err) < 0 ? err->status
+                                                                                    : RNL_AGAIN;
+    }
     while ((cursor->owed || cursor->number < config->log) && !host->bundle_full(out)) {
         int status = is_altered(cursor) ? tell_altered(cursor, out, err)
                      : cursor->owed     ? host->bundle_commit(out, toy_place(cursor->number, buf),

@@ -264,6 +264,129 @@ static void a_stop_while_indexes_are_built_ends(void **state)
     teardown(&config);
 }
 
+/* What a test looks at while the pipeline runs. */
+struct running {
+    struct ending ending;
+    struct pipeline *pipeline;
+    struct progress_view view;
+};
+
+static void run_begin(struct running *running, const struct pipeline_config *config)
+{
+    struct rnl_error err = RNL_ERROR_INIT;
+
+    *running = (struct running){
+        .ending = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER},
+        .pipeline = pipeline_new(config, NULL)};
+    assert_int_equal(pipeline_start(running->pipeline, on_ended, &running->ending, &err), RNL_OK);
+}
+
+static void await_changes(struct running *running, int64_t changes)
+{
+    for (int64_t deadline_ms = clock_ms() + WAIT_MS;;) {
+        progress_look(pipeline_progress(running->pipeline), &running->view);
+        if (running->view.changes >= changes)
+            return;
+        assert_true(clock_ms() < deadline_ms);
+    }
+}
+
+static enum pipeline_state run_end(struct running *running)
+{
+    struct rnl_error err = RNL_ERROR_INIT;
+    enum pipeline_state state;
+
+    await(&running->ending);
+    state = pipeline_wait(running->pipeline, &err);
+    last_error = err;
+    progress_look(pipeline_progress(running->pipeline), &running->view);
+    pipeline_free(running->pipeline);
+    return state;
+}
+
+/* Who changes their mind before the rest has come has the run go on all the same. */
+static void a_pause_taken_back_at_once_goes_on(void **state)
+{
+    struct running running;
+    struct pipeline_config config;
+
+    (void)state;
+    setup_follow(&config, "follow-unpaused", 20000);
+    put(&config.reader.settings, "seen", 100);
+    put(&config.reader.settings, "slow_us", 2000);
+    config.drain = false;
+    run_begin(&running, &config);
+    await_changes(&running, 300);
+    pipeline_pause(running.pipeline);
+    pipeline_resume(running.pipeline);
+    await_changes(&running, running.view.changes + 1000);
+    assert_int_equal(pipeline_now(running.pipeline), PIPELINE_RUNNING);
+    pipeline_stop(running.pipeline, false);
+    assert_int_equal(run_end(&running), PIPELINE_STOPPED);
+    teardown(&config);
+}
+
+/* limits.seconds end a run that rests, too. */
+static void a_limit_ends_a_rest(void **state)
+{
+    struct running running;
+    struct pipeline_config config;
+
+    (void)state;
+    setup_follow(&config, "follow-rested", 700);
+    config.drain = false;
+    config.limit_seconds = 1;
+    run_begin(&running, &config);
+    await_changes(&running, 1);
+    pipeline_pause(running.pipeline);
+    assert_int_equal(run_end(&running), PIPELINE_STOPPED);
+    teardown(&config);
+}
+
+/* A stream that breaks at the same place again and again isn't waited for without an end. */
+static void a_stream_that_always_breaks_is_given_up(void **state)
+{
+    struct running running;
+    struct pipeline_config config;
+
+    (void)state;
+    setup_follow(&config, "follow-broken", 0);
+    settings_set(&config.reader.settings, "log_place", SETTING_BOOL, "true", &origin);
+    assert_int_equal(run_to_end(&config, 1), 0);
+    put(&config.reader.settings, "log", 200);
+    put(&config.reader.settings, "log_fails", 5); /* within the first transaction */
+    config.retry = (struct retry_config){.seconds = 2, .first_ms = 50, .max_ms = 1000};
+    config.drain = false;
+    run_begin(&running, &config);
+    assert_int_equal(run_end(&running), PIPELINE_FAILED);
+    assert_string_equal(last_error.code, "toy.gone");
+    assert_true(running.view.attempts > 2);
+    teardown(&config);
+}
+
+/* Rows of changes that don't fit are seen while the run goes on. */
+static void rows_of_changes_set_aside_are_told(void **state)
+{
+    struct running running;
+    struct pipeline_config config;
+
+    (void)state;
+    setup_follow(&config, "follow-aside", 0);
+    assert_int_equal(run_to_end(&config, 1), 0);
+    setenv("TOY_BAD", "607,650", 1); /* changes 7 and 50 */
+    put(&config.reader.settings, "log", 700);
+    config.on_error = ON_ERROR_SET_ASIDE;
+    config.drain = false;
+    run_begin(&running, &config);
+    await_changes(&running, 698);
+    assert_int_equal(running.view.total.rows_aside, 2);
+    assert_int_equal(pipeline_now(running.pipeline), PIPELINE_DEGRADED);
+    pipeline_stop(running.pipeline, false);
+    assert_int_equal(run_end(&running), PIPELINE_STOPPED);
+    unsetenv("TOY_BAD");
+    teardown(&config);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -279,6 +402,10 @@ int main(void)
         cmocka_unit_test(following_ends_when_told_to),
         cmocka_unit_test(a_limit_ends_behind_a_transaction),
         cmocka_unit_test(a_stop_while_indexes_are_built_ends),
+        cmocka_unit_test(a_pause_taken_back_at_once_goes_on),
+        cmocka_unit_test(a_limit_ends_a_rest),
+        cmocka_unit_test(a_stream_that_always_breaks_is_given_up),
+        cmocka_unit_test(rows_of_changes_set_aside_are_told),
     };
 
     static const char *const dirs[] = {TEST_PLUGIN_DIR, PLUGIN_DIR};
