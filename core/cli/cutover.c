@@ -49,26 +49,58 @@ static int stop_other(const char *name, int64_t wait_s, struct rnl_error *err)
     return RNL_OK; /* nobody runs it (any more) */
 }
 
+/*
+ * The run tells the source itself when it has said its last word; where it was cut off just then,
+ * or the source didn't hear, a slot would hold back the log for ever.
+ */
+static int let_go(const struct inspection *inspection, struct rnl_error *err)
+{
+    const struct session *source = &inspection->source, *sink = &inspection->sink;
+    const char *name = inspection->config->name;
+    int status = RNL_OK;
+
+    if (sink->plugin->sink.claim)
+        status = sink->plugin->sink.claim(sink->self, name, err);
+    if (status == RNL_OK && source->plugin->source.unfollow)
+        status = source->plugin->source.unfollow(source->self, name, err);
+    return status;
+}
+
+static int let_go_at_last(const struct pipeline_config *config, struct secret_resolver *resolver,
+                          struct rnl_error *err)
+{
+    struct inspection inspection = {.config = config, .resolver = resolver, .of_run = true};
+    int status = inspect_open(&inspection, err);
+
+    if (status == RNL_OK)
+        status = let_go(&inspection, err);
+    inspect_close(&inspection);
+    return status;
+}
+
 /* In the mode that the target remembers; only what has been followed can be cut over. */
 static int learn_mode(struct pipeline_config *config, struct secret_resolver *resolver,
                       struct rnl_error *err)
 {
     struct inspection inspection = {.config = config, .resolver = resolver, .of_run = true};
     int status = inspect_open_sink(&inspection, err);
+    bool done = false;
 
     if (status == RNL_OK && (!inspection.recorded || inspection.record.mode == MODE_CONVERT)) {
         status =
             rnl_fail(err, RNL_E_CONFIG, "cutover.nothing",
                      "the target knows of no pipeline %s that follows its source", config->name);
         rnl_hint(err, "name it as it was begun (SOURCE TARGET, --name, or its file)");
-    } else if (status == RNL_OK && inspection.record.state == RECORD_DONE) {
-        status = rnl_fail(err, RNL_E_CONFIG, "cutover.done", "pipeline %s was cut over before",
-                          config->name);
     } else if (status == RNL_OK) {
         config->mode = inspection.record.mode;
+        done = inspection.record.state == RECORD_DONE;
     }
     inspect_close(&inspection);
-    return status;
+    if (!done || let_go_at_last(config, resolver, err) != RNL_OK)
+        return done ? err->status : status;
+    return rnl_fail(err, RNL_E_CONFIG, "cutover.done",
+                    "pipeline %s was cut over before; the source keeps nothing for it",
+                    config->name);
 }
 
 static void say(const char *what)
@@ -80,6 +112,7 @@ static void say(const char *what)
 static int cut_over(const struct job *job, struct pipeline_config *config,
                     const struct cli_args *args)
 {
+    struct rnl_error err = RNL_ERROR_INIT;
     int code;
 
     config->drain = true;
@@ -100,6 +133,8 @@ static int cut_over(const struct job *job, struct pipeline_config *config,
     config->cutover = true;
     config->quiet_seconds = 0;
     code = foreground_run(config, job->resolver, args);
+    if (code == EXIT_DONE && let_go_at_last(config, job->resolver, &err) != RNL_OK)
+        return cli_fail(&err);
     if (code == EXIT_DONE && !cli_json())
         printf(
             "pipeline %s is cut over: the target stands on its own, and the source keeps nothing "

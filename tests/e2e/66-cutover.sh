@@ -46,6 +46,24 @@ test_a_difference_leaves_it_as_it_was() {
     same mended "$(target_sql -d "$db" -Atc "select v from t where id = 2")" row
 }
 
+# Cut off behind its last word, a cutover has left the slot: it would hold back the log for ever.
+test_what_is_left_at_the_source_is_let_go() {
+    new_databases
+    database_new "$E2E_TARGET" "${db}_from"
+    SRC=$(database_url "$E2E_TARGET" "${db}_from")
+    database_load "$E2E_TARGET" "${db}_from" <<<"create table t (id int primary key, v text); insert into t values (1, 'a')"
+    follow "$SRC" "$DST"
+    expect_exit 0 runnel cutover "$SRC" "$DST" --name moved --quiet-seconds 0
+    same 0 "$(slots)" 'slots behind a cutover'
+    database_sql "$E2E_TARGET" "${db}_from" -c "select pg_create_logical_replication_slot('runnel_moved', 'pgoutput')" >/dev/null
+    expect_exit 2 runnel cutover "$SRC" "$DST" --name moved
+    said cutover.done
+    same 0 "$(slots)" 'slots in the end'
+}
+slots() {
+    database_sql "$E2E_TARGET" "${db}_from" -Atc "select count(*) from pg_replication_slots where slot_name = 'runnel_moved'"
+}
+
 test_nothing_to_cut_over() {
     new_databases
     source_sql "$db" -e "create table t (id int primary key)"

@@ -6,6 +6,7 @@
 
 #define TELL_FIRST_MS 3000
 #define TELL_AGAIN_MS 30000
+#define BUSY_MOST_MS 5000 /* for a process of the server that is about to end */
 
 static int64_t now_ms(void)
 {
@@ -116,18 +117,43 @@ int slot_check(struct pg_conn *conn, const struct follow *f, uint64_t *confirmed
     return status;
 }
 
-int slot_drop(struct pg_source *source, const char *name, struct rnl_error *err)
+static int slot_idle(struct pg_source *source, const char *name, bool *there, struct rnl_error *err)
 {
     PGresult *result;
     int status = slot_look(source->control, name, &result, err);
-    bool there;
 
     if (status != RNL_OK)
         return status;
-    there = PQntuples(result) > 0;
-    if (there && cell_true(result, 0, 3))
+    *there = PQntuples(result) > 0;
+    if (*there && cell_true(result, 0, 3))
         status = slot_busy(name, cell(result, 0, 4), err);
     PQclear(result);
+    return status;
+}
+
+/* What has read from it for us may not have seen yet that we are gone. */
+static int slot_await_idle(struct pg_source *source, const char *name, bool *there,
+                           struct rnl_error *err)
+{
+    int64_t end_ms = now_ms() + BUSY_MOST_MS;
+
+    for (;;) {
+        int status = slot_idle(source, name, there, err);
+
+        if (status != RNL_E_RETRY || strcmp(err->code, "source.slot_busy") != 0 ||
+            now_ms() >= end_ms || atomic_load(&source->server.interrupted) ||
+            source->server.host->stopping(source->server.ctx))
+            return status;
+        poll(NULL, 0, 100);
+    }
+}
+
+int slot_drop(struct pg_source *source, const char *name, struct rnl_error *err)
+{
+    PGresult *result;
+    bool there;
+    int status = slot_await_idle(source, name, &there, err);
+
     if (status != RNL_OK || !there)
         return status;
     status = conn_query(source->control, "SELECT pg_catalog.pg_drop_replication_slot($1)", 1, &name,
