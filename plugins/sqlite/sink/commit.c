@@ -104,6 +104,22 @@ static int write_checkpoint(sqlite3 *db, const struct rnl_checkpoint *cp, struct
     return status;
 }
 
+/* A commit that waits for the disk brings there all that stands in the log before it. */
+static int reach_disk(struct sink *sink, struct rnl_error *err)
+{
+    struct rnl_error unheard = RNL_ERROR_INIT;
+    int status;
+
+    if (!sink->wal)
+        return RNL_OK;
+    status = disk_wait(sink, true, err);
+    if (status == RNL_OK)
+        status = sq_run(sink->write, "UPDATE runnel_lane SET number = number",
+                        "bring commits to the disk", err);
+    disk_wait(sink, false, &unheard);
+    return status;
+}
+
 int sink_writer_commit(void *writer, const struct rnl_checkpoint *checkpoint, struct rnl_error *err)
 {
     struct writer *w = writer;
@@ -118,6 +134,8 @@ int sink_writer_commit(void *writer, const struct rnl_checkpoint *checkpoint, st
         sink_writer_rollback(w, &ignored);
         return status;
     }
+    if (checkpoint && RNL_HAS(checkpoint, durable) && checkpoint->durable)
+        status = reach_disk(w->sink, err);
     writer_end(w);
-    return RNL_OK;
+    return status;
 }

@@ -160,22 +160,30 @@ static int enter_wal(struct sink *sink, bool *wal, struct rnl_error *err)
     return status;
 }
 
+int disk_wait(struct sink *sink, bool on, struct rnl_error *err)
+{
+    if (!sink->wal)
+        return RNL_OK; /* each commit does */
+    return sq_run(sink->write, on ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL",
+                  "choose whether to wait for the disk", err);
+}
+
 /*
  * Rows and checkpoint are in one file and one transaction, so that a power cut takes both
- * or none: synchronous = NORMAL is enough for a log; a rollback journal needs FULL.
+ * or none: synchronous = NORMAL is enough for a log, but where a source is told to forget;
+ * a rollback journal needs FULL.
  */
 static int set_up(struct sink *sink, struct rnl_error *err)
 {
     char sql[300];
-    bool wal;
-    int status = enter_wal(sink, &wal, err);
+    int status = enter_wal(sink, &sink->wal, err);
 
     if (status != RNL_OK)
         return status;
     snprintf(sql, sizeof(sql),
              "PRAGMA synchronous = %s; PRAGMA cache_size = -%lld; PRAGMA foreign_keys = OFF;"
              " PRAGMA ignore_check_constraints = ON; PRAGMA threads = 2;",
-             wal ? "NORMAL" : "FULL", (long long)(sink->config->cache >> 10));
+             sink->wal ? "NORMAL" : "FULL", (long long)(sink->config->cache >> 10));
     /* rows come as the source has them: nothing in the file may change them */
     sqlite3_db_config(sink->write, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
     return sq_run(sink->write, sql, "set up the file for writing", err);

@@ -114,6 +114,7 @@ struct sink {
     uint64_t prepared_clock;
     bool checking;        /* CHECKs are in force on this connection */
     bool restore_journal; /* the file wasn't in WAL mode before */
+    bool wal;             /* it is now: commits don't wait for the disk, see disk_wait() */
 
     int lock_fd; /* of the file, locked from claim to close; -1: none */
     char *owned; /* the pipeline */
@@ -142,6 +143,8 @@ struct writer {
 extern const struct rnl_plugin sqlite_sink;
 /* The file stands, is locked for this process, and holds runnel's tables. */
 int sink_own(struct sink *sink, const char *pipeline, struct rnl_error *err);
+/* Whether the commits that come next wait for the disk, in WAL mode. Under the turn. */
+int disk_wait(struct sink *sink, bool on, struct rnl_error *err);
 
 /* state.c */
 int state_prepare(sqlite3 *db, struct rnl_error *err);

@@ -211,13 +211,17 @@ static int write_plan(struct sink *sink, const char *pipeline, struct rnl_slice 
 int sink_record(void *self, const char *pipeline, struct rnl_slice plan, struct rnl_error *err)
 {
     struct sink *sink = self;
+    struct rnl_error unheard = RNL_ERROR_INIT;
     int status = sink_own(sink, pipeline, err);
 
     if (status == RNL_OK)
         status = turn_take(sink, err);
     if (status != RNL_OK)
         return status;
-    status = write_plan(sink, pipeline, plan, err);
+    status = disk_wait(sink, true, err); /* behind the last of them the source is let go */
+    if (status == RNL_OK)
+        status = write_plan(sink, pipeline, plan, err);
+    disk_wait(sink, false, status == RNL_OK ? err : &unheard);
     turn_give(sink);
     return status;
 }
