@@ -54,6 +54,7 @@ struct pipeline_config {
     enum rnl_write_mode write_mode;
     uint32_t structure;                  /* RNL_WITH_* */
     int64_t limit_events, limit_seconds; /* 0: none */
+    uint32_t change_lanes;               /* for changes, in mode cdc and replicate */
     enum ddl_policy ddl;
     enum truncate_policy truncate;
     bool cutover;          /* with drain: and then the pipeline is done, and the source let go */

@@ -47,6 +47,7 @@ static const struct word writer_words[] = {
     {"schema_policy", WORD_CHOICE, POLICIES, 0, 0},
     {"write_mode", WORD_CHOICE, WRITE_MODES, 0, 0},
     {"lanes", WORD_INT, NULL, 1, LANES_MAX},
+    {"change_lanes", WORD_INT, NULL, 1, LANES_MAX},
     {"commit_bytes", WORD_SIZE, NULL, 64 << 10, INT64_C(1) << 30},
     {"on_error", WORD_CHOICE, "stop|set_aside", 0, 0},
     {"error_limit", WORD_INT, NULL, 0, INT64_MAX},
@@ -174,6 +175,7 @@ static int read_writer(struct loader *loader, const config_setting_t *group,
         (enum rnl_schema_policy)block_choice(group, "schema_policy", POLICIES, 0);
     pipeline->write_mode = (enum rnl_write_mode)block_choice(group, "write_mode", WRITE_MODES, 0);
     pipeline->writer.lanes = (uint32_t)block_int(group, "lanes", config_lanes());
+    pipeline->change_lanes = (uint32_t)block_int(group, "change_lanes", pipeline->change_lanes);
     pipeline->commit_bytes = block_int(group, "commit_bytes", pipeline->commit_bytes);
     config_errors_read(group, pipeline);
     return RNL_OK;

@@ -30,6 +30,7 @@ void config_presets(struct pipeline_config *config)
     config->commit_bytes = COMMIT_PRESET;
     config->error_limit = ERRORS_PRESET;
     config->keep_rows = true;
+    config->change_lanes = 1;
     config->retry = (struct retry_config){RETRY_S, RETRY_FIRST_MS, RETRY_MAX_MS};
     config->memory_bytes = MEMORY_PRESET;
     config->row_bytes = ROW_PRESET;

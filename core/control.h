@@ -14,7 +14,7 @@ enum control_type {
     CONTROL_READY,      /* writer: the tables stand, send rows */
     CONTROL_ENDED,      /* writer: all is in the target */
     CONTROL_VALUES,     /* reader: all is drained; record is the catalog with its numbers of now */
-    CONTROL_COMMITTED,  /* writer: changes up to position are on the target's disk */
+    CONTROL_COMMITTED,  /* writer: changes of the lane up to position are on the target's disk */
     CONTROL_ALTER,      /* reader: tables were altered; record is the run with what they are now */
 };
 
@@ -26,6 +26,7 @@ struct control {
     uint32_t facts;           /* of RECALL: those that the sink chooses types by */
     void *position;           /* of COMMITTED */
     size_t position_len;
+    uint32_t lane; /* of COMMITTED */
     char *altered; /* of ALTER: alterations_to_json() */
 };
 

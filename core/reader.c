@@ -145,6 +145,7 @@ static int load_record(struct reader *reader, struct rnl_error *err)
     if (record_from_json(reader->recall.record, strlen(reader->recall.record), &reader->record,
                          err) != RNL_OK ||
         check_mode(reader, err) != RNL_OK ||
+        (follows(reader) && reader_check_changes(reader, err) != RNL_OK) ||
         record_check_selection(&reader->record, reader->run->config->tables,
                                reader->run->config->ntables, err) != RNL_OK ||
         catalog_arm(reader->record.catalog, reader->run->config->tables,
@@ -330,6 +331,7 @@ tell:
     for (size_t i = 0; i < reader.nstarts; i++)
         free(reader.starts[i].position);
     free(reader.starts);
+    free(reader.numbers);
     control_clear(&reader.recall);
     record_clear(&reader.record);
     pthread_mutex_destroy(&reader.heavy);

@@ -5,7 +5,7 @@
 
 const struct rnl_unit *reader_changes_unit(const struct reader *reader)
 {
-    for (uint32_t i = plan_count(reader->record.plan); i-- > 0;)
+    for (uint32_t i = 0; i < plan_count(reader->record.plan); i++)
         if (plan_at(reader->record.plan, i)->kind == RNL_UNIT_CHANGES)
             return plan_at(reader->record.plan, i);
     return NULL;
@@ -21,7 +21,25 @@ int reader_add_changes(struct reader *reader, struct rnl_error *err)
         .bytes = -1,
     };
 
-    return plan_add(reader->record.plan, &unit, err);
+    for (uint32_t i = 0; i < reader->run->config->change_lanes; i++)
+        if (plan_add(reader->record.plan, &unit, err) != RNL_OK)
+            return err->status;
+    return RNL_OK;
+}
+
+int reader_check_changes(const struct reader *reader, struct rnl_error *err)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < plan_count(reader->record.plan); i++)
+        count += plan_at(reader->record.plan, i)->kind == RNL_UNIT_CHANGES;
+    if (count == reader->run->config->change_lanes)
+        return RNL_OK;
+    rnl_fail(err, RNL_E_CONFIG, "resume.change_lanes",
+             "this pipeline was begun with %u lanes for changes, and is asked for with %u", count,
+             reader->run->config->change_lanes);
+    rnl_hint(err, "go on with change_lanes = %u; or begin it anew with --restart", count);
+    return err->status;
 }
 
 /* Rows of a part of a table can leave that part by a change, which no log tells. */

@@ -2,7 +2,7 @@
  * Following the source: one thread reads its changes into bundles of lane 0, while the role's own
  * thread tells the source what the target has made durable, and looks at how far behind it all is.
  */
-#include "reader_part.h"
+#include "outlet.h"
 
 #include "alteration.h"
 #include "mask.h"
@@ -20,7 +20,8 @@ struct follow {
     struct reader *reader;
     struct rnl_unit unit;
     struct rnl_start *starts; /* of unit */
-    struct reader_lane lane;
+    struct outlet *outlet;
+    pthread_t thread;
     char *position; /* of the last transaction given to the transport; the thread's own */
     char *high;     /* changes before it may have been seen by the load; NULL: none has */
     bool replaying;
@@ -96,15 +97,21 @@ static int fill_unit(struct follow *follow, struct rnl_error *err)
 {
     struct reader *reader = follow->reader;
     struct rnl_unit *unit = &follow->unit;
+    struct rnl_slice most;
 
     *unit = *reader_changes_unit(reader);
-    if (!unit->position.len)
-        unit->position = slice_of(reader->record.position);
+    if (recall_starts(reader, err) != RNL_OK ||
+        outlet_places(follow->outlet, &unit->position, &most, err) != RNL_OK)
+        return err->status;
+    if (most.len) { /* lanes that were cut off at different places */
+        follow->replaying = true;
+        follow->high = strndup(most.ptr, most.len);
+        if (!follow->high)
+            return no_memory(err);
+    }
     if (!unit->position.len)
         return rnl_fail(err, RNL_E_FATAL, "source.no_position",
                         "the source doesn't say where in its log changes begin");
-    if (recall_starts(reader, err) != RNL_OK)
-        return err->status;
     follow->position = strndup(unit->position.ptr, unit->position.len);
     return follow->position ? fill_starts(follow, err) : no_memory(err);
 }
@@ -129,15 +136,14 @@ static bool reached(const struct follow *follow, const char *goal)
 
 /* --- the thread that reads ---------------------------------------------------------------- */
 
-static int publish(struct follow *follow, struct rnl_bundle *bundle, struct rnl_error *err)
+static int publish(struct follow *follow, struct rnl_bundle *bundle, bool all,
+                   struct rnl_error *err)
 {
-    struct bundle_head head = {
-        .unit = follow->unit.id,
-        .flags = RNL_BUNDLE_CHANGES | (follow->replaying ? RNL_BUNDLE_REPLAY : 0),
-    };
+    uint32_t flags = RNL_BUNDLE_CHANGES | (follow->replaying ? RNL_BUNDLE_REPLAY : 0u);
 
-    follow->told_ms = clock_ms();
-    return reader_publish(&follow->lane, bundle, &head, err);
+    if (all || outlet_count(follow->outlet) == 1)
+        follow->told_ms = clock_ms();
+    return outlet_give(follow->outlet, bundle, flags, all, err);
 }
 
 /* No rows, but the place where we stand: what waits for it needn't wait for a change. */
@@ -146,7 +152,7 @@ static int publish_place(struct follow *follow, struct rnl_bundle *bundle, struc
     bundle_reset(bundle);
     if (bundle_commit(bundle, slice_of(follow->position), 0, err) < 0)
         return err->status;
-    return publish(follow, bundle, err);
+    return publish(follow, bundle, true, err);
 }
 
 static bool is_drained(struct follow *follow)
@@ -178,14 +184,14 @@ static int look_for_high(struct follow *follow, struct rnl_bundle *bundle, struc
     if (!follow->replaying || !reached(follow, follow->high))
         return RNL_OK;
     follow->replaying = false;
-    log_write(RNL_LOG_INFO, "reader", "changes have caught up with the load");
+    log_write(RNL_LOG_INFO, "reader", "changes have caught up");
     return publish_place(follow, bundle, err);
 }
 
 static int give(struct follow *follow, struct rnl_bundle *bundle, struct rnl_error *err)
 {
     uint32_t rows = bundle_rows(bundle);
-    bool marked = bundle_marked(bundle);
+    bool marked = bundle_marked(bundle), due;
 
     if (marked && note_position(follow, bundle, err) != RNL_OK)
         return err->status;
@@ -195,8 +201,9 @@ static int give(struct follow *follow, struct rnl_bundle *bundle, struct rnl_err
         pthread_mutex_unlock(&follow->lock);
     }
     /* The end of a transaction whose rows are on their way can't wait. */
-    if (rows || (marked && (follow->open || clock_ms() - follow->told_ms >= MARK_MS))) {
-        if (publish(follow, bundle, err) != RNL_OK)
+    due = marked && clock_ms() - follow->told_ms >= MARK_MS;
+    if (rows || due || (marked && follow->open)) {
+        if (publish(follow, bundle, due, err) != RNL_OK)
             return err->status;
         follow->open = !marked;
     }
@@ -365,7 +372,7 @@ static void *changes_main(void *arg)
     struct follow *follow = arg;
     struct run *run = follow->reader->run;
     struct rnl_error err = RNL_ERROR_INIT;
-    struct bundle_head end = {.flags = RNL_BUNDLE_LANE_END};
+    uint32_t flags = 0;
     struct rnl_bundle *bundle =
         bundle_new(run->config->bundle_rows, follow->reader->sizes.bundle_bytes);
     bool drained = false;
@@ -374,12 +381,11 @@ static void *changes_main(void *arg)
     if (status < 0 && !atomic_load(&run->hard))
         run_fail_in_order(run, &err);
     if (drained)
-        end.flags |= RNL_BUNDLE_UNIT_END;
+        flags |= RNL_BUNDLE_UNIT_END;
     if (follow->altered)
-        end.flags |= RNL_BUNDLE_ALTERED;
+        flags |= RNL_BUNDLE_ALTERED;
     bundle_mask_changes(bundle, NULL);
-    bundle_reset(bundle);
-    if (bundle && reader_publish(&follow->lane, bundle, &end, &err) != RNL_OK &&
+    if (bundle && outlet_end(follow->outlet, bundle, flags, &err) != RNL_OK &&
         !atomic_load(&run->hard))
         run_fail(run, &err);
     bundle_free(bundle);
@@ -428,11 +434,12 @@ static int set_goal(struct follow *follow, struct rnl_error *err)
     return RNL_OK;
 }
 
-/* What the target holds for good, the source may forget. *at: where the target stands. */
-static int hear(struct follow *follow, char **at, struct rnl_error *err)
+/* What the target holds for good, the source may forget. */
+static int hear(struct follow *follow, struct rnl_error *err)
 {
     struct reader *reader = follow->reader;
     const struct rnl_source_ops *source = source_of(reader);
+    struct rnl_slice durable;
     struct control word;
     int status =
         control_poll(&reader->transport, reader->feedback, CONTROL_ANY, POLL_MS, &word, err);
@@ -443,25 +450,26 @@ static int hear(struct follow *follow, char **at, struct rnl_error *err)
         control_clear(&word);
         return RNL_OK;
     }
-    if (source->confirm)
-        status = source->confirm(reader->source.self,
-                                 (struct rnl_slice){word.position, word.position_len}, err);
-    free(*at);
-    *at = word.position_len ? strndup(word.position, word.position_len) : NULL;
+    status = outlet_told(follow->outlet, word.lane,
+                         (struct rnl_slice){word.position, word.position_len}, err);
     control_clear(&word);
+    durable = outlet_durable(follow->outlet);
+    if (status == RNL_OK && durable.len && source->confirm)
+        status = source->confirm(reader->source.self, durable, err);
     return status;
 }
 
-static int look(struct follow *follow, const char *at, int64_t *looked_ms, struct rnl_error *err)
+static int look(struct follow *follow, int64_t *looked_ms, struct rnl_error *err)
 {
     struct reader *reader = follow->reader;
     struct rnl_log_state state = {.size = sizeof(state), .behind_bytes = -1, .held_bytes = -1};
+    struct rnl_slice at = outlet_durable(follow->outlet);
     int status;
 
     if (!source_of(reader)->log_state || clock_ms() - *looked_ms < STATE_MS)
         return RNL_OK;
-    status = source_of(reader)->log_state(reader->source.self,
-                                          at ? slice_of(at) : follow->unit.position, &state, err);
+    status = source_of(reader)->log_state(reader->source.self, at.len ? at : follow->unit.position,
+                                          &state, err);
     *looked_ms = clock_ms();
     if (status == RNL_OK)
         progress_log(reader->run->progress, state.behind_bytes, state.held_bytes, state.text);
@@ -473,22 +481,20 @@ static void watch(struct follow *follow)
     struct run *run = follow->reader->run;
     struct rnl_error err = RNL_ERROR_INIT;
     int64_t looked_ms = 0;
-    char *at = NULL;
 
     while (!has_ended(follow)) {
         int status = set_goal(follow, &err);
 
         if (status == RNL_OK)
-            status = hear(follow, &at, &err);
+            status = hear(follow, &err);
         if (status == RNL_OK)
-            status = look(follow, at, &looked_ms, &err);
+            status = look(follow, &looked_ms, &err);
         if (status == RNL_OK)
             continue;
         if (!atomic_load(&run->hard))
             run_fail_in_order(run, &err);
         break; /* the thread ends by that */
     }
-    free(at);
 }
 
 /* Where changes go on behind the statement that altered the tables. */
@@ -514,6 +520,8 @@ static int evolve(struct follow *follow, struct rnl_error *err)
     if (status == RNL_OK)
         status = pass_statement(follow, err);
     if (status == RNL_OK)
+        status = outlet_adapt(follow->outlet, err);
+    if (status == RNL_OK)
         status = fill_starts(follow, err);
     alterations_free(follow->altered);
     follow->altered = NULL;
@@ -525,11 +533,21 @@ static int evolve(struct follow *follow, struct rnl_error *err)
 /* Changes as long as tables stay what they are, or the run goes on. */
 static int stream(struct follow *follow, struct rnl_error *err)
 {
-    if (pthread_create(&follow->lane.thread, NULL, changes_main, follow) != 0)
+    if (pthread_create(&follow->thread, NULL, changes_main, follow) != 0)
         return rnl_fail(err, RNL_E_FATAL, "thread", "the thread of changes can't be started");
     watch(follow);
-    pthread_join(follow->lane.thread, NULL);
+    pthread_join(follow->thread, NULL);
     return RNL_OK;
+}
+
+/* What the load may have seen, too. */
+static int set_high(struct follow *follow, struct rnl_error *err)
+{
+    if (!run_goes_on(follow->reader->run))
+        return RNL_OK;
+    free(follow->high);
+    follow->high = NULL;
+    return log_end(follow->reader, &follow->high, err);
 }
 
 int reader_follow(struct reader *reader, struct rnl_error *err)
@@ -537,16 +555,16 @@ int reader_follow(struct reader *reader, struct rnl_error *err)
     struct follow follow = {
         .reader = reader,
         .rows_ms = clock_ms(),
-        .lane = {.reader = reader, .number = reader->lane0_number, .subject = "lane.0"},
+        .outlet = outlet_new(reader),
         .replaying =
             reader->record.state == RECORD_LOADING && reader->run->config->mode == MODE_REPLICATE,
     };
     int status;
 
     pthread_mutex_init(&follow.lock, NULL);
-    status = fill_unit(&follow, err);
-    if (status == RNL_OK && follow.replaying && run_goes_on(reader->run))
-        status = log_end(reader, &follow.high, err);
+    status = follow.outlet ? fill_unit(&follow, err) : no_memory(err);
+    if (status == RNL_OK && reader->record.state == RECORD_LOADING && follow.replaying)
+        status = set_high(&follow, err);
     if (status == RNL_OK)
         status = set_goal(&follow, err);
     if (status == RNL_OK)
@@ -562,6 +580,7 @@ int reader_follow(struct reader *reader, struct rnl_error *err)
         status = reader_let_go(reader, err);
     pthread_mutex_destroy(&follow.lock);
     alterations_free(follow.altered);
+    outlet_free(follow.outlet);
     free(follow.goal);
     free(follow.high);
     free(follow.position);

@@ -51,27 +51,60 @@ static int open_position(const struct reader *reader, uint32_t table, struct rnl
                             : mask_place(NULL, position, open, err);
 }
 
+/* Puts a start of bytes that are ours to free. */
+static int put_start(struct reader *reader, const struct reader_start *start, struct rnl_error *err)
+{
+    struct reader_start *starts;
+
+    pthread_mutex_lock(&reader->lock);
+    starts = realloc(reader->starts, (reader->nstarts + 1) * sizeof(*starts));
+    if (starts) {
+        reader->starts = starts;
+        starts[reader->nstarts++] = *start;
+    }
+    pthread_mutex_unlock(&reader->lock);
+    if (starts)
+        return RNL_OK;
+    free(start->position);
+    return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for a position");
+}
+
 int reader_start_add(struct reader *reader, uint32_t table, struct rnl_slice position,
                      struct rnl_error *err)
 {
-    struct reader_start *starts, start = {.table = table};
+    struct reader_start start = {.table = table};
     struct rnl_slice open;
 
     if (open_position(reader, table, position, &open, err) != RNL_OK)
         return err->status;
     memcpy(&start.position, &open.ptr, sizeof(start.position)); /* ours */
     start.len = open.len;
-    pthread_mutex_lock(&reader->lock);
-    starts = realloc(reader->starts, (reader->nstarts + 1) * sizeof(*starts));
-    if (starts) {
-        reader->starts = starts;
-        starts[reader->nstarts++] = start;
+    return put_start(reader, &start, err);
+}
+
+int reader_start_raise(struct reader *reader, uint32_t table, struct rnl_slice position,
+                       struct rnl_error *err)
+{
+    const struct rnl_source_ops *source = &reader->source.plugin->source;
+    struct reader_start start = {.table = table, .len = position.len};
+
+    for (size_t i = 0; i < reader->nstarts; i++) {
+        struct reader_start *known = &reader->starts[i];
+
+        if (known->table != table)
+            continue;
+        if (source->log_reached(reader->source.self,
+                                (struct rnl_slice){known->position, known->len}, position))
+            return RNL_OK;
+        free(known->position);
+        *known = reader->starts[--reader->nstarts];
+        break;
     }
-    pthread_mutex_unlock(&reader->lock);
-    if (starts)
-        return RNL_OK;
-    free(start.position);
-    return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for a position");
+    start.position = malloc(position.len + 1);
+    if (!start.position)
+        return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for a position");
+    memcpy(start.position, position.ptr, position.len);
+    return put_start(reader, &start, err);
 }
 
 /* The view that a table without a key was read in: changes count behind it alone. */
@@ -261,12 +294,25 @@ static void *lane_main(void *arg)
     return NULL;
 }
 
-static uint64_t last_number(const struct reader *reader, uint32_t lane)
+uint64_t reader_number(const struct reader *reader, uint32_t lane)
 {
+    if (lane < reader->nnumbers)
+        return reader->numbers[lane];
     for (size_t i = 0; i < reader->recall.memory.nlanes; i++)
         if (reader->recall.memory.lanes[i].lane == lane)
             return reader->recall.memory.lanes[i].number;
     return 0;
+}
+
+/* Changes go on behind them. */
+static void keep_numbers(struct reader *reader, const struct reader_lane *lanes, uint32_t count)
+{
+    reader->numbers = calloc(count, sizeof(*reader->numbers));
+    if (!reader->numbers)
+        abort();
+    for (uint32_t i = 0; i < count; i++)
+        reader->numbers[i] = lanes[i].number;
+    reader->nnumbers = count;
 }
 
 /* All lanes, those without a snapshot too: these only say that nothing comes on them. */
@@ -280,7 +326,7 @@ int reader_load(struct reader *reader, struct rnl_error *err)
         return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for %u lanes", count);
     for (uint32_t i = 0; i < count; i++) {
         lanes[i] =
-            (struct reader_lane){.reader = reader, .lane = i, .number = last_number(reader, i)};
+            (struct reader_lane){.reader = reader, .lane = i, .number = reader_number(reader, i)};
         snprintf(lanes[i].subject, sizeof(lanes[i].subject), "lane.%u", i);
     }
     for (uint32_t i = 0; i < reader->lanes && status == RNL_OK; i++) {
@@ -302,7 +348,7 @@ int reader_load(struct reader *reader, struct rnl_error *err)
     for (uint32_t i = 0; i < reader->lanes; i++)
         if (lanes[i].started)
             pthread_join(lanes[i].thread, NULL);
-    reader->lane0_number = lanes[0].number;
+    keep_numbers(reader, lanes, count);
     free(lanes);
     return status;
 }

@@ -36,7 +36,8 @@ struct reader {
     size_t nstarts;
     pthread_cond_t settled;
     pthread_mutex_t heavy; /* held while a heavy unit is read: one at a time */
-    uint64_t lane0_number; /* of the last bundle published on lane 0, once all lanes have ended */
+    uint64_t *numbers;     /* of the last bundle published on each lane, once all have ended */
+    uint32_t nnumbers;
 };
 
 struct reader_lane {
@@ -60,6 +61,12 @@ int reader_publish(struct reader_lane *lane, struct rnl_bundle *bundle,
 int reader_start_add(struct reader *reader, uint32_t table, struct rnl_slice position,
                      struct rnl_error *err);
 
+/* Raises where changes begin to count for a table, unless it stands there or behind already. */
+int reader_start_raise(struct reader *reader, uint32_t table, struct rnl_slice position,
+                       struct rnl_error *err);
+/* Of the last bundle that was published on a lane, by the load or by an earlier run. */
+uint64_t reader_number(const struct reader *reader, uint32_t lane);
+
 /* reader_follow.c: the changes behind the load, until the run must end. */
 int reader_follow(struct reader *reader, struct rnl_error *err);
 
@@ -68,7 +75,9 @@ int reader_follow(struct reader *reader, struct rnl_error *err);
 int reader_follow_prepare(struct reader *reader, bool resuming, struct rnl_error *err);
 /* Which changes of the catalog's tables are wanted. */
 void reader_filter(const struct reader *reader, struct rnl_catalog *catalog);
-/* The unit of changes in the plan; NULL: it has none. */
+/* A run that goes on has as many lanes for changes as it was begun with. */
+int reader_check_changes(const struct reader *reader, struct rnl_error *err);
+/* The unit of changes in the plan, the first of several lanes'; NULL: it has none. */
 const struct rnl_unit *reader_changes_unit(const struct reader *reader);
 int reader_add_changes(struct reader *reader, struct rnl_error *err);
 

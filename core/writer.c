@@ -536,6 +536,7 @@ close_transport:
 tell:
     if (status < 0)
         run_fail(run, &err);
+    free(writer.numbers);
     catalog_free(writer.fresh);
     catalog_free(writer.earlier);
     steps_free(writer.steps);

@@ -26,7 +26,11 @@ struct writer {
     uint32_t evolved;            /* steps done for tables that were altered: ids are to be unique */
     bool keys_done;              /* by this run, before the changes */
     bool tolerant; /* of changes: some are left out, and others find what they didn't do */
-    uint64_t lane0_committed, lane0_applied; /* numbers on lane 0, once the load's lanes ended */
+    /* Numbers on each lane, once the load's lanes ended. */
+    struct lane_numbers {
+        uint64_t committed, applied;
+    } * numbers;
+    uint32_t nnumbers;
 };
 
 /*

@@ -52,6 +52,7 @@ static int tell_durable(struct lane *lane, struct rnl_error *err)
     const struct pending_unit *unit = &lane->units[lane->nunits - 1];
     const struct control word = {
         .type = CONTROL_COMMITTED,
+        .lane = lane->lane,
         .position = unit->position,
         .position_len = unit->position_len,
     };
@@ -340,6 +341,28 @@ static uint64_t last_number(const struct writer *writer, uint32_t lane)
     return 0;
 }
 
+static struct lane_numbers numbers_of(const struct writer *writer, uint32_t lane)
+{
+    uint64_t number = last_number(writer, lane);
+
+    if (lane < writer->nnumbers)
+        return writer->numbers[lane];
+    return (struct lane_numbers){number, number};
+}
+
+/* Lanes begun later on go on behind these. */
+static void keep_numbers(struct writer *writer, const struct lane *lanes, uint32_t count)
+{
+    if (count > writer->nnumbers) {
+        writer->numbers = realloc(writer->numbers, count * sizeof(*writer->numbers));
+        if (!writer->numbers)
+            abort();
+        writer->nnumbers = count;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        writer->numbers[i] = (struct lane_numbers){lanes[i].committed, lanes[i].applied};
+}
+
 void writer_load(struct writer *writer)
 {
     uint32_t count = writer->run->config->writer.lanes;
@@ -369,24 +392,53 @@ void writer_load(struct writer *writer)
     for (uint32_t i = 0; i < count; i++)
         if (lanes[i].started)
             pthread_join(lanes[i].thread, NULL);
-    writer->lane0_committed = lanes[0].committed;
-    writer->lane0_applied = lanes[0].applied;
+    keep_numbers(writer, lanes, count);
     free(lanes);
+}
+
+/* Those of changes: in this thread when there is one, as there is nothing beside it to be done. */
+static void run_lanes(struct lane *lanes, uint32_t count)
+{
+    for (uint32_t i = 1; i < count; i++)
+        lanes[i].started = pthread_create(&lanes[i].thread, NULL, lane_main, &lanes[i]) == 0;
+    for (uint32_t i = 1; i < count; i++)
+        if (!lanes[i].started) {
+            struct rnl_error err = RNL_ERROR_INIT;
+
+            rnl_fail(&err, RNL_E_FATAL, "thread", "a lane's thread can't be started");
+            run_fail(lanes[i].writer->run, &err);
+        }
+    lane_main(&lanes[0]);
+    for (uint32_t i = 1; i < count; i++)
+        if (lanes[i].started)
+            pthread_join(lanes[i].thread, NULL);
 }
 
 enum writer_end writer_follow(struct writer *writer, bool replaying)
 {
-    struct lane lane = {
-        .writer = writer,
-        .committed = writer->lane0_committed,
-        .applied = writer->lane0_applied,
-        .careful = writer->run->config->on_error == ON_ERROR_SET_ASIDE,
-        .changes = true,
-        .replaying = replaying,
-    };
+    uint32_t count = writer->run->config->change_lanes;
+    struct lane *lanes = calloc(count, sizeof(*lanes));
+    enum writer_end end;
 
-    lane_main(&lane); /* in this thread: there is nothing beside it to be done */
-    writer->lane0_committed = lane.committed;
-    writer->lane0_applied = lane.applied;
-    return lane.end ? lane.end : WRITER_STOPPED;
+    if (!lanes)
+        abort();
+    for (uint32_t i = 0; i < count; i++) {
+        struct lane_numbers last = numbers_of(writer, i);
+
+        lanes[i] = (struct lane){.writer = writer,
+                                 .lane = i,
+                                 .committed = last.committed,
+                                 .applied = last.applied,
+                                 .careful = writer->run->config->on_error == ON_ERROR_SET_ASIDE,
+                                 .changes = true,
+                                 .replaying = replaying};
+    }
+    run_lanes(lanes, count);
+    keep_numbers(writer, lanes, count);
+    end = lanes[0].end;
+    for (uint32_t i = 1; i < count; i++)
+        if (lanes[i].end != end)
+            end = WRITER_STOPPED; /* one has failed, and told so */
+    free(lanes);
+    return end ? end : WRITER_STOPPED;
 }

@@ -78,10 +78,14 @@ static int apply_alterations(struct pipeline_config *config, const struct cli_ar
                              struct rnl_error *err)
 {
     int ddl = (int)config->ddl, truncate = (int)config->truncate;
+    int64_t lanes = cli_int(args, "change-lanes", config->change_lanes);
 
     if (choice(args, "ddl", DDL_POLICIES, &ddl, err) != RNL_OK ||
         choice(args, "truncate", TRUNCATE_POLICIES, &truncate, err) != RNL_OK)
         return err->status;
+    if (lanes < 1 || lanes > 64)
+        return rnl_fail(err, RNL_E_CONFIG, "usage.lanes", "--change-lanes: 1 to 64 are possible");
+    config->change_lanes = (uint32_t)lanes;
     config->ddl = (enum ddl_policy)ddl;
     config->truncate = (enum truncate_policy)truncate;
     return RNL_OK;
@@ -178,6 +182,9 @@ static const struct cli_option options[] = {
      "with --follow: load no rows, the target has them; changes from now on"},
     {"drain", 0, CLI_FLAG, 0, NULL,
      "with --follow: end where the source's log ends when changes begin to be read"},
+    {"change-lanes", 0, CLI_INT, 0, "N",
+     "with --follow: lanes for changes, each row on that of its key (preset: 1, in the order of "
+     "commits; see docs/how-to/follow.md for what more of them give up)"},
     {"ddl", 0, CLI_TEXT, 0, "WORD",
      "a table that is followed is altered in the source: evolve (preset: the target follows), "
      "ignore, or stop"},

@@ -44,6 +44,7 @@ struct toy_sink_config {
     int64_t gone_every;  /* each so manyeth commit of an opening fails; 0: none */
     int64_t behind;      /* changes that are done before steps that stand behind the keys' */
     bool refuse;         /* it can\'t be opened */
+    int64_t lanes;       /* of changes; what is checked of their order holds for one */
 };
 
 /* Rows that stand aside in a store: toy_letters.c keeps them, toy_sink.c commits them. */

@@ -70,6 +70,7 @@ int store_check_time(struct writer *writer, uint32_t flags, struct rnl_error *er
 int store_check_changes(const struct writer *writer, const struct rnl_checkpoint *checkpoint,
                         struct rnl_error *err)
 {
+    const struct toy_sink_config *config = writer->sink->ctx->config;
     const struct store *store = writer->sink->store;
     int64_t place = checkpoint->nunits ? toy_number(checkpoint->units[0].position) : 0;
 
@@ -77,7 +78,7 @@ int store_check_changes(const struct writer *writer, const struct rnl_checkpoint
         return RNL_OK;
     if (!writer->changes || (writer->sink->keyless && place >= store->changes))
         return RNL_OK;
-    if (place != store->changes + (int64_t)writer->changes && store->changes)
+    if (config->lanes <= 1 && place != store->changes + (int64_t)writer->changes && store->changes)
         return rnl_fail(err, RNL_E_FATAL, "toy.halved",
                         "%zu changes behind %lld are committed as if they were up to %lld",
                         writer->changes, (long long)store->changes, (long long)place);
@@ -89,8 +90,18 @@ int store_check_changes(const struct writer *writer, const struct rnl_checkpoint
 
 void store_note_changes(struct writer *writer, const struct rnl_checkpoint *checkpoint)
 {
+    const struct toy_sink_config *config = writer->sink->ctx->config;
     struct store *store = writer->sink->store;
 
+    if (config->lanes > 1 && checkpoint->durable && checkpoint->nunits &&
+        toy_is_place(checkpoint->units[0].position)) {
+        store->lane_durable[checkpoint->lane] = toy_number(checkpoint->units[0].position);
+        store->durable = INT64_MAX;
+        for (int64_t i = 0; i < config->lanes; i++)
+            if (store->lane_durable[i] < store->durable)
+                store->durable = store->lane_durable[i];
+        return;
+    }
     if (checkpoint->nunits && toy_is_place(checkpoint->units[0].position))
         store->changes = toy_number(checkpoint->units[0].position);
     if (checkpoint->durable)

@@ -102,6 +102,47 @@ static void a_table_may_go(void **state)
     teardown(&config);
 }
 
+static void setup_lanes(struct pipeline_config *config, const char *store)
+{
+    setup_follow(config, store, whole(2000)); /* a tail that never ends would hold places back */
+    config->change_lanes = 3;
+    put(&config->writer.settings, "lanes", 3);
+}
+
+/* Each row once, whatever lane it went on, and wherever lanes were cut off. */
+static void changes_go_on_several_lanes(void **state)
+{
+    struct pipeline_config config;
+
+    (void)state;
+    setup_lanes(&config, "lanes");
+    assert_int_equal(run_to_end(&config, 1), 0);
+    assert_followed(&config, FEW, 0, whole(2000));
+    config.change_lanes = 2;
+    any_error = true;
+    assert_int_equal(run_it(&config, false, 0, NULL), PIPELINE_FAILED);
+    assert_string_equal(last_error.code, "resume.change_lanes");
+    any_error = false;
+    teardown(&config);
+    setup_lanes(&config, "lanes-cut");
+    put(&config.writer.settings, "gone_every", 10);
+    assert_true(run_to_end(&config, 2000) > 0);
+    assert_followed(&config, FEW, 0, whole(2000));
+    teardown(&config);
+    setup_lanes(&config, "lanes-keyless"); /* each table on one lane, and what that has isn't done
+                                              again */
+    settings_set(&config.reader.settings, "keyless", SETTING_BOOL, "true", &origin);
+    put(&config.writer.settings, "gone_every", 10);
+    assert_true(run_to_end(&config, 2000) > 0);
+    assert_followed(&config, FEW, 0, whole(2000));
+    teardown(&config);
+    setup_lanes(&config, "lanes-altered");
+    put(&config.reader.settings, "altered", 213);
+    assert_int_equal(run_to_end(&config, 1), 0);
+    assert_followed(&config, FEW, 0, whole(2000));
+    teardown(&config);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -109,6 +150,7 @@ int main(void)
         cmocka_unit_test(an_interrupted_alteration_goes_on),
         cmocka_unit_test(ddl_may_stop_or_be_ignored),
         cmocka_unit_test(a_table_may_go),
+        cmocka_unit_test(changes_go_on_several_lanes),
     };
     static const char *const dirs[] = {TEST_PLUGIN_DIR, PLUGIN_DIR};
 

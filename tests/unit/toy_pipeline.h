@@ -72,6 +72,7 @@ __attribute__((unused)) static void setup(struct pipeline_config *config, const 
                                        .reader = {.plugin = toy, .lanes = lanes},
                                        .writer = {.plugin = toy, .lanes = lanes},
                                        .bundle_rows = 10,
+                                       .change_lanes = 1,
                                        .chunk_bytes = 1 << 20,
                                        .commit_bytes = 4096, /* so that units are cut by commits */
                                        .structure = RNL_WITH_TABLES};
