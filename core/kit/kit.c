@@ -327,6 +327,7 @@ static void check_live(struct kit *kit, const struct plugin *plugin)
     else if (plugin->kind == RNL_SINK) {
         kit_sink(&use);
         kit_changes(&use);
+        kit_evolve(&use);
     } else
         kit_skip(kit, "behaviour", "the kit has no checks for this kind");
     options_free(&plugin->options, use.config);

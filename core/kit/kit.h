@@ -76,6 +76,7 @@ void kit_secrets(struct kit_use *use);
 void kit_source(struct kit_use *use);
 void kit_sink(struct kit_use *use);
 void kit_changes(struct kit_use *use); /* of a sink too: what it is followed into */
+void kit_evolve(struct kit_use *use);  /* and tables that are altered meanwhile */
 
 /* Names that a shared object exports, one a line; malloc'd. NULL: no ELF file that can be read. */
 char *kit_exports(const char *path);

@@ -182,6 +182,7 @@ static const struct rnl_sink_ops ops = {
     .writer_letter = writer_letter,
     .writer_letter_remove = writer_letter_remove,
     .letters = sink_letters,
+    .evolve = sink_evolve,
 };
 
 static const struct rnl_plugin plugin = {

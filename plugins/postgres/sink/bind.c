@@ -480,6 +480,7 @@ int sink_bind(void *self, const struct rnl_job *job, const struct rnl_catalog *c
     struct map_table *names;
     int status;
 
+    read_forget_view(sink); /* a table that was rewritten is empty in it */
     arena_free(&sink->bound_arena);
     sink->ntables = 0;
     sink->bound_catalog = catalog;

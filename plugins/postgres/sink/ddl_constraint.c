@@ -115,6 +115,18 @@ static bool name_foreign_key(const struct mapper *m, uint32_t t, const struct rn
     return idents_choose(taken, fitted, m->tables[t].name, fk->name, name);
 }
 
+bool foreign_key_names(const struct mapper *m, uint32_t t, char (*names)[NAME_BYTES + 1])
+{
+    const struct rnl_table *table = mapper_table(m, t);
+    struct idents taken = {0};
+    bool good = take_index_names(table, &taken);
+
+    for (uint32_t i = 0; good && i < table->nforeign_keys; i++)
+        good = name_foreign_key(m, t, FOREIGN_KEY(table, i), &taken, names[i]);
+    idents_free(&taken);
+    return good;
+}
+
 bool foreign_key_is_ours(const struct mapper *m, uint32_t t, const char *constraint)
 {
     const struct rnl_table *table = mapper_table(m, t);
@@ -230,19 +242,35 @@ static int add_check(struct mapper *m, uint32_t t, const char *object, const cha
     return status;
 }
 
+static bool name_enum_check(const struct mapper *m, uint32_t t, uint32_t index,
+                            struct idents *taken, char *name)
+{
+    char wanted[NAME_BYTES * 2 + 8], fitted[NAME_BYTES + 1];
+
+    snprintf(wanted, sizeof(wanted), "%s_check", m->tables[t].columns[index].name);
+    ident_fit(wanted, false, fitted);
+    return idents_choose(taken, fitted, m->tables[t].name, wanted, name);
+}
+
+static bool has_enum_check(const struct mapper *m, uint32_t t, uint32_t index)
+{
+    const struct rnl_table *table = mapper_table(m, t);
+
+    return !table_is_native(table) && (COLUMN(table, index)->flags & RNL_COLUMN_ENUM) &&
+           m->sink->config->enums == ENUM_CHECK && m->tables[t].columns[index].kind == PG_TEXT;
+}
+
 static int add_enum_check(struct mapper *m, uint32_t t, uint32_t index, struct idents *taken)
 {
     const struct rnl_column *column = COLUMN(mapper_table(m, t), index);
     const struct map_column *map = &m->tables[t].columns[index];
     bool empty =
         !(column->facts_known & RNL_FACT_EMPTY_LABEL) || (column->facts & RNL_FACT_EMPTY_LABEL);
-    char wanted[NAME_BYTES * 2 + 8], fitted[NAME_BYTES + 1], name[NAME_BYTES + 1];
+    char name[NAME_BYTES + 1];
     struct buf condition = {0};
     int status;
 
-    snprintf(wanted, sizeof(wanted), "%s_check", map->name);
-    ident_fit(wanted, false, fitted);
-    if (!idents_choose(taken, fitted, m->tables[t].name, wanted, name))
+    if (!name_enum_check(m, t, index, taken, name))
         return error_memory(m->err);
     buf_name(&condition, map->name);
     buf_puts(&condition, " IN (");
@@ -327,23 +355,46 @@ static int map_check(struct mapper *m, uint32_t t, const struct rnl_check *check
     return status;
 }
 
+/* Names that a check of the table can't have. */
+static bool take_other_names(const struct rnl_table *table, struct idents *taken)
+{
+    bool good = take_index_names(table, taken);
+
+    for (uint32_t i = 0; good && i < table->nforeign_keys; i++)
+        good = idents_take(taken, FOREIGN_KEY(table, i)->name);
+    return good;
+}
+
+bool check_names(struct mapper *m, uint32_t t, char (*names)[NAME_BYTES + 1])
+{
+    const struct rnl_table *table = mapper_table(m, t);
+    struct idents taken = {0};
+    bool good = take_other_names(table, &taken);
+
+    for (uint32_t i = 0; good && i < table->nchecks; i++)
+        good = name_check(m, t, CHECK(table, i), &taken, names[i]);
+    for (uint32_t i = 0; good && i < table->ncolumns; i++) {
+        names[table->nchecks + i][0] = '\0';
+        if (has_enum_check(m, t, i))
+            good = name_enum_check(m, t, i, &taken, names[table->nchecks + i]);
+    }
+    idents_free(&taken);
+    return good;
+}
+
 int ddl_checks(struct mapper *m, uint32_t t)
 {
     const struct rnl_table *table = mapper_table(m, t);
     struct idents taken = {0};
     int status = RNL_OK;
 
-    if (!take_index_names(table, &taken))
+    if (!take_other_names(table, &taken))
         status = error_memory(m->err);
-    for (uint32_t i = 0; status == RNL_OK && i < table->nforeign_keys; i++)
-        if (!idents_take(&taken, FOREIGN_KEY(table, i)->name))
-            status = error_memory(m->err);
     for (uint32_t i = 0; status == RNL_OK && i < table->nchecks; i++)
         status = table_is_native(table) ? native_check(m, t, CHECK(table, i), &taken)
                                         : map_check(m, t, CHECK(table, i), &taken);
     for (uint32_t i = 0; status == RNL_OK && i < table->ncolumns; i++)
-        if (!table_is_native(table) && (COLUMN(table, i)->flags & RNL_COLUMN_ENUM) &&
-            m->sink->config->enums == ENUM_CHECK && m->tables[t].columns[i].kind == PG_TEXT)
+        if (has_enum_check(m, t, i))
             status = add_enum_check(m, t, i, &taken);
     idents_free(&taken);
     return status;

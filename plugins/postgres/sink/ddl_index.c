@@ -67,26 +67,33 @@ static const char *add_parts(struct mapper *m, uint32_t t, const struct rnl_inde
     return why;
 }
 
+static void name_attempt(const struct mapper *m, uint32_t t, const char *wanted, int attempt,
+                         char *out)
+{
+    const struct map_table *map = &m->tables[t];
+    char fitted[NAME_BYTES + 1], longer[512], whole[1024];
+
+    ident_fit(wanted, m->sink->config->name_case == CASE_LOWER, fitted);
+    snprintf(longer, sizeof(longer), "%s_%s", map->name, fitted);
+    snprintf(whole, sizeof(whole), "%s.%s", map->qualified, wanted);
+    if (attempt == 0)
+        memcpy(out, fitted, sizeof(fitted));
+    else if (attempt == 1)
+        ident_fit(longer, false, out);
+    else
+        ident_fit_hashed(longer, whole, out);
+}
+
 /* Relations of one schema share one namespace, whichever table they belong to. */
 bool index_choose_name(struct mapper *m, uint32_t t, const struct rnl_index *index,
                        const char *wanted, char *out)
 {
     const struct map_table *map = &m->tables[t];
-    bool lower = m->sink->config->name_case == CASE_LOWER;
-    char fitted[NAME_BYTES + 1], longer[512], whole[1024];
     struct buf key = {0};
     bool good;
 
-    ident_fit(wanted, lower, fitted);
-    snprintf(longer, sizeof(longer), "%s_%s", map->name, fitted);
-    snprintf(whole, sizeof(whole), "%s.%s", map->qualified, wanted);
     for (int attempt = 0; attempt < 3; attempt++) {
-        if (attempt == 0)
-            memcpy(out, fitted, sizeof(fitted));
-        else if (attempt == 1)
-            ident_fit(longer, false, out);
-        else
-            ident_fit_hashed(longer, whole, out);
+        name_attempt(m, t, wanted, attempt, out);
         buf_clear(&key);
         buf_qualified(&key, map->schema, out);
         if (!buf_text(&key) || !idents_has(&m->relations, key.ptr))
@@ -183,6 +190,23 @@ static const char *index_wanted(const struct mapper *m, uint32_t t, const struct
     snprintf(out, size, "%s", buf_text(&name) ? name.ptr : index->name);
     buf_free(&name);
     return out;
+}
+
+void index_candidate(const struct mapper *m, uint32_t t, const struct rnl_index *index, int attempt,
+                     char *out)
+{
+    char wanted[512];
+
+    if (!table_is_native(mapper_table(m, t)) && (index->flags & RNL_INDEX_PRIMARY)) {
+        snprintf(wanted, sizeof(wanted), "%s_pkey", m->tables[t].name);
+        name_attempt(m, t, wanted, attempt, out);
+    } else if (table_is_native(mapper_table(m, t))) {
+        name_attempt(m, t, index->name, attempt, out);
+    } else {
+        char room[512];
+
+        name_attempt(m, t, index_wanted(m, t, index, room, sizeof(room)), attempt, out);
+    }
 }
 
 static int add_btree(struct mapper *m, uint32_t t, const struct rnl_index *index)
@@ -324,6 +348,22 @@ int ddl_early_key(struct mapper *m, uint32_t t, struct buf *sql)
     return RNL_OK;
 }
 
+int ddl_index(struct mapper *m, uint32_t t, const struct rnl_index *index)
+{
+    if (table_is_native(mapper_table(m, t)))
+        return native_index(m, t, index);
+    if (index->flags & RNL_INDEX_INVISIBLE)
+        map_find(m, t, RNL_NOTE, "index.invisible", index->name, NULL,
+                 "is used by the target's planner, which can't ignore an index");
+    if (index->flags & RNL_INDEX_PRIMARY)
+        return add_primary(m, t, index);
+    if (index->flags & RNL_INDEX_FULLTEXT)
+        return add_fulltext(m, t, index);
+    if (index->flags & RNL_INDEX_SPATIAL)
+        return add_spatial(m, t, index);
+    return add_btree(m, t, index);
+}
+
 int ddl_indexes(struct mapper *m, uint32_t t)
 {
     const struct rnl_table *table = mapper_table(m, t);
@@ -332,27 +372,8 @@ int ddl_indexes(struct mapper *m, uint32_t t)
     if (!m->tables[t].index_names)
         m->tables[t].index_names =
             arena_alloc(&m->arena, sizeof(*m->tables[t].index_names) * (table->nindexes + 1));
-    for (uint32_t i = 0; status == RNL_OK && i < table->nindexes; i++) {
-        const struct rnl_index *index = INDEX(table, i);
-
-        if (index == m->tables[t].early)
-            continue;
-        if (table_is_native(table)) {
-            status = native_index(m, t, index);
-            continue;
-        }
-
-        if (index->flags & RNL_INDEX_INVISIBLE)
-            map_find(m, t, RNL_NOTE, "index.invisible", index->name, NULL,
-                     "is used by the target's planner, which can't ignore an index");
-        if (index->flags & RNL_INDEX_PRIMARY)
-            status = add_primary(m, t, index);
-        else if (index->flags & RNL_INDEX_FULLTEXT)
-            status = add_fulltext(m, t, index);
-        else if (index->flags & RNL_INDEX_SPATIAL)
-            status = add_spatial(m, t, index);
-        else
-            status = add_btree(m, t, index);
-    }
+    for (uint32_t i = 0; status == RNL_OK && i < table->nindexes; i++)
+        if (INDEX(table, i) != m->tables[t].early)
+            status = ddl_index(m, t, INDEX(table, i));
     return status;
 }

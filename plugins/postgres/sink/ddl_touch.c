@@ -22,11 +22,31 @@ static void add_column(struct mapper *m, uint32_t t, uint32_t index, struct buf 
                column->scale > 6 ? 6u : column->scale);
 }
 
+static void trigger_name(const struct mapper *m, uint32_t t, char *name)
+{
+    char wanted[NAME_BYTES + 16];
+
+    snprintf(wanted, sizeof(wanted), "%s_touch", m->tables[t].name);
+    ident_fit(wanted, false, name);
+}
+
+void ddl_untouch(const struct mapper *m, uint32_t t, struct buf *sql)
+{
+    char name[NAME_BYTES + 1];
+
+    trigger_name(m, t, name);
+    buf_puts(sql, "DROP TRIGGER IF EXISTS ");
+    buf_name(sql, name);
+    buf_printf(sql, " ON %s;\nDROP FUNCTION IF EXISTS ", m->tables[t].qualified);
+    buf_qualified(sql, m->tables[t].schema, name);
+    buf_puts(sql, "();\n");
+}
+
 int ddl_touched(struct mapper *m, uint32_t t)
 {
     const struct rnl_table *table = mapper_table(m, t);
     const struct map_table *map = &m->tables[t];
-    char wanted[NAME_BYTES + 16], name[NAME_BYTES + 1];
+    char name[NAME_BYTES + 1];
     struct buf body = {0}, sql = {0};
     int status = RNL_OK;
 
@@ -49,8 +69,7 @@ int ddl_touched(struct mapper *m, uint32_t t)
     }
     if (body.len == 0)
         return RNL_OK;
-    snprintf(wanted, sizeof(wanted), "%s_touch", map->name);
-    ident_fit(wanted, false, name);
+    trigger_name(m, t, name);
     buf_puts(&sql, "CREATE OR REPLACE FUNCTION ");
     buf_qualified(&sql, map->schema, name);
     buf_puts(&sql, "() RETURNS trigger LANGUAGE plpgsql AS ");

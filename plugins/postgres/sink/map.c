@@ -71,6 +71,9 @@ void map_find(const struct mapper *m, uint32_t t, enum rnl_severity severity, co
     };
     va_list ap;
 
+    if (m->quiet || (m->evolves && t != m->topic) ||
+        (m->topics && (!object || !idents_has(m->topics, object))))
+        return;
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
@@ -104,7 +107,30 @@ static bool makes_row_key(const struct rnl_table *table, const char *what, const
     return key && object && strncmp(what, "key", 3) == 0 && strcmp(key->name, object) == 0;
 }
 
-int map_step(const struct mapper *m, enum rnl_phase phase, const char *what, uint32_t t,
+static int keep_step(struct mapper *m, enum rnl_phase phase, const char *what, const char *object,
+                     struct buf *text)
+{
+    struct kept_step *step = arena_alloc(&m->arena, sizeof(*step));
+
+    if (!step || !buf_text(text))
+        return error_memory(m->err);
+    *step = (struct kept_step){
+        .phase = phase,
+        .what = arena_strdup(&m->arena, what),
+        .object = object ? arena_strdup(&m->arena, object) : NULL,
+        .text = arena_strdup(&m->arena, text->ptr),
+    };
+    if (!step->what || !step->text || (object && !step->object))
+        return error_memory(m->err);
+    if (!m->kept)
+        m->kept_end = &m->kept;
+    *m->kept_end = step;
+    m->kept_end = &step->next;
+    buf_clear(text);
+    return RNL_OK;
+}
+
+int map_step(struct mapper *m, enum rnl_phase phase, const char *what, uint32_t t,
              const char *object, struct buf *text)
 {
     const struct rnl_table *table = mapper_table(m, t);
@@ -112,6 +138,8 @@ int map_step(const struct mapper *m, enum rnl_phase phase, const char *what, uin
     struct buf id = {0};
     int status;
 
+    if (m->keeps)
+        return keep_step(m, phase, what, object, text);
     buf_printf(&id, "%s %s.%s%s%s", what, table->schema, table->name, object ? " " : "",
                object ? object : "");
     step.id = buf_text(&id);
@@ -179,10 +207,8 @@ static int tell_types(const struct mapper *m, uint32_t t)
     return status;
 }
 
-static int make_plan(struct mapper *m)
+int mapper_decide(struct mapper *m)
 {
-    bool makes =
-        (m->job->structure & RNL_WITH_TABLES) && m->job->schema_policy != RNL_VALIDATE_EXISTING;
     int status = idents_of_catalog(m->sink, m->catalog, &m->arena, &m->tables, m->err);
 
     m->keeps_schemas = idents_keep_schemas(m->sink, m->catalog);
@@ -194,8 +220,15 @@ static int make_plan(struct mapper *m)
         status = native_look_types(m);
     if (status == RNL_OK)
         status = target_look(m);
-    if (status == RNL_OK)
-        status = types_decide(m);
+    return status == RNL_OK ? types_decide(m) : status;
+}
+
+static int make_plan(struct mapper *m)
+{
+    bool makes =
+        (m->job->structure & RNL_WITH_TABLES) && m->job->schema_policy != RNL_VALIDATE_EXISTING;
+    int status = mapper_decide(m);
+
     if (status == RNL_OK)
         status = target_validate(m);
     /* tables first, so that an index never takes a table's name */
@@ -215,6 +248,16 @@ static int make_plan(struct mapper *m)
     return status == RNL_OK && makes ? objects_values(m) : status;
 }
 
+void mapper_free(struct mapper *m)
+{
+    idents_free(&m->relations);
+    idents_free(&m->existing);
+    idents_free(&m->standing);
+    idents_free(&m->lacking);
+    free(m->order);
+    arena_free(&m->arena);
+}
+
 int sink_map(void *self, const struct rnl_job *job, const struct rnl_catalog *catalog,
              bool resuming, struct rnl_steps *steps, struct rnl_error *err)
 {
@@ -231,11 +274,6 @@ int sink_map(void *self, const struct rnl_job *job, const struct rnl_catalog *ca
     int status;
 
     status = make_plan(&m);
-    idents_free(&m.relations);
-    idents_free(&m.existing);
-    idents_free(&m.standing);
-    idents_free(&m.lacking);
-    free(m.order);
-    arena_free(&m.arena);
+    mapper_free(&m);
     return status;
 }

@@ -27,6 +27,8 @@ int object_definition(const struct mapper *m, const struct rnl_object *source, s
 void object_step_id(const struct map_object *object, struct buf *id);
 /* The steps that make schemas, types and sequences. */
 int objects_steps(struct mapper *m);
+/* Those that one table needs of what isn't there yet. */
+int objects_steps_of(struct mapper *m, uint32_t table);
 /* Those that set the numbers that sequences give next, for all that belong to no column. */
 int objects_values(struct mapper *m);
 /* The object of the catalog, by the source's names; NULL: there is none. */
@@ -43,8 +45,10 @@ const struct map_object *object_of_column(const struct mapper *m, uint32_t table
 bool native_expression(const struct mapper *m, const char *text, struct buf *out, const char **why);
 /* Fills kind and type of a column. */
 int native_type(struct mapper *m, uint32_t table, uint32_t index, struct map_column *map);
-/* " COLLATE …" of a column, what makes its values or its default, for CREATE TABLE. */
+/* " COLLATE …" of a column and what makes its values, for CREATE TABLE. */
 void native_column(struct mapper *m, uint32_t table, uint32_t index, struct buf *sql);
+/* " DEFAULT …" of one that nothing computes or numbers */
+void native_default(struct mapper *m, uint32_t table, const struct rnl_column *c, struct buf *sql);
 /* What stands behind the columns: PARTITION BY, WITH; and statements behind CREATE TABLE. */
 int native_tail(struct mapper *m, uint32_t table, struct buf *sql);
 /* " UNLOGGED" or nothing */
@@ -52,6 +56,8 @@ const char *native_persistence(const struct rnl_table *table);
 /* Whether the table keeps its partitions in the target. */
 bool native_partitioned(const struct mapper *m, const struct rnl_table *table);
 
+/* The statement that makes one of them. */
+void native_partition(const struct mapper *m, uint32_t table, uint32_t index, struct buf *sql);
 /* Names of its partitions, and room for them. */
 int native_name_partitions(struct mapper *m, uint32_t table);
 /* Finds which built-in types of the source the target lacks. */

@@ -274,6 +274,18 @@ int objects_steps(struct mapper *m)
     return status;
 }
 
+int objects_steps_of(struct mapper *m, uint32_t t)
+{
+    int status = RNL_OK;
+
+    for (uint32_t i = 0; status == RNL_OK && i < m->nobjects; i++)
+        if (!m->objects[i].exists)
+            status = object_step(m, &m->objects[i]);
+    if (status == RNL_OK && !object_exists(m, 'n', "", m->tables[t].schema))
+        status = schema_step(m, m->tables[t].schema);
+    return status == RNL_OK ? collations_steps(m, t) : status;
+}
+
 int objects_values(struct mapper *m)
 {
     struct buf sql = {0}, id = {0};

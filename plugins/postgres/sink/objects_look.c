@@ -34,7 +34,8 @@ static void tell(const struct mapper *m, const struct map_object *object,
         .count = -1,
     };
 
-    m->sink->server.host->finding(m->sink->server.ctx, &finding);
+    if (!m->quiet && !m->evolves)
+        m->sink->server.host->finding(m->sink->server.ctx, &finding);
 }
 
 /* ---- looking ------------------------------------------------------------------------- */

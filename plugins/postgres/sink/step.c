@@ -7,7 +7,7 @@
 static bool needs_turn(const struct rnl_step *step)
 {
     return step->phase == RNL_PHASE_FOREIGN_KEYS ||
-           (step->phase == RNL_PHASE_TABLES &&
+           (step->phase >= RNL_PHASE_TABLES && step->phase < RNL_PHASE_KEYS &&
             (strstr(step->text, "DROP ") || strstr(step->text, "ALTER TABLE")));
 }
 
@@ -154,12 +154,40 @@ static enum outcome judge(struct pg_writer *w, const struct rnl_step *step, cons
     else if (strcmp(state, "42704") == 0 && step->phase == RNL_PHASE_ATTACH)
         tell(w, step, "key.no_index", NULL, -1, NULL,
              "its index could not be made, so it is no primary key either");
-    else if (is_one_of(state, exists) && step->phase > RNL_PHASE_TABLES)
+    else if (is_one_of(state, exists) && step->phase >= RNL_PHASE_KEYS)
         tell(w, step, "object.exists", NULL, -1, primary,
              "an object of this name stands in the target already and was left as it is");
     else
         return OUTCOME_FAILED;
     return OUTCOME_TOLD;
+}
+
+/* A table that follows one of the source: see evolve.h. */
+static bool alters(const struct rnl_step *step)
+{
+    return step->phase > RNL_PHASE_TABLES && step->phase < RNL_PHASE_KEYS;
+}
+
+/* The statement can't be done at all, by what it says or by the rows that stand. */
+static bool is_refusal(const PGresult *result)
+{
+    static const char *const classes[] = {"0A", "22", "23", "2B", "42", NULL};
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    char class[3];
+
+    snprintf(class, sizeof(class), "%.2s", state ? state : "");
+    return is_one_of(class, classes) && strcmp(state, "42501") != 0;
+}
+
+static void refuse(struct rnl_error *err)
+{
+    char words[sizeof(err->text)];
+
+    snprintf(words, sizeof(words), "%s", err->text);
+    rnl_fail(err, RNL_E_CONFIG, "sink.cant_evolve",
+             "the source altered a table, and the target's can't follow: %.600s", words);
+    rnl_hint(err, "alter the target's table by hand and go on, go on with ddl = \"ignore\", or "
+                  "load this table anew");
 }
 
 /* Whether it failed over what runnel.step says; *done: that it was done already. */
@@ -205,6 +233,9 @@ static int step_run(struct pg_writer *w, const char *pipeline, const struct rnl_
                                  "the target remembers no run of pipeline %s any more: somebody "
                                  "started over",
                                  pipeline);
+    } else if (alters(step) && is_refusal(result)) {
+        refuse(err);
+        status = err->status;
     } else if (judge(w, step, result, err) == OUTCOME_TOLD) {
         buf_clear(&sql);
         add_begin(config, pipeline, step, &sql);

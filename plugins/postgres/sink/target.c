@@ -39,7 +39,11 @@ bool target_drops(const struct mapper *m, uint32_t t)
 bool target_has(const struct mapper *m, uint32_t t, char kind, const char *name)
 {
     const struct map_table *map = &m->tables[t];
+    char key[NAME_BYTES + 4];
 
+    snprintf(key, sizeof(key), "%c %s", kind, name);
+    if (m->leaving && t == m->topic && idents_has(m->leaving, key))
+        return false;
     return map->exists && !target_drops(m, t) && knows(m, kind, map->schema, map->name, name);
 }
 
@@ -191,7 +195,7 @@ static int check_dependents(struct mapper *m, const struct map_table *map)
     return status;
 }
 
-static int check_existing(struct mapper *m, uint32_t t)
+int target_check(struct mapper *m, uint32_t t)
 {
     const struct map_table *map = &m->tables[t];
     bool makes = m->job->structure & RNL_WITH_TABLES;
@@ -220,7 +224,7 @@ static int check_table(struct mapper *m, uint32_t t)
         return refuse(m, "sink.not_a_table", map, "is a view, sequence or foreign table",
                       "rename it, or choose another schema");
     if (map->exists)
-        return check_existing(m, t);
+        return target_check(m, t);
     if (!makes)
         return refuse(m, "sink.missing_table", map, "is not in the target",
                       "create it, or let Runnel make it (structure.tables, schema_policy)");

@@ -1,0 +1,174 @@
+/* Labels of enums that were altered in the source. */
+#include "evolve.h"
+
+#include <stdlib.h>
+
+/* Labels in their order; texts are borrowed. */
+struct labels {
+    const char *const *text;
+    uint32_t count;
+};
+
+/* Whether the earlier ones are there in the same order: then others are only added. */
+static bool holds(const struct labels *now, const struct labels *earlier)
+{
+    uint32_t at = 0;
+
+    for (uint32_t i = 0; i < now->count && at < earlier->count; i++)
+        at += strcmp(now->text[i], earlier->text[at]) == 0;
+    return at == earlier->count;
+}
+
+static bool has(const struct labels *labels, const char *text)
+{
+    for (uint32_t i = 0; i < labels->count; i++)
+        if (strcmp(labels->text[i], text) == 0)
+            return true;
+    return false;
+}
+
+/* A statement for each new label; PostgreSQL takes one at a time. */
+static int add_labels(struct evolve *e, const char *type, const char *object,
+                      const struct labels *earlier, const struct labels *now)
+{
+    int status = RNL_OK;
+
+    for (uint32_t i = 0; status == RNL_OK && i < now->count; i++) {
+        struct buf sql = {0};
+
+        if (has(earlier, now->text[i]))
+            continue;
+        buf_printf(&sql, "ALTER TYPE %s ADD VALUE IF NOT EXISTS ", type);
+        buf_literal(&sql, now->text[i]);
+        if (i > 0) {
+            buf_puts(&sql, " AFTER ");
+            buf_literal(&sql, now->text[i - 1]);
+        } else if (earlier->count) {
+            buf_puts(&sql, " BEFORE ");
+            buf_literal(&sql, earlier->text[0]);
+        }
+        status = evolve_step(e, PHASE_LABELS, "label", object, &sql);
+        buf_free(&sql);
+    }
+    return status;
+}
+
+/* The column's values go over to a new type of the same name. */
+static void remake_type(struct evolve *e, uint32_t column, const char *standing)
+{
+    const struct map_column *is = &e->is.tables[e->to].columns[column];
+
+    buf_printf(&e->sql, "ALTER TABLE %s ALTER COLUMN ", e->standing);
+    buf_name(&e->sql, is->name);
+    buf_puts(&e->sql, " DROP DEFAULT;\n");
+    buf_printf(&e->sql, "ALTER TABLE %s ALTER COLUMN ", e->standing);
+    buf_name(&e->sql, is->name);
+    buf_printf(&e->sql, " TYPE text;\nDROP TYPE IF EXISTS %s;\n", standing);
+    ddl_enum_type(&e->is, e->to, column, &e->sql);
+    buf_printf(&e->sql, ";\nALTER TABLE %s ALTER COLUMN ", e->standing);
+    buf_name(&e->sql, is->name);
+    buf_printf(&e->sql, " TYPE %s USING ", is->enum_type);
+    buf_name(&e->sql, is->name);
+    buf_printf(&e->sql, "::%s;\n", is->enum_type);
+}
+
+/* Within its schema; false: it would leave that. */
+static bool rename_type(struct evolve *e, const char *from, const char *to)
+{
+    const char *a = strstr(from, "\".\""), *b = strstr(to, "\".\"");
+
+    if (!a || !b || a - from != b - to || strncmp(from, to, (size_t)(a - from)) != 0)
+        return false;
+    buf_printf(&e->sql, "ALTER TYPE %s RENAME TO %s;\n", from, b + 2);
+    return true;
+}
+
+int evolve_labels(struct evolve *e, uint32_t pair, bool *remade)
+{
+    const struct evolution_pair *at = &e->e.columns.pairs[pair];
+    const struct rnl_column *from = COLUMN(evolve_was(e), at->from);
+    const struct rnl_column *to = COLUMN(evolve_is(e), at->to);
+    const struct map_column *was = &e->was.tables[e->from].columns[at->from];
+    const struct map_column *is = &e->is.tables[e->to].columns[at->to];
+    const struct labels earlier = {from->labels, from->nlabels}, now = {to->labels, to->nlabels};
+    bool same_name = was->enum_type && is->enum_type && strcmp(was->enum_type, is->enum_type) == 0;
+    bool same_labels = holds(&now, &earlier) && now.count == earlier.count;
+
+    if (!was->enum_type && is->enum_type) {
+        ddl_enum_type(&e->is, e->to, at->to, &e->sql);
+        buf_puts(&e->sql, ";\n");
+        return RNL_OK;
+    }
+    if (!was->enum_type || !is->enum_type || (same_name && same_labels))
+        return RNL_OK;
+    if (same_name && holds(&now, &earlier) && e->sink->server.version >= 120000) {
+        *remade = false;
+        return add_labels(e, is->enum_type, to->name, &earlier, &now);
+    }
+    if (same_labels && rename_type(e, was->enum_type, is->enum_type))
+        return RNL_OK;
+    *remade = true;
+    remake_type(e, at->to, was->enum_type);
+    return RNL_OK;
+}
+
+/* ---- types of the source that is PostgreSQL itself --------------------------------------- */
+
+/* "('a', 'it''s')" into labels; memory is from malloc, the texts lie behind the pointers. */
+static bool parse(const char *definition, struct labels *labels, char **memory)
+{
+    size_t len = strlen(definition);
+    const char **texts;
+    char *out;
+
+    *memory = malloc((len + 1) * (sizeof(char *) + 1));
+    if (!*memory)
+        return false;
+    texts = (const char **)(void *)*memory;
+    out = *memory + (len + 1) * sizeof(char *);
+    *labels = (struct labels){texts, 0};
+    for (const char *at = strchr(definition, '\''); at; at = strchr(at, '\'')) {
+        texts[labels->count++] = out;
+        for (at++; *at && (*at != '\'' || at[1] == '\''); at++) {
+            at += *at == '\'';
+            *out++ = *at;
+        }
+        *out++ = '\0';
+        at += *at == '\'';
+    }
+    return true;
+}
+
+static int follow_enum(struct evolve *e, const struct map_object *was, const struct map_object *is)
+{
+    struct labels earlier = {0}, now = {0};
+    char *a = NULL, *b = NULL;
+    int status = RNL_OK;
+
+    if (!parse(was->source->definition, &earlier, &a) || !parse(is->source->definition, &now, &b))
+        status = error_memory(e->err);
+    else if (holds(&now, &earlier) && e->sink->server.version >= 120000)
+        status = add_labels(e, is->qualified, is->source->name, &earlier, &now);
+    else
+        status = evolve_refuse(e, is->qualified, "labels of the type were taken away or reordered");
+    free(a);
+    free(b);
+    return status;
+}
+
+int evolve_objects(struct evolve *e)
+{
+    int status = RNL_OK;
+
+    for (uint32_t i = 0; status == RNL_OK && i < e->is.nobjects; i++) {
+        const struct map_object *is = &e->is.objects[i];
+        const struct map_object *was = object_find(&e->was, is->source->schema, is->source->name);
+
+        if (is->source->kind != RNL_OBJECT_ENUM || !was || !was->source->definition ||
+            !is->source->definition || !is->exists ||
+            strcmp(was->source->definition, is->source->definition) == 0)
+            continue;
+        status = follow_enum(e, was, is);
+    }
+    return status == RNL_OK ? objects_steps_of(&e->is, e->to) : status;
+}
