@@ -463,6 +463,13 @@ static int start_lanes(struct scan *scan, uint64_t seed, struct rnl_error *err)
     return RNL_OK;
 }
 
+void scan_source_lanes(struct scan *scan, uint32_t lanes)
+{
+    pthread_mutex_lock(&scan->lock);
+    scan->sides.source_lanes = lanes;
+    pthread_mutex_unlock(&scan->lock);
+}
+
 int scan_open(const struct scan_sides *sides, uint64_t seed, struct scan **out,
               struct rnl_error *err)
 {

@@ -70,6 +70,9 @@ void scan_close(struct scan *scan); /* NULL: nothing */
 int scan_run(struct scan *scan, const struct scan_job *jobs, size_t njobs,
              const struct scan_work *work, struct rnl_error *err);
 
+/* The source has a new view, for so many lanes. While nothing is read. */
+void scan_source_lanes(struct scan *scan, uint32_t lanes);
+
 /* Runs call(arg, lane) in the thread of lane 0, which may then use scan_job_read(). */
 int scan_call(struct scan *scan,
               int (*call)(void *arg, struct scan_lane *lane, struct rnl_error *err), void *arg,

@@ -402,6 +402,7 @@ static void verify_clear(struct verify *verify)
         free(state->differing);
         free(state->fine_differing);
         free(state->found);
+        free(state->suspects);
         free(state->entries[SCAN_SOURCE]);
         free(state->entries[SCAN_TARGET]);
         free(state->key);
@@ -429,6 +430,8 @@ static int compare_all(struct verify *verify, struct rnl_error *err)
         return err->status;
     if (find_all_rows(verify, err) != RNL_OK)
         return err->status;
+    if (verify->options->live)
+        return verify_settle(verify, err);
     return verify->options->repair ? mend(verify, err) : RNL_OK;
 }
 
@@ -479,7 +482,13 @@ void verify_report_clear(struct verify_report *report)
 bool verify_table_is_equal(const struct verify_table *table)
 {
     return table->error.status == 0 && table->missing == 0 && table->extra == 0 &&
-           table->different == 0;
+           table->different == 0 && table->changing == 0;
+}
+
+bool verify_table_is_unsettled(const struct verify_table *table)
+{
+    return table->error.status == 0 && table->missing == 0 && table->extra == 0 &&
+           table->different == 0 && table->changing != 0;
 }
 
 bool verify_is_equal(const struct verify_report *report)

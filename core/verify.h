@@ -8,7 +8,24 @@ struct verify_progress {
     uint32_t tables, tables_done;
     int64_t rows[SCAN_SIDES]; /* read, of all tables */
     int64_t rows_expected;    /* an estimate of the source's rows; -1: unknown */
-    uint32_t pass;            /* 1: all tables; 2, 3: those that differ; 4: a repair */
+    uint32_t
+        pass; /* 1: all tables; 2, 3: those that differ; 4: a repair; 5: rows looked at again */
+    size_t suspects; /* in pass 5: rows that are neither equal nor different yet */
+};
+
+/*
+ * What proves a target that follows its source, both written to meanwhile: see verify_settle.c.
+ * Called by the control thread, while nothing is read.
+ */
+struct verify_live {
+    /* Makes a new view of the source, for one lane. */
+    int (*renew)(void *arg, struct rnl_error *err);
+    /* Notes the end of the source's log: all that the view has stands before it. */
+    int (*mark)(void *arg, struct rnl_error *err);
+    /* Until the target has all that stands before the place noted last. */
+    int (*fence)(void *arg, struct rnl_error *err);
+    void *arg;
+    int pause_ms; /* between two rounds: grows to ten times that */
 };
 
 struct verify_options {
@@ -20,9 +37,12 @@ struct verify_options {
     void (*progress)(void *arg, const struct verify_progress *progress); /* any thread, one at a
                                                                             time; or NULL */
     void *arg;
+    /* Both sides are written to: what differs is looked at again. NULL: they stand still. */
+    const struct verify_live *live;
 };
 
-enum verify_kind { VERIFY_MISSING = 1, VERIFY_EXTRA, VERIFY_DIFFERENT };
+/* CHANGING: neither equal nor different, because it was changed again each time. */
+enum verify_kind { VERIFY_MISSING = 1, VERIFY_EXTRA, VERIFY_DIFFERENT, VERIFY_CHANGING };
 
 /* One row that differs. */
 struct verify_row {
@@ -40,6 +60,7 @@ struct verify_table {
     bool exact;     /* false: missing, extra and different are lower bounds */
     int64_t rows[SCAN_SIDES];
     int64_t missing, extra, different; /* in the target, seen from the source */
+    int64_t changing;                  /* live: rows that could not be told */
     struct verify_row *listed;
     uint32_t nlisted;
     int64_t mended;         /* rows that a repair wrote or removed */
@@ -63,6 +84,8 @@ int verify_run(const struct verify_options *options, struct verify_report *repor
 void verify_report_clear(struct verify_report *report);
 
 bool verify_table_is_equal(const struct verify_table *table);
+/* Whether nothing is wrong with it but that rows could not be told. */
+bool verify_table_is_unsettled(const struct verify_table *table);
 bool verify_is_equal(const struct verify_report *report);
 
 /* verify_report.c */

@@ -1,8 +1,9 @@
-/* What the parts of verification share: verify.c, verify_rows.c, verify_repair.c. */
+/* What the parts of verification share: verify.c and verify_*.c. */
 #ifndef VERIFY_PART_H
 #define VERIFY_PART_H
 
 #include "plan.h"
+#include "suspect.h"
 #include "verify.h"
 
 #include <pthread.h>
@@ -67,7 +68,9 @@ struct verify_state {
     uint8_t *fine_differing;              /* one bit for each, or NULL */
     struct verify_found *found;
     size_t nfound, found_room;
-    bool found_all; /* found is complete: a repair knows all */
+    bool found_all;           /* found is complete: a repair knows all */
+    struct suspect *suspects; /* live: found, by key */
+    size_t nsuspects;
     atomic_bool failed;
 };
 
@@ -82,6 +85,8 @@ struct verify {
     struct rnl_plan *plans[SCAN_SIDES];
     struct scan_job *jobs;
     size_t njobs;
+
+    size_t nsuspects; /* of all tables */
 
     pthread_mutex_t lock;
     struct verify_progress progress;
@@ -102,8 +107,19 @@ struct verify_lane *verify_lane_start(struct scan_lane *lane);
 /* Frees the rows listed. */
 void verify_table_forget_rows(struct verify_table *table);
 
-/* Finds which rows differ and names some of them: one table, read once or twice more. */
+/* Whether the row is one of those that its table is read again for (1, 0); gives its key. */
+int verify_row_counts(const struct verify_state *state, struct scan_lane *lane,
+                      const struct rnl_row *row, struct digest *key, struct rnl_error *err);
+/* Half of the digest of all of it. */
+int verify_row_digest(const struct verify_state *state, struct scan_lane *lane,
+                      const struct rnl_row *row, const struct digest *key, uint64_t *half,
+                      struct rnl_error *err);
+/* Finds which rows differ: one table, read once or twice more. Names some of them, unless live. */
 int verify_find_rows(struct verify *verify, struct verify_state *state, struct rnl_error *err);
+/* Names the first of state->found: the table is read once more. */
+int verify_name_rows(struct verify *verify, struct verify_state *state, struct rnl_error *err);
+/* Live: which of the rows found differ indeed; these are then found, counted and named. */
+int verify_settle(struct verify *verify, struct rnl_error *err);
 /* Writes the source's rows over those found, in one transaction. */
 int verify_repair(struct verify *verify, struct rnl_error *err);
 

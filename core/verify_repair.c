@@ -39,6 +39,8 @@ static bool has_kind(const struct verify_state *state, enum verify_kind kind)
         return out->missing > 0;
     case VERIFY_EXTRA:
         return out->extra > 0;
+    case VERIFY_CHANGING:
+        break;
     case VERIFY_DIFFERENT:
         return out->different > 0;
     }

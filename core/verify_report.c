@@ -10,7 +10,11 @@
 #define NAME_MOST 48
 
 static const char *const kind_words[] = {
-    [VERIFY_MISSING] = "missing", [VERIFY_EXTRA] = "extra", [VERIFY_DIFFERENT] = "different"};
+    [VERIFY_MISSING] = "missing",
+    [VERIFY_EXTRA] = "extra",
+    [VERIFY_DIFFERENT] = "different",
+    [VERIFY_CHANGING] = "changing",
+};
 
 static const struct rnl_table *table_of(const struct verify_table *table,
                                         const struct rnl_catalog *catalog)
@@ -27,7 +31,8 @@ static void full_name(const struct rnl_table *table, char *buf, size_t size)
 /* "3 missing, 1 different"; "at least" where only a part was counted. */
 static void result_text(const struct verify_table *table, char *buf, size_t size)
 {
-    const int64_t counts[] = {table->missing, table->extra, table->different};
+    const int64_t counts[] = {table->missing, table->extra, table->different, table->changing};
+    static const char *const words[] = {"missing", "extra", "different", "not settled"};
     size_t len = 0;
 
     *buf = '\0';
@@ -35,10 +40,10 @@ static void result_text(const struct verify_table *table, char *buf, size_t size
         snprintf(buf, size, "not compared");
         return;
     }
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < 4; i++)
         if (counts[i] && len < size)
             len += (size_t)snprintf(buf + len, size - len, "%s%s%" PRId64 " %s", len ? ", " : "",
-                                    table->exact ? "" : "at least ", counts[i], kind_words[i + 1]);
+                                    table->exact ? "" : "at least ", counts[i], words[i]);
     if (len == 0)
         len = (size_t)snprintf(buf, size, "equal");
     if (table->mended && len < size)
@@ -66,7 +71,8 @@ static void print_row(const struct verify_row *row, const struct rnl_table *tabl
 static void print_details(const struct verify_table *table, const struct rnl_catalog *catalog,
                           FILE *to)
 {
-    int64_t named = 0, all = table->missing + table->extra + table->different;
+    int64_t named = 0, differing = table->missing + table->extra + table->different;
+    int64_t all = differing + table->changing;
 
     if (table->error.status < 0) {
         fprintf(to, "    %s [%s]\n", table->error.text, table->error.code);
@@ -78,7 +84,9 @@ static void print_details(const struct verify_table *table, const struct rnl_cat
     }
     if (named && named < all)
         fprintf(to, "    and %s%" PRId64 " more\n", table->exact ? "" : "at least ", all - named);
-    if (!table->keyed && all)
+    if (table->changing)
+        fprintf(to, "    not settled: changed again each time it was looked at\n");
+    if (!table->keyed && differing)
         fprintf(to, "    the table has no key: rows are told apart by all their values, and "
                     "--repair can't mend them\n");
 }
@@ -87,7 +95,7 @@ void verify_report_print(const struct verify_report *report, const struct rnl_ca
                          FILE *to)
 {
     char name[600], result[160];
-    uint32_t unequal = 0;
+    uint32_t unequal = 0, unsettled = 0;
     int width = 5;
 
     for (uint32_t i = 0; i < report->ntables; i++) {
@@ -108,14 +116,19 @@ void verify_report_print(const struct verify_report *report, const struct rnl_ca
                 columns_of(name) < width ? width - columns_of(name) : 0, "",
                 table->rows[SCAN_SOURCE], table->rows[SCAN_TARGET], result);
         print_details(table, catalog, to);
-        unequal += !verify_table_is_equal(table);
+        unsettled += verify_table_is_unsettled(table);
+        unequal += !verify_table_is_equal(table) && !verify_table_is_unsettled(table);
     }
     fprintf(to, "%" PRIu32 " table%s, %" PRId64 " row%s in %.1f s: ", report->ntables,
             report->ntables == 1 ? "" : "s", report->rows, report->rows == 1 ? "" : "s",
             (double)report->ms / 1000);
     if (unequal)
-        fprintf(to, "%" PRIu32 " table%s not equal\n", unequal, unequal == 1 ? " is" : "s are");
-    else
+        fprintf(to, "%" PRIu32 " table%s not equal%s", unequal, unequal == 1 ? " is" : "s are",
+                unsettled ? ", " : "\n");
+    if (unsettled)
+        fprintf(to, "%" PRIu32 " table%s could not be settled\n", unsettled,
+                unsettled == 1 ? "" : "s");
+    if (!unequal && !unsettled)
         fprintf(to, "equal\n");
 }
 
@@ -153,6 +166,7 @@ static json_t *table_json(const struct verify_table *table, const struct rnl_cat
         (json_int_t)table->different, "exact", table->exact, "mended", (json_int_t)table->mended,
         "elapsed_ms", (json_int_t)table->read_ms);
 
+    json_object_set_new(o, "changing", json_integer(table->changing));
     for (uint32_t i = 0; i < table->nlisted; i++)
         json_array_append_new(rows, row_json(&table->listed[i], described));
     json_object_set_new(o, "rows", rows);

@@ -10,6 +10,8 @@
 #define GROUPS_MOST 32
 /* Rows that a repair would know by name: 16 bytes each. */
 #define FOUND_MOST ((size_t)1 << 20)
+/* Rows that may still be on their way, of one table: 80 bytes each. */
+#define SUSPECTS_MOST ((size_t)1 << 17)
 #define VALUE_SIZE 80
 #define KEY_SIZE 400
 
@@ -25,8 +27,7 @@ static uint32_t fine_index(const struct digest *key)
     return (uint32_t)(key->lo / VERIFY_BUCKETS % VERIFY_FINE);
 }
 
-/* Whether the row is one of those that this table is read again for; gives its key. */
-static int row_counts(const struct verify_state *state, struct scan_lane *lane,
+int verify_row_counts(const struct verify_state *state, struct scan_lane *lane,
                       const struct rnl_row *row, struct digest *key, struct rnl_error *err)
 {
     uint32_t bucket, fine;
@@ -39,7 +40,7 @@ static int row_counts(const struct verify_state *state, struct scan_lane *lane,
     return !state->fine_differing || state->fine_differing[fine / 8] & 1u << fine % 8;
 }
 
-static int row_digest(const struct verify_state *state, struct scan_lane *lane,
+int verify_row_digest(const struct verify_state *state, struct scan_lane *lane,
                       const struct rnl_row *row, const struct digest *key, uint64_t *half,
                       struct rnl_error *err)
 {
@@ -74,11 +75,11 @@ static int fine_row(void *arg, struct scan_lane *lane, const struct scan_job *jo
     struct verify_fine *fine = state->fine[job->side];
     struct digest key;
     uint64_t half;
-    int counts = row_counts(state, lane, row, &key, err);
+    int counts = verify_row_counts(state, lane, row, &key, err);
 
     if (counts <= 0)
         return counts;
-    if (row_digest(state, lane, row, &key, &half, err) != RNL_OK)
+    if (verify_row_digest(state, lane, row, &key, &half, err) != RNL_OK)
         return err->status;
     atomic_fetch_add_explicit(&fine->sums[fine_index(&key)], half, memory_order_relaxed);
     atomic_fetch_add_explicit(&fine->counts[fine_index(&key)], 1, memory_order_relaxed);
@@ -170,14 +171,14 @@ static int entry_row(void *arg, struct scan_lane *lane, const struct scan_job *j
     struct verify_lane *kept = lane->state;
     struct verify_entry *entry = &kept->entries[kept->nentries];
     struct digest key;
-    int counts = row_counts(pass->state, lane, row, &key, err);
+    int counts = verify_row_counts(pass->state, lane, row, &key, err);
 
     if (counts <= 0)
         return counts;
     if ((key.lo >> 32) % pass->ngroups != pass->group)
         return RNL_OK;
     entry->key = key.hi;
-    if (row_digest(pass->state, lane, row, &key, &entry->row, err) != RNL_OK)
+    if (verify_row_digest(pass->state, lane, row, &key, &entry->row, err) != RNL_OK)
         return err->status;
     if (++kept->nentries < sizeof(kept->entries) / sizeof(kept->entries[0]))
         return RNL_OK;
@@ -199,11 +200,18 @@ static int by_key_and_row(const void *a, const void *b)
     return left->row < right->row ? -1 : left->row > right->row;
 }
 
-/* Those to be listed; all of them only for a repair. */
+/* Those to be listed; all of them only for a repair, or to be looked at again. */
+static size_t found_most(const struct verify_options *options)
+{
+    if (options->repair)
+        return FOUND_MOST;
+    return options->live ? SUSPECTS_MOST : options->max_keys;
+}
+
 static bool add_found(const struct verify_options *options, struct verify_state *state,
                       uint64_t key, enum verify_kind kind)
 {
-    if (state->nfound == (options->repair ? FOUND_MOST : options->max_keys)) {
+    if (state->nfound == found_most(options)) {
         state->found_all = false;
         return true;
     }
@@ -384,7 +392,7 @@ static int name_row(void *arg, struct scan_lane *lane, const struct scan_job *jo
     struct digest key;
     struct named wanted = {0}, *named;
     bool enough = true;
-    int counts = row_counts(naming->pass.state, lane, row, &key, err);
+    int counts = verify_row_counts(naming->pass.state, lane, row, &key, err);
 
     if (counts <= 0)
         return counts;
@@ -449,9 +457,12 @@ static int list_rows(struct naming *naming, struct rnl_error *err)
     out->listed = calloc(naming->nrows, sizeof(*out->listed));
     if (!out->listed)
         return verify_no_memory(err);
-    for (size_t i = 0; i < naming->nrows; i++)
+    for (size_t i = 0; i < naming->nrows; i++) {
+        if (naming->rows[i].kind == VERIFY_CHANGING && !naming->rows[i].text)
+            continue; /* gone by now */
         if (!list_row(naming, &naming->rows[i], &out->listed[out->nlisted++]))
             return verify_no_memory(err);
+    }
     qsort(out->listed, out->nlisted, sizeof(*out->listed), by_kind_and_key);
     return RNL_OK;
 }
@@ -474,12 +485,11 @@ static void free_named(const struct naming *naming)
     free(naming->rows);
 }
 
-static int name_rows(struct pass *pass, struct rnl_error *err)
+int verify_name_rows(struct verify *verify, struct verify_state *state, struct rnl_error *err)
 {
-    struct naming naming = {.pass = *pass};
-    struct verify_state *state = pass->state;
+    struct naming naming = {.pass = {.verify = verify, .state = state}};
     struct scan_work work = {.row = name_row, .failed = name_failed, .arg = &naming};
-    uint32_t most = pass->verify->options->max_keys;
+    uint32_t most = verify->options->max_keys;
     int status;
 
     naming.nrows = state->nfound < most ? state->nfound : most;
@@ -515,12 +525,12 @@ int verify_find_rows(struct verify *verify, struct verify_state *state, struct r
     for (pass.group = 0; pass.group < pass.ngroups && pass.group < GROUPS_MOST; pass.group++)
         if (match_group(&pass, err) != RNL_OK)
             return err->status;
-    if (atomic_load(&state->failed))
+    if (atomic_load(&state->failed) || verify->options->live)
         return RNL_OK;
     if (verify_table_is_equal(out)) {
         /* Sums of 128 bits differ: there is at least one row, in a part not looked at. */
         out->different = 1;
         out->exact = false;
     }
-    return name_rows(&pass, err);
+    return verify_name_rows(verify, state, err);
 }

@@ -123,7 +123,7 @@ static int cut_over(const struct job *job, struct pipeline_config *config,
         return code;
     if (!cli_flag(args, "no-verify")) {
         say("comparing source and target");
-        code = verify_job(job, NULL, args);
+        code = verify_job(job, NULL, true, args);
         if (code != EXIT_DONE) {
             fprintf(stderr, "the pipeline is not done: it can be followed on by the command that "
                             "began it, mended by runnel verify --repair, and cut over again\n");

@@ -4,6 +4,7 @@
 #include "../dead_letters.h"
 #include "../finding.h"
 #include "../inspect.h"
+#include "../live.h"
 #include "../util/log.h"
 #include "attend.h"
 #include "display.h"
@@ -15,6 +16,7 @@
 #include <stdlib.h>
 
 #define MOST_KEYS 100000
+#define WAIT_S 600
 
 static const struct cli_option options[] = {
     JOB_OPTIONS,
@@ -22,21 +24,49 @@ static const struct cli_option options[] = {
      "write the source's rows over those that differ, in one transaction, and verify again"},
     {"max-keys", 0, CLI_INT, 0, "N", "name so many rows of each table (preset: 100)"},
     {"values", 0, CLI_FLAG, 0, NULL, "show the values that differ, not only their columns"},
+    {"wait", 0, CLI_INT, 0, "SECONDS",
+     "how long the target of a pipeline that follows its source may take to come up (preset: 600)"},
+};
+
+/* One verification. */
+struct proof {
+    struct inspection *inspection;
+    const struct cli_args *args;
+    bool follows; /* the pipeline follows its source, and both may be written to */
+    bool stands;  /* but nobody runs it now */
+    struct live live;
 };
 
 static void show_progress(void *arg, const struct verify_progress *progress)
 {
-    static const char *const passes[] = {"", "comparing", "finding rows", "naming rows", "mending"};
+    static const char *const passes[] = {"",        "comparing",    "finding rows", "naming rows",
+                                         "mending", "looking again"};
     char source[24], target[24], text[200];
 
     (void)arg;
     if (!attend_line_due())
         return;
+    if (progress->pass == 5)
+        snprintf(text, sizeof(text), "verify: looking again at %zu rows that were being changed",
+                 progress->suspects);
+    else
+        snprintf(text, sizeof(text),
+                 "verify: %s, %" PRIu32 " of %" PRIu32 " tables, %s source rows, %s target rows",
+                 passes[progress->pass], progress->tables_done, progress->tables,
+                 count_text((double)progress->rows[SCAN_SOURCE], source, sizeof(source)),
+                 count_text((double)progress->rows[SCAN_TARGET], target, sizeof(target)));
+    attend_line(text);
+}
+
+static void show_waiting(int64_t waited_ms)
+{
+    char text[120];
+
+    if (!attend_line_due())
+        return;
     snprintf(text, sizeof(text),
-             "verify: %s, %" PRIu32 " of %" PRIu32 " tables, %s source rows, %s target rows",
-             passes[progress->pass], progress->tables_done, progress->tables,
-             count_text((double)progress->rows[SCAN_SOURCE], source, sizeof(source)),
-             count_text((double)progress->rows[SCAN_TARGET], target, sizeof(target)));
+             "verify: the target is coming to where the source was %" PRId64 " s ago",
+             waited_ms / 1000);
     attend_line(text);
 }
 
@@ -99,9 +129,10 @@ static bool is_whole(const struct inspection *inspection)
     return inspection->ngone == 0 && inspection->nunbound == 0;
 }
 
-static void print_json(const struct inspection *inspection, const struct verify_report *report,
+static void print_json(struct proof *proof, const struct verify_report *report,
                        const struct rnl_error *err)
 {
+    const struct inspection *inspection = proof->inspection;
     char *text = verify_report_json(report, inspection->catalog);
     json_t *o = text ? json_loads(text, 0, NULL) : json_object();
 
@@ -112,6 +143,10 @@ static void print_json(const struct inspection *inspection, const struct verify_
     if (!is_whole(inspection))
         json_object_set_new(o, "equal", json_false());
     json_object_set_new(o, "set_aside", json_integer((json_int_t)count_aside(inspection)));
+    if (proof->stands) {
+        json_object_set_new(o, "running", json_false());
+        json_object_set_new(o, "behind_bytes", json_integer(live_behind(&proof->live)));
+    }
     json_object_set_new(o, "gone", names_json(inspection->gone, inspection->ngone));
     if (err->status < 0) {
         json_object_set_new(o, "equal", json_false());
@@ -125,21 +160,81 @@ static void print_json(const struct inspection *inspection, const struct verify_
     free(text);
 }
 
+/* Nobody applies changes: what differs may only not have been applied yet. */
+static void print_standing(struct proof *proof)
+{
+    int64_t behind = live_behind(&proof->live);
+    const char *name = proof->inspection->config->name;
+    char bytes[24];
+
+    printf("pipeline %s follows its source, but doesn't run now: the target stands ", name);
+    if (behind >= 0)
+        printf("%s of the source's log behind", bytes_text(behind, bytes, sizeof(bytes)));
+    else
+        printf("behind the source's log");
+    printf(", and rows that differ may be changes that it will get yet. Run it again, then "
+           "verify again.\n");
+}
+
+static int unsettled(const struct verify_report *report)
+{
+    struct rnl_error err = RNL_ERROR_INIT;
+    int64_t rows = 0;
+
+    for (uint32_t i = 0; i < report->ntables; i++)
+        rows += report->tables[i].changing;
+    rnl_fail(&err, RNL_E_RETRY, "verify.changing",
+             "%" PRId64 " rows were changed again each time they were looked at: whether they are "
+             "equal can't be told",
+             rows);
+    rnl_hint(&err, "verify again when less is written to them");
+    return cli_fail(&err);
+}
+
 static int exit_code(const struct inspection *inspection, const struct verify_report *report,
                      const struct rnl_error *err)
 {
+    bool differs = !is_whole(inspection), changing = false;
+
     if (err->status < 0)
         return strcmp(err->code, "scan.stopped") == 0 ? EXIT_INTERRUPTED : cli_fail(err);
-    for (uint32_t i = 0; i < report->ntables; i++)
-        if (report->tables[i].error.status < 0)
+    for (uint32_t i = 0; i < report->ntables; i++) {
+        const struct verify_table *table = &report->tables[i];
+
+        if (table->error.status < 0)
             return EXIT_FAILED;
-    return verify_is_equal(report) && is_whole(inspection) ? EXIT_DONE : EXIT_DIFFERENT;
+        differs |= !verify_table_is_equal(table) && !verify_table_is_unsettled(table);
+        changing |= table->changing != 0;
+    }
+    if (changing && !differs)
+        return unsettled(report);
+    return differs ? EXIT_DIFFERENT : EXIT_DONE;
 }
 
-static int compare(struct inspection *inspection, const struct cli_args *args)
+static void show(struct proof *proof, const struct verify_report *report,
+                 const struct rnl_error *err)
 {
+    const struct inspection *inspection = proof->inspection;
+
+    if (cli_flag(proof->args, "json")) {
+        print_json(proof, report, err);
+    } else if (report->ntables && err->status >= 0) {
+        if (proof->stands)
+            print_standing(proof);
+        verify_report_print(report, inspection->catalog, stdout);
+        print_others(inspection);
+        print_aside(inspection);
+    }
+    fflush(stdout);
+}
+
+static int compare(struct proof *proof)
+{
+    const struct inspection *inspection = proof->inspection;
     const struct pipeline_config *config = inspection->config;
     const struct plugin *sink = inspection->sink.plugin;
+    const struct cli_args *args = proof->args;
+    const struct verify_live lent = live_lend(&proof->live);
     struct rnl_error err = RNL_ERROR_INIT;
     struct verify_report report = {0};
     struct verify_options verify = {
@@ -156,27 +251,60 @@ static int compare(struct inspection *inspection, const struct cli_args *args)
         .repair = cli_flag(args, "repair"),
         .values = cli_flag(args, "values"),
         .progress = show_progress,
+        .live = proof->follows && !proof->stands && !cli_flag(args, "repair") ? &lent : NULL,
     };
     int code;
 
-    attend_line_start(args);
     verify_run(&verify, &report, &err);
     attend_line_end();
-    if (cli_flag(args, "json")) {
-        print_json(inspection, &report, &err);
-    } else if (report.ntables && err.status >= 0) {
-        verify_report_print(&report, inspection->catalog, stdout);
-        print_others(inspection);
-        print_aside(inspection);
-    }
-    fflush(stdout);
+    show(proof, &report, &err);
     code = exit_code(inspection, &report, &err);
     verify_report_clear(&report);
     return code;
 }
 
-static int prepare(struct inspection *inspection, struct rnl_error *err)
+/*
+ * Only while nobody else writes: a row that is mended and changed at the same time would be
+ * neither. From here to the end nobody can start the pipeline.
+ */
+static int claim(const struct inspection *inspection, struct rnl_error *err)
 {
+    const struct rnl_sink_ops *sink = &inspection->sink.plugin->sink;
+
+    if (!sink->claim || sink->claim(inspection->sink.self, inspection->config->name, err) == RNL_OK)
+        return RNL_OK;
+    if (strcmp(err->code, "sink.pipeline_busy") != 0)
+        return err->status;
+    rnl_fail(err, RNL_E_CONFIG, "verify.follower_runs",
+             "rows can't be mended while pipeline %s runs: it writes to them too",
+             inspection->config->name);
+    rnl_hint(err, "runnel stop %s, runnel verify --repair, then run it again",
+             inspection->config->name);
+    return err->status;
+}
+
+/* The view of the source is made: the target has to come there. */
+static int catch_up(struct proof *proof, struct rnl_error *err)
+{
+    bool repair = cli_flag(proof->args, "repair");
+
+    proof->live = (struct live){.inspection = proof->inspection,
+                                .wait_ms = cli_int(proof->args, "wait", WAIT_S) * 1000,
+                                .alone = repair,
+                                .waiting = show_waiting};
+    if (live_begin(&proof->live, &proof->stands, err) != RNL_OK)
+        return err->status;
+    if (repair && proof->stands)
+        log_write(RNL_LOG_WARN, "verify",
+                  "the target may be behind the source: a change that it hasn't applied yet and "
+                  "whose row is mended now is met again when the pipeline goes on");
+    return RNL_OK;
+}
+
+static int prepare(struct proof *proof, struct rnl_error *err)
+{
+    struct inspection *inspection = proof->inspection;
+
     if (inspect_open(inspection, err) != RNL_OK)
         return err->status;
     if (!inspection->sink.plugin->sink.writer_expect || !inspection->sink.plugin->sink.read_plan) {
@@ -187,13 +315,18 @@ static int prepare(struct inspection *inspection, struct rnl_error *err)
     if (inspection->recorded && inspection->record.state == RECORD_LOADING)
         log_write(RNL_LOG_WARN, "verify",
                   "the run that loads the target has not ended: rows will be missing");
-    if (inspect_describe(inspection, err) != RNL_OK ||
-        inspect_snapshot(inspection, inspection->config->reader.lanes, err) != RNL_OK)
+    proof->follows = proof->follows && live_concerns(inspection);
+    if (proof->follows && cli_flag(proof->args, "repair") && claim(inspection, err) != RNL_OK)
         return err->status;
-    return inspect_bind(inspection, err);
+    if (inspect_describe(inspection, err) != RNL_OK ||
+        inspect_snapshot(inspection, inspection->config->reader.lanes, err) != RNL_OK ||
+        inspect_bind(inspection, err) != RNL_OK)
+        return err->status;
+    return proof->follows ? catch_up(proof, err) : RNL_OK;
 }
 
-int verify_job(const struct job *job, const atomic_bool *stopping, const struct cli_args *args)
+int verify_job(const struct job *job, const atomic_bool *stopping, bool quiet,
+               const struct cli_args *args)
 {
     struct inspection inspection = {
         .config = job->pipeline,
@@ -202,10 +335,19 @@ int verify_job(const struct job *job, const atomic_bool *stopping, const struct 
         .stopping = stopping,
         .of_run = true,
     };
+    struct proof proof = {.inspection = &inspection, .args = args, .follows = !quiet};
     struct findings *findings = inspection.findings;
     struct rnl_error err = RNL_ERROR_INIT;
-    int code = prepare(&inspection, &err) == RNL_OK ? compare(&inspection, args) : cli_fail(&err);
+    int code;
 
+    attend_line_start(args);
+    if (prepare(&proof, &err) == RNL_OK) {
+        code = compare(&proof);
+    } else {
+        attend_line_end();
+        code = strcmp(err.code, "scan.stopped") == 0 ? EXIT_INTERRUPTED : cli_fail(&err);
+    }
+    live_close(&proof.live);
     inspect_close(&inspection); /* plugins may find something to the last */
     findings_free(findings);
     return code;
@@ -226,7 +368,7 @@ static int run(const struct cli_args *args)
     }
     if (job_open(&job, args, &err) != RNL_OK)
         return cli_fail(&err);
-    code = verify_job(&job, stopping, args);
+    code = verify_job(&job, stopping, false, args);
     job_close(&job);
     return code;
 }
@@ -235,16 +377,22 @@ const struct cli_command verify_command = {
     .name = "verify",
     .args = "SOURCE TARGET | PIPELINE",
     .summary = "Prove that the target holds what the source holds",
-    .help = "Reads every row of both sides, in parallel and each in its own order, and compares\n"
-            "128-bit hashes of the values. Rows that differ are named by their keys. The policies\n"
-            "of the run that loaded the target count (the target remembers them), so that what a\n"
-            "policy changed on purpose is no difference. Nothing is written without --repair.\n"
-            "\n"
-            "Exit codes: 0 all rows are equal, 4 some differ, 1 it could not be found out.\n"
-            "\n"
-            "Examples:\n"
-            "  runnel verify mysql://app@db/shop postgres://app@warehouse/shop\n"
-            "  runnel verify shop.cfg --tables 'shop.order*' --repair\n",
+    .help =
+        "Reads every row of both sides, in parallel and each in its own order, and compares\n"
+        "128-bit hashes of the values. Rows that differ are named by their keys. The policies\n"
+        "of the run that loaded the target count (the target remembers them), so that what a\n"
+        "policy changed on purpose is no difference. Nothing is written without --repair.\n"
+        "\n"
+        "The pipeline may be running, and both sides be written to: what differs is looked at\n"
+        "again, once the target has come to where the source was, until it is equal or stands\n"
+        "still and differs. --repair then needs the pipeline to be stopped.\n"
+        "\n"
+        "Exit codes: 0 all rows are equal, 4 some differ, 1 it could not be found out (also of\n"
+        "rows that never stood still).\n"
+        "\n"
+        "Examples:\n"
+        "  runnel verify mysql://app@db/shop postgres://app@warehouse/shop\n"
+        "  runnel verify shop.cfg --tables 'shop.order*' --repair\n",
     .options = options,
     .noptions = sizeof(options) / sizeof(options[0]),
     .min_words = 1,

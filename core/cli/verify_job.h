@@ -6,7 +6,11 @@
 
 #include <stdatomic.h>
 
-/* Compares, prints what it found, and gives the exit code. args: options of `verify`, or none. */
-int verify_job(const struct job *job, const atomic_bool *stopping, const struct cli_args *args);
+/*
+ * Compares, prints what it found, and gives the exit code. args: options of `verify`, or none.
+ * quiet: both sides stand still, although the target's pipeline is one that follows its source.
+ */
+int verify_job(const struct job *job, const atomic_bool *stopping, bool quiet,
+               const struct cli_args *args);
 
 #endif

@@ -183,6 +183,7 @@ static const struct rnl_sink_ops ops = {
     .writer_letter_remove = writer_letter_remove,
     .letters = sink_letters,
     .evolve = sink_evolve,
+    .read_anew = sink_read_anew,
 };
 
 static const struct rnl_plugin plugin = {

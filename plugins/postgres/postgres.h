@@ -277,6 +277,7 @@ int writer_expect(void *writer, const struct rnl_row *row, struct rnl_row *out,
                   struct rnl_error *err);
 /* The snapshot is out of date: rows were committed. */
 void read_forget_view(struct pg_sink *sink);
+void sink_read_anew(void *self);
 /* check.c */
 int sink_check(void *self, const struct rnl_job *job, const struct rnl_catalog *catalog,
                struct rnl_error *err);

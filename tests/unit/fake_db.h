@@ -9,6 +9,7 @@
 
 #include <runnel/sink.h>
 #include <runnel/source.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #define FAKE_TABLES 16

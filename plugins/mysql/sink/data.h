@@ -328,6 +328,7 @@ size_t utf8_length(const unsigned char *text);
 
 /* expect.c, read.c */
 void read_forget_view(struct my_sink *sink);
+void sink_read_anew(void *self);
 int writer_expect(void *writer, const struct rnl_row *row, struct rnl_row *out,
                   struct rnl_error *err);
 int sink_read_plan(void *self, const struct rnl_catalog *catalog, uint32_t table,

@@ -30,9 +30,14 @@ void read_forget_view(struct my_sink *sink)
     atomic_fetch_add(&sink->view_number, 1);
 }
 
+void sink_read_anew(void *self)
+{
+    read_forget_view(self);
+}
+
 /*
- * Each lane has a view of its own: nobody else writes into the tables while they are
- * verified, or the result would mean nothing.
+ * Each lane has a view of its own: either nobody else writes into the tables while they are
+ * verified, or what differs is looked at again.
  */
 static int begin_reading(struct my_writer *w, struct rnl_error *err)
 {

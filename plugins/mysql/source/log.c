@@ -3,6 +3,7 @@
 #include "source.h"
 
 #include <inttypes.h>
+#include <strings.h>
 
 int source_identity(struct source *source, struct conn *conn, struct rnl_error *err)
 {
@@ -71,13 +72,33 @@ static int gtid_end(struct source *source, struct position *end, struct rnl_erro
                   : RNL_OK;
 }
 
+/* In a run that follows, this was found out before; others ask for the log's end too. */
+static int gtids_learn(struct source *source, struct rnl_error *err)
+{
+    char *mode = NULL;
+    int status;
+
+    if (source->gtids || source->following)
+        return RNL_OK;
+    if (source->server.mariadb) {
+        source->gtids = true;
+        return RNL_OK;
+    }
+    status = conn_value(source->control, "SELECT @@global.gtid_mode", 0, &mode, err);
+    source->gtids = mode && strcasecmp(mode, "ON") == 0;
+    free(mode);
+    return status;
+}
+
 int source_log_end(void *self, struct rnl_slice *position, struct rnl_error *err)
 {
     struct source *source = self;
     struct position end = {.mariadb = source->server.mariadb};
     struct text json = {0};
-    int status = source_identity(source, source->control, err);
+    int status = gtids_learn(source, err);
 
+    if (!status)
+        status = source_identity(source, source->control, err);
     snprintf(end.server, sizeof(end.server), "%s", source->server_uuid);
     if (!status && source->gtids)
         status = gtid_end(source, &end, err);

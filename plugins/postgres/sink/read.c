@@ -25,6 +25,11 @@ void read_forget_view(struct pg_sink *sink)
     pthread_mutex_unlock(&sink->view_lock);
 }
 
+void sink_read_anew(void *self)
+{
+    read_forget_view(self);
+}
+
 /* Under view_lock: a transaction of its own keeps the snapshot alive for the lanes. */
 static int make_view(struct pg_sink *sink, struct rnl_error *err)
 {

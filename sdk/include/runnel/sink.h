@@ -218,6 +218,12 @@ struct rnl_sink_ops {
                   uint32_t from, const struct rnl_catalog *is, uint32_t to,
                   const struct rnl_rename *renamed, uint32_t nrenamed, struct rnl_steps *steps,
                   struct rnl_error *err);
+
+    /*
+     * Optional. What is read for verification from here on is read anew: the views of before are
+     * given up. Control thread, while no cursor is open.
+     */
+    void (*read_anew)(void *self);
 };
 
 #endif
