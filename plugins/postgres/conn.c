@@ -26,8 +26,7 @@ static const char session_sql[] = "SET client_encoding = 'UTF8';"
                                    * go of locks that the next attempt needs */
                                   "SET tcp_keepalives_idle = 10;"
                                   "SET tcp_keepalives_interval = 5;"
-                                  "SET tcp_keepalives_count = 2;"
-                                  "SET tcp_user_timeout = 20000;";
+                                  "SET tcp_keepalives_count = 2;";
 
 /* The same for one that speaks of replication, and C's money: what texts of values depend on. */
 static const char replication_options[] =
@@ -163,6 +162,8 @@ static int start_session(struct pg_conn *conn, struct rnl_error *err)
     /* questions about catalogues look dear enough to be compiled, and never are */
     if (status == RNL_OK && PQserverVersion(conn->pg) >= 110000)
         status = conn_exec(conn, "SET jit = off", "set up the session", err);
+    if (status == RNL_OK && PQserverVersion(conn->pg) >= 120000)
+        status = conn_exec(conn, "SET tcp_user_timeout = 20000", "set up the session", err);
     /* not every server can do these; they matter only to one whose client died */
     if (status == RNL_OK && PQserverVersion(conn->pg) >= 140000) {
         PQclear(PQexec(conn->pg, "SET client_connection_check_interval = '2s'"));

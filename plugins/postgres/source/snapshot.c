@@ -104,11 +104,21 @@ static int keeper_begin(struct pg_source *source, struct rnl_error *err)
 static const char lane_sql[] = "SET max_parallel_workers_per_gather = 0;"
                                "SET cursor_tuple_fraction = 1;";
 
+/*
+ * A target that stands still for a while is no reason for the server to hang up: who doesn't read
+ * is there all the same, and with the connection the view would be lost.
+ */
+static const char patience_sql[] = "SET tcp_user_timeout = 0";
+
 static int lane_connect(struct pg_source *source, struct lane *lane, struct rnl_error *err)
 {
     int status = conn_open(&source->server, &lane->conn, err);
 
-    return status == RNL_OK ? conn_exec(lane->conn, lane_sql, "set up the session", err) : status;
+    if (status == RNL_OK)
+        status = conn_exec(lane->conn, lane_sql, "set up the session", err);
+    if (status == RNL_OK && source->server.version >= 120000)
+        status = conn_exec(lane->conn, patience_sql, "set up the session", err);
+    return status;
 }
 
 void lane_disconnect(struct lane *lane)
