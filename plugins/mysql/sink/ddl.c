@@ -126,7 +126,7 @@ static void add_visibility(struct mapper *m, uint32_t t, const struct rnl_column
                  "is visible in the target");
 }
 
-static void add_column(struct mapper *m, uint32_t t, uint32_t index, struct buf *sql)
+void ddl_column(struct mapper *m, uint32_t t, uint32_t index, struct buf *sql)
 {
     const struct rnl_column *column = COLUMN(mapper_table(m, t), index);
     const struct my_server *server = &m->sink->server;
@@ -135,8 +135,6 @@ static void add_column(struct mapper *m, uint32_t t, uint32_t index, struct buf 
 
     if (column->flags & RNL_COLUMN_GENERATED)
         decide_generated(m, t, index);
-    buf_puts(sql, index ? ",\n  " : "\n  ");
-    sql_name(sql, to->name);
     buf_printf(sql, " %s", to->type);
     /* MariaDB's COMPRESSED, which is a part of the type there */
     if (m->tables[t].same && to->verbatim && column->storage && *column->storage) {
@@ -164,6 +162,11 @@ static void add_column(struct mapper *m, uint32_t t, uint32_t index, struct buf 
     }
     add_visibility(m, t, column, sql);
     add_comment(m, t, column->name, column->comment, COLUMN_COMMENT, " COMMENT ", sql);
+}
+
+void ddl_table_comment(struct mapper *m, uint32_t t, struct buf *sql)
+{
+    add_comment(m, t, NULL, mapper_table(m, t)->comment, TABLE_COMMENT, " COMMENT=", sql);
 }
 
 /* What the map decides itself: engine and character set. */
@@ -221,7 +224,7 @@ static void add_storage(struct mapper *m, uint32_t t, struct buf *sql)
             buf_printf(sql, " %.*s", (int)len, storage);
         storage += len + (storage[len] != '\0');
     }
-    add_comment(m, t, NULL, table->comment, TABLE_COMMENT, " COMMENT=", sql);
+    ddl_table_comment(m, t, sql);
     ddl_partitions(m, t, sql);
 }
 
@@ -249,8 +252,11 @@ static void make_table(struct mapper *m, uint32_t t, struct buf *sql)
     if (target_drops(m, t) && (map->exists || m->resuming))
         buf_printf(sql, "DROP TABLE IF EXISTS %s;\n", map->name.qualified);
     buf_printf(sql, "CREATE TABLE %s (", map->name.qualified);
-    for (uint32_t i = 0; i < table->ncolumns; i++)
-        add_column(m, t, i, sql);
+    for (uint32_t i = 0; i < table->ncolumns; i++) {
+        buf_puts(sql, i ? ",\n  " : "\n  ");
+        sql_name(sql, map->columns[i].name);
+        ddl_column(m, t, i, sql);
+    }
     if (m->job->structure & RNL_WITH_INDEXES)
         ddl_inline_indexes(m, t, table->flags & RNL_TABLE_PARTITIONED && map->same, sql);
     if (m->job->structure & RNL_WITH_CHECKS)

@@ -74,36 +74,54 @@ static void add_names(const struct map_table *map, const uint32_t *columns, uint
     buf_byte(sql, ')');
 }
 
-/* Names of constraints are unique in a database, not in a table. */
-static bool constraint_name(struct mapper *m, uint32_t t, const char *wanted, char out[IDENT_ROOM])
+bool constraint_candidate(const struct mapper *m, uint32_t t, const char *wanted, int attempt,
+                          char out[IDENT_ROOM])
 {
     const struct ident_rule rule = {.max = 64, .characters = true};
     const struct map_table *map = &m->tables[t];
-    char fitted[IDENT_ROOM];
-    struct buf key = {0}, longer = {0}, whole = {0};
-    bool good = true, taken = true;
+    struct buf longer = {0}, whole = {0};
+    bool good;
 
-    ident_cut(&rule, wanted, fitted);
     buf_printf(&longer, "%s_%s", map->name.name, wanted);
     buf_printf(&whole, "%s.%s", map->name.qualified, wanted);
     good = buf_text(&longer) && buf_text(&whole);
+    if (good && attempt == 2)
+        ident_cut_hashed(&rule, longer.ptr, whole.ptr, out);
+    else if (good)
+        ident_cut(&rule, attempt ? longer.ptr : wanted, out);
+    buf_free(&longer);
+    buf_free(&whole);
+    return good;
+}
+
+const char *foreign_key_wanted(const struct rnl_foreign_key *fk)
+{
+    return fk->name && *fk->name ? fk->name : "foreign_key";
+}
+
+const char *check_wanted(const struct rnl_check *check)
+{
+    return check->name && *check->name ? check->name : "check";
+}
+
+/* Names of constraints are unique in a database, not in a table. */
+static bool constraint_name(struct mapper *m, uint32_t t, const char *wanted, char out[IDENT_ROOM])
+{
+    const struct map_table *map = &m->tables[t];
+    struct buf key = {0};
+    bool good = true, taken = true;
+
     for (int attempt = 0; good && taken && attempt < 3; attempt++) {
-        if (attempt == 0)
-            memcpy(out, fitted, sizeof(fitted));
-        else if (attempt == 1)
-            ident_cut(&rule, longer.ptr, out);
-        else
-            ident_cut_hashed(&rule, longer.ptr, whole.ptr, out);
+        if (!constraint_candidate(m, t, wanted, attempt, out))
+            good = false;
         buf_clear(&key);
         sql_name(&key, map->name.database);
         sql_name(&key, out);
-        good = buf_text(&key) != NULL;
+        good = good && buf_text(&key) != NULL;
         taken = good && idents_has(&m->constraints, key.ptr);
     }
     good = good && idents_take(&m->constraints, key.ptr);
     buf_free(&key);
-    buf_free(&longer);
-    buf_free(&whole);
     return good;
 }
 
@@ -166,7 +184,7 @@ static int add_foreign_key(struct mapper *m, uint32_t t, const struct rnl_foreig
     bool standing;
     int status = RNL_OK;
 
-    if (!constraint_name(m, t, fk->name && *fk->name ? fk->name : "foreign_key", name))
+    if (!constraint_name(m, t, foreign_key_wanted(fk), name))
         return error_memory(m->err);
     tell_changes(m, t, fk);
     /* one that stands there already stays: our sessions don't check it while rows come */
@@ -195,7 +213,7 @@ static int add_foreign_key(struct mapper *m, uint32_t t, const struct rnl_foreig
     return status;
 }
 
-static int map_foreign_key(struct mapper *m, uint32_t t, const struct rnl_foreign_key *fk)
+int ddl_foreign_key(struct mapper *m, uint32_t t, const struct rnl_foreign_key *fk)
 {
     uint32_t ref = map_find_table(m, fk->ref_schema, fk->ref_table), columns[PART_COUNT];
     const char *why;
@@ -231,7 +249,7 @@ int ddl_foreign_keys(struct mapper *m, uint32_t t)
     int status = RNL_OK;
 
     for (uint32_t i = 0; !status && i < table->nforeign_keys; i++)
-        status = map_foreign_key(m, t, FOREIGN_KEY(table, i));
+        status = ddl_foreign_key(m, t, FOREIGN_KEY(table, i));
     return status;
 }
 
@@ -242,34 +260,43 @@ static void tell_check(const struct mapper *m, uint32_t t, const struct rnl_chec
              "is not carried over: %s (%.300s)", why, check->expression);
 }
 
+void ddl_check(struct mapper *m, uint32_t t, const struct rnl_check *check, struct buf *sql)
+{
+    bool has = m->sink->server.mariadb || m->sink->server.version >= 80016;
+    bool silent = !check->enforced && !m->sink->server.mariadb;
+    enum expr_class yields;
+    struct buf text = {0};
+    char name[IDENT_ROOM];
+    const char *why = "the server has no checks";
+
+    if (check->enforced || silent)
+        why = has ? NULL : why;
+    else
+        why = "it is not enforced in the source";
+    if (why || !map_expression(m, t, check->expression, false, &text, &yields, &why)) {
+        tell_check(m, t, check, why);
+    } else if (!buf_text(&text) || !constraint_name(m, t, check_wanted(check), name)) {
+        sql->failed = true;
+    } else {
+        buf_puts(sql, "CONSTRAINT ");
+        sql_name(sql, name);
+        buf_printf(sql, " CHECK (%s)%s", text.ptr, silent ? " NOT ENFORCED" : "");
+    }
+    buf_free(&text);
+}
+
 void ddl_inline_checks(struct mapper *m, uint32_t t, struct buf *sql)
 {
     const struct rnl_table *table = mapper_table(m, t);
-    bool has = m->sink->server.mariadb || m->sink->server.version >= 80016;
 
     for (uint32_t i = 0; i < table->nchecks; i++) {
-        const struct rnl_check *check = CHECK(table, i);
-        bool silent = !check->enforced && !m->sink->server.mariadb;
-        enum expr_class yields;
-        struct buf text = {0};
-        char name[IDENT_ROOM];
-        const char *why = "the server has no checks";
+        struct buf one = {0};
 
-        if (check->enforced || silent)
-            why = has ? NULL : why;
-        else
-            why = "it is not enforced in the source";
-        if (why || !map_expression(m, t, check->expression, false, &text, &yields, &why)) {
-            tell_check(m, t, check, why);
-        } else if (!buf_text(&text) ||
-                   !constraint_name(m, t, check->name && *check->name ? check->name : "check",
-                                    name)) {
+        ddl_check(m, t, CHECK(table, i), &one);
+        if (one.failed)
             sql->failed = true;
-        } else {
-            buf_puts(sql, ",\n  CONSTRAINT ");
-            sql_name(sql, name);
-            buf_printf(sql, " CHECK (%s)%s", text.ptr, silent ? " NOT ENFORCED" : "");
-        }
-        buf_free(&text);
+        else if (one.len)
+            buf_printf(sql, ",\n  %s", buf_text(&one) ? one.ptr : "");
+        buf_free(&one);
     }
 }

@@ -172,8 +172,7 @@ static void add_options(const struct mapper *m, uint32_t t, const struct rnl_ind
     }
 }
 
-/* "UNIQUE KEY `name` (…)"; NULL, or why it can't be. */
-static const char *add_index(struct mapper *m, uint32_t t, uint32_t i, struct buf *sql)
+const char *ddl_index(struct mapper *m, uint32_t t, uint32_t i, struct buf *sql)
 {
     const struct rnl_table *table = mapper_table(m, t);
     const struct rnl_index *index = INDEX(table, i);
@@ -223,6 +222,11 @@ static void tell_changes(const struct mapper *m, uint32_t t, uint32_t i)
     if (index->flags & RNL_INDEX_PRIMARY && !m->tables[t].hashed[i] && !is_primary(m, t, i))
         map_find(m, t, RNL_WARNING, "index.primary", index->name, NULL,
                  "becomes a unique index: its columns may be NULL");
+}
+
+const char *ddl_index_name(const struct mapper *m, uint32_t t, uint32_t i)
+{
+    return is_primary(m, t, i) ? "PRIMARY" : m->tables[t].index_names[i];
 }
 
 int ddl_index_names(struct mapper *m, uint32_t t)
@@ -280,7 +284,7 @@ static bool is_small(const struct rnl_table *table)
 }
 
 /* A full-text index has a statement of its own; one of expressions may be refused. */
-static bool stands_alone(const struct rnl_index *index)
+bool ddl_index_alone(const struct rnl_index *index)
 {
     for (uint32_t i = 0; i < index->nparts; i++)
         if (index->parts[i].expression)
@@ -300,10 +304,10 @@ void ddl_inline_indexes(struct mapper *m, uint32_t t, bool all, struct buf *sql)
 
         if (!is_primary(m, t, i) && !is_needed(m, t, index) && !small && !all)
             continue;
-        if (stands_alone(index) && !all)
+        if (ddl_index_alone(index) && !all)
             continue;
         buf_puts(sql, ",\n  ");
-        why = add_index(m, t, i, sql);
+        why = ddl_index(m, t, i, sql);
         if (why) {
             sql->len = before; /* ddl_indexes() tells */
             continue;
@@ -331,17 +335,16 @@ int ddl_indexes(struct mapper *m, uint32_t t)
         const struct rnl_index *index = INDEX(table, i);
         const char *why;
 
-        if (map->in_create[i] ||
-            target_has(m, t, 'i', is_primary(m, t, i) ? "PRIMARY" : map->index_names[i]))
+        if (map->in_create[i] || target_has(m, t, 'i', ddl_index_name(m, t, i)))
             continue;
         buf_clear(&one);
-        why = add_index(m, t, i, &one);
+        why = ddl_index(m, t, i, &one);
         if (why || !buf_text(&one)) {
             tell_skipped(m, t, index, why ? why : "out of memory");
             continue;
         }
         tell_changes(m, t, i);
-        if (stands_alone(index)) {
+        if (ddl_index_alone(index)) {
             struct buf alter = {0};
 
             buf_printf(&alter, "ALTER TABLE %s ADD %s", map->name.qualified, one.ptr);

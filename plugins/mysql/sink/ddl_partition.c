@@ -1,8 +1,8 @@
 /* Partitions: as they are in the same dialect; of others one plain table. */
 #include "map.h"
 
-static void add_partition(const struct rnl_table *table, const struct rnl_partition *partition,
-                          struct buf *sql)
+void ddl_partition(const struct rnl_table *table, const struct rnl_partition *partition,
+                   struct buf *sql)
 {
     bool any = false;
 
@@ -41,7 +41,7 @@ void ddl_partitions(struct mapper *m, uint32_t t, struct buf *sql)
         if (partition->parent)
             continue;
         buf_puts(sql, any ? ",\n  " : "\n (");
-        add_partition(table, partition, sql);
+        ddl_partition(table, partition, sql);
         any = true;
     }
     buf_puts(sql, any ? ")" : "");

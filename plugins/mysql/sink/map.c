@@ -34,13 +34,37 @@ void map_find(const struct mapper *m, uint32_t t, enum rnl_severity severity, co
     };
     va_list ap;
 
+    if (m->quiet || (m->evolves && t != m->topic) ||
+        (m->topics && (!object || !idents_has(m->topics, object))))
+        return;
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
     m->sink->host->finding(m->sink->ctx, &finding);
 }
 
-int map_step(const struct mapper *m, enum rnl_phase phase, const char *what, uint32_t t,
+static int keep_step(struct mapper *m, enum rnl_phase phase, const char *what, const char *object,
+                     struct buf *text)
+{
+    struct kept_step *step = pool_alloc(&m->pool, sizeof(*step));
+
+    if (!step || !buf_text(text))
+        return error_memory(m->err);
+    step->phase = phase;
+    step->what = pool_text(&m->pool, what);
+    step->object = object ? pool_text(&m->pool, object) : NULL;
+    step->text = pool_text(&m->pool, text->ptr);
+    if (!step->what || !step->text || (object && !step->object))
+        return error_memory(m->err);
+    if (!m->kept)
+        m->kept_end = &m->kept;
+    *m->kept_end = step;
+    m->kept_end = &step->next;
+    buf_clear(text);
+    return RNL_OK;
+}
+
+int map_step(struct mapper *m, enum rnl_phase phase, const char *what, uint32_t t,
              const char *object, uint32_t weight, struct buf *text)
 {
     const struct rnl_table *table = mapper_table(m, t);
@@ -48,6 +72,8 @@ int map_step(const struct mapper *m, enum rnl_phase phase, const char *what, uin
     struct buf id = {0};
     int status;
 
+    if (m->keeps)
+        return keep_step(m, phase, what, object, text);
     buf_printf(&id, "%s %s.%s%s%s", what, table->schema, table->name, object ? " " : "",
                object ? object : "");
     step.id = buf_text(&id);
@@ -226,7 +252,7 @@ static void tell_sequences(struct mapper *m)
     }
 }
 
-static int make_plan(struct mapper *m)
+int mapper_decide(struct mapper *m)
 {
     int status = tables_name(m);
 
@@ -234,13 +260,28 @@ static int make_plan(struct mapper *m)
         status = collations_learn(m);
     if (!status)
         status = target_look(m);
-    if (!m->resuming)
-        tell_sequences(m);
     for (uint32_t t = 0; !status && t < m->ntables; t++) {
         status = types_decide(m, t);
         if (!status)
             status = ddl_index_names(m, t);
     }
+    return status;
+}
+
+void mapper_free(struct mapper *m)
+{
+    idents_free(&m->existing);
+    idents_free(&m->constraints);
+    idents_free(&m->collations);
+    pool_free(&m->pool);
+}
+
+static int make_plan(struct mapper *m)
+{
+    int status = mapper_decide(m);
+
+    if (!m->resuming)
+        tell_sequences(m);
     for (uint32_t t = 0; !status && t < m->ntables; t++) {
         tell_names(m, t);
         status = tell_types(m, t);
@@ -271,10 +312,6 @@ int sink_map(void *self, const struct rnl_job *job, const struct rnl_catalog *ca
     sink->tables_plain =
         job->schema_policy != RNL_DROP_AND_RECREATE && job->write_mode != RNL_TRUNCATE_AND_LOAD;
     status = make_plan(&m);
-
-    idents_free(&m.existing);
-    idents_free(&m.constraints);
-    idents_free(&m.collations);
-    pool_free(&m.pool);
+    mapper_free(&m);
     return status;
 }

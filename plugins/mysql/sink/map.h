@@ -50,7 +50,14 @@ struct map_table {
     const char **index_names;
 };
 
-/* All that one call of sink_map() works with; control thread. */
+/* A step that evolve keeps for itself, until it knows whether it is needed. */
+struct kept_step {
+    struct kept_step *next;
+    enum rnl_phase phase;
+    const char *what, *object, *text; /* object may be NULL */
+};
+
+/* All that one call of sink_map() or sink_evolve() works with; control thread. */
 struct mapper {
     struct my_sink *sink;
     const struct rnl_job *job;
@@ -65,6 +72,15 @@ struct mapper {
     struct idents constraints; /* foreign keys and checks: one namespace in a database */
     struct idents collations;  /* that the server knows */
     const char *collation;     /* of texts of other dialects */
+    /* of sink_evolve() alone */
+    bool quiet;                  /* tells nothing */
+    bool evolves;                /* it tells of the topic alone */
+    uint32_t topic;              /* the table that is altered */
+    const struct idents *topics; /* its columns, indexes, … that it tells of; NULL: of all */
+    const struct map_column *const *pinned; /* of the topic: columns that stay as these; or NULL */
+    const char *pinned_charset;             /* of the topic; or NULL */
+    bool keeps;                             /* steps go to kept */
+    struct kept_step *kept, **kept_end;
 };
 
 const struct rnl_table *mapper_table(const struct mapper *m, uint32_t table);
@@ -74,7 +90,7 @@ const char *mapper_take(struct mapper *m, struct buf *text);
 void map_find(const struct mapper *m, uint32_t table, enum rnl_severity severity, const char *code,
               const char *object, const char *policy, const char *fmt, ...) RNL_PRINTF(7, 8);
 /* Adds a step "what schema.table object"; text is emptied. object may be NULL. */
-int map_step(const struct mapper *m, enum rnl_phase phase, const char *what, uint32_t table,
+int map_step(struct mapper *m, enum rnl_phase phase, const char *what, uint32_t table,
              const char *object, uint32_t weight, struct buf *text);
 /* The table of the catalog; UINT32_MAX: not in this run. */
 uint32_t map_find_table(const struct mapper *m, const char *schema, const char *name);
@@ -100,12 +116,22 @@ int lengths_fit(struct mapper *m, uint32_t table);
 
 /* target.c: what schema_policy and write_mode forbid, and what stands there already. */
 int target_look(struct mapper *m);
+/* Whether a table that stands there is in the way of one to be made. */
+int target_check(struct mapper *m, uint32_t table);
 /* Whether the table that stands there is to go. */
 bool target_drops(const struct mapper *m, uint32_t table);
 /* A table's object that exists: kind 'i' (index), 'f' (foreign key), 'r' (the table itself). */
 bool target_has(const struct mapper *m, uint32_t table, char kind, const char *name);
 
-/* ddl.c: the step that makes a table; and that which sets its next number */
+/* map.c: all that decides how tables stand, before any step */
+int mapper_decide(struct mapper *m);
+void mapper_free(struct mapper *m);
+
+/* ddl.c: a column as CREATE TABLE and ALTER TABLE have it, without its name */
+void ddl_column(struct mapper *m, uint32_t table, uint32_t column, struct buf *sql);
+/* " COMMENT=…" of the table, or nothing */
+void ddl_table_comment(struct mapper *m, uint32_t table, struct buf *sql);
+/* the step that makes a table; and that which sets its next number */
 int ddl_table(struct mapper *m, uint32_t table);
 int ddl_values(struct mapper *m, uint32_t table);
 /* ddl_default.c: adds " DEFAULT …" when the source's default translates; tells when not. */
@@ -115,14 +141,32 @@ int ddl_index_names(struct mapper *m, uint32_t table);
 /* Adds ",\n  KEY …" of those that stand in CREATE TABLE; all: every one that can. */
 void ddl_inline_indexes(struct mapper *m, uint32_t table, bool all, struct buf *sql);
 int ddl_indexes(struct mapper *m, uint32_t table);
+/* "UNIQUE KEY `name` (…)"; NULL, or why it can't be. */
+const char *ddl_index(struct mapper *m, uint32_t table, uint32_t index, struct buf *sql);
+/* Whether it takes a statement of its own. */
+bool ddl_index_alone(const struct rnl_index *index);
+/* What it is called in the target. */
+const char *ddl_index_name(const struct mapper *m, uint32_t table, uint32_t index);
 /* Whether a column is the first of an index that is made, as AUTO_INCREMENT needs. */
 bool ddl_leads_index(const struct mapper *m, uint32_t table, uint32_t column);
 /* ddl_constraint.c */
 int ddl_foreign_keys(struct mapper *m, uint32_t table);
+int ddl_foreign_key(struct mapper *m, uint32_t table, const struct rnl_foreign_key *fk);
 void ddl_inline_checks(struct mapper *m, uint32_t table, struct buf *sql);
+/* "CONSTRAINT `name` CHECK (…)", or nothing. */
+void ddl_check(struct mapper *m, uint32_t table, const struct rnl_check *check, struct buf *sql);
+/* The attempt-th name, of 3, that a constraint may have got. */
+bool constraint_candidate(const struct mapper *m, uint32_t table, const char *wanted, int attempt,
+                          char out[IDENT_ROOM]);
+/* What it is called in the source, or would be. */
+const char *foreign_key_wanted(const struct rnl_foreign_key *fk);
+const char *check_wanted(const struct rnl_check *check);
 /* ddl_standing.c: looks at the keys of tables that stood before, when the rows have come */
 int ddl_standing_keys(struct mapper *m);
 /* ddl_partition.c */
 void ddl_partitions(struct mapper *m, uint32_t table, struct buf *sql);
+/* "PARTITION name VALUES …" */
+void ddl_partition(const struct rnl_table *table, const struct rnl_partition *partition,
+                   struct buf *sql);
 
 #endif

@@ -126,4 +126,5 @@ const struct rnl_sink_ops sink_ops = {
     .writer_letter_remove = writer_letter_remove,
     .letters = sink_letters,
     .read_anew = sink_read_anew,
+    .evolve = sink_evolve,
 };

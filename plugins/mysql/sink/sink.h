@@ -89,6 +89,9 @@ int sink_forget(void *self, const char *pipeline, struct rnl_error *err);
 /* map.c, check.c, step.c */
 int sink_map(void *self, const struct rnl_job *job, const struct rnl_catalog *catalog,
              bool resuming, struct rnl_steps *steps, struct rnl_error *err);
+int sink_evolve(void *self, const struct rnl_job *job, const struct rnl_catalog *was, uint32_t from,
+                const struct rnl_catalog *is, uint32_t to, const struct rnl_rename *renamed,
+                uint32_t nrenamed, struct rnl_steps *steps, struct rnl_error *err);
 int sink_check(void *self, const struct rnl_job *job, const struct rnl_catalog *catalog,
                struct rnl_error *err);
 int writer_step(void *writer, const char *pipeline, const struct rnl_step *step,

@@ -219,6 +219,28 @@ static int statement_failed(struct my_writer *w, const struct rnl_step *step, co
     }
 }
 
+/* A table that follows one of the source: see evolve.h. */
+static bool alters(const struct rnl_step *step)
+{
+    return step->phase > RNL_PHASE_TABLES && step->phase < RNL_PHASE_KEYS;
+}
+
+static int alter_failed(const char *sql, struct rnl_error *err, unsigned number)
+{
+    char words[sizeof(err->text)];
+
+    if (number == ERROR_NO_SUCH_KEY && strstr(sql, " DROP FOREIGN KEY "))
+        return RNL_OK;
+    if (err->status != RNL_E_DATA && err->status != RNL_E_CONFIG)
+        return err->status;
+    snprintf(words, sizeof(words), "%s", err->text);
+    rnl_fail(err, RNL_E_CONFIG, "sink.cant_evolve",
+             "the source altered a table, and the target's can't follow: %.600s", words);
+    rnl_hint(err, "alter the target's table by hand and go on, go on with ddl = \"ignore\", or "
+                  "load this table anew");
+    return RNL_E_CONFIG;
+}
+
 static int step_statements(struct my_writer *w, const struct rnl_step *step, struct rnl_error *err)
 {
     const char *at = step->text;
@@ -231,7 +253,9 @@ static int step_statements(struct my_writer *w, const struct rnl_step *step, str
         if (!sql)
             return error_memory(err);
         status = conn_run(w->conn, sql, err);
-        if (status) {
+        if (status && alters(step)) {
+            status = alter_failed(sql, err, mysql_errno(w->conn->mysql));
+        } else if (status) {
             char words[sizeof(err->text)];
 
             snprintf(words, sizeof(words), "%s", err->text);
@@ -322,7 +346,7 @@ int writer_step(void *writer, const char *pipeline, const struct rnl_step *step,
         status = step_run(w, step, err);
     if (!status && !done && needs_memory(w, step))
         status = step_remember(w, pipeline, step, err);
-    if (!status && step->phase == RNL_PHASE_TABLES)
+    if (!status && step->phase >= RNL_PHASE_TABLES && step->phase < RNL_PHASE_KEYS)
         read_forget_view(w->sink);
     return status;
 }

@@ -114,7 +114,7 @@ static int check_rows(struct mapper *m, const struct map_table *map)
                   "drop_and_recreate");
 }
 
-static int check_existing(struct mapper *m, uint32_t t)
+int target_check(struct mapper *m, uint32_t t)
 {
     const struct map_table *map = &m->tables[t];
     bool makes = m->job->structure & RNL_WITH_TABLES;
@@ -140,7 +140,7 @@ static int check_table(struct mapper *m, uint32_t t)
         return refuse(m, "sink.not_a_table", map, "is a view or a sequence",
                       "rename it, or choose another database");
     if (map->exists)
-        return check_existing(m, t);
+        return target_check(m, t);
     if (!makes)
         return refuse(m, "sink.missing_table", map, "is not in the target",
                       "create it, or let Runnel make it (structure.tables, schema_policy)");

@@ -458,7 +458,9 @@ static bool charset_choose(struct mapper *m, uint32_t t)
     struct map_table *map = &m->tables[t];
     struct buf sql = {0};
 
-    if (map->same && !m->sink->config->collation)
+    if (m->pinned_charset && t == m->topic)
+        map->charset = m->pinned_charset;
+    else if (map->same && !m->sink->config->collation)
         map->charset = collation_of_table(m, t);
     for (uint32_t i = 0; i < mapper_table(m, t)->ncolumns && !map->charset; i++)
         if (*map->columns[i].charset && strcmp(map->columns[i].charset, ASCII) != 0)
@@ -489,6 +491,13 @@ int types_decide(struct mapper *m, uint32_t t)
             .keyed = is_keyed(table, i),
         };
 
+        if (m->pinned && t == m->topic && m->pinned[i]) {
+            *to = *m->pinned[i];
+            to->name = m->tables[t].name.columns[i];
+            to->open = false;
+            to->generated = NULL;
+            continue;
+        }
         to->keyed = c.keyed;
         to->name = m->tables[t].name.columns[i];
         to->charset = "";

@@ -1,0 +1,569 @@
+/* A table of the source was altered while it was followed: the steps by which the target follows.
+ */
+#include "evolve.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <strings.h>
+
+static const char *target_of(const struct evolve *e)
+{
+    return e->to == UINT32_MAX ? e->was.tables[e->from].name.qualified
+                               : e->is.tables[e->to].name.qualified;
+}
+
+static const struct rnl_table *source_of(const struct evolve *e)
+{
+    return e->to == UINT32_MAX ? evolve_was(e) : evolve_is(e);
+}
+
+int evolve_refuse(const struct evolve *e, const char *object, const char *fmt, ...)
+{
+    char why[400];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(why, sizeof(why), fmt, ap);
+    va_end(ap);
+    rnl_fail(e->err, RNL_E_CONFIG, "sink.cant_evolve",
+             "the source altered a table, and the target's %s can't follow%s%s: %s", target_of(e),
+             object ? " in " : "", object ? object : "", why);
+    rnl_hint(e->err, "alter the target's table by hand and go on, go on with ddl = \"ignore\", or "
+                     "load this table anew");
+    return RNL_E_CONFIG;
+}
+
+void evolve_tell(const struct evolve *e, const char *code, const char *object, const char *text)
+{
+    const struct rnl_finding finding = {
+        .size = sizeof(finding),
+        .severity = RNL_WARNING,
+        .code = code,
+        .schema = source_of(e)->schema,
+        .table = source_of(e)->name,
+        .object = object,
+        .text = text,
+        .count = -1,
+    };
+
+    e->sink->host->finding(e->sink->ctx, &finding);
+}
+
+int evolve_step(struct evolve *e, int phase, const char *what, const char *object, struct buf *text)
+{
+    const struct rnl_table *table = source_of(e);
+    struct rnl_step step = {.size = sizeof(step), .phase = (uint32_t)phase, .table = UINT32_MAX};
+    struct buf id = {0};
+    int status;
+
+    buf_printf(&id, "%s %s.%s%s%s", what, table->schema, table->name, object ? " " : "",
+               object ? object : "");
+    step.id = buf_text(&id);
+    step.text = buf_text(text);
+    status = step.id && step.text ? e->sink->host->step_add(e->steps, &step, e->err)
+                                  : error_memory(e->err);
+    buf_free(&id);
+    buf_clear(text);
+    return status;
+}
+
+struct buf *evolve_clause(struct buf *clauses)
+{
+    buf_puts(clauses, clauses->len ? ",\n  " : "\n  ");
+    return clauses;
+}
+
+/* ---- what was done already ------------------------------------------------------------- */
+
+static void add_steps_table(const struct evolve *e, struct buf *sql)
+{
+    struct text name = {0};
+
+    state_table(e->sink, &name, "steps");
+    if (name.failed)
+        sql->failed = true;
+    else
+        buf_puts(sql, name.ptr);
+    text_free(&name);
+}
+
+static void add_forget(const struct evolve *e, const char *id, bool prefix, struct buf *sql)
+{
+    buf_puts(sql, ";\nDELETE FROM ");
+    add_steps_table(e, sql);
+    buf_puts(sql, " WHERE pipeline = ");
+    sql_literal(sql, e->job.pipeline);
+    if (prefix)
+        buf_puts(sql, " AND LOCATE(");
+    else
+        buf_puts(sql, " AND id = ");
+    sql_literal(sql, id);
+    buf_puts(sql, prefix ? ", id) = 1" : "");
+}
+
+/*
+ * Two columns may swap their names, so that names alone don't say whether it was done: the
+ * statements leave a mark, which stands until the table is altered again.
+ */
+static void add_mark(const struct evolve *e, struct buf *sql)
+{
+    const struct rnl_table *tables[] = {evolve_was(e), evolve_is(e)};
+    char id[700];
+
+    for (int i = 0; i < (e->e.moved ? 2 : 1); i++) {
+        snprintf(id, sizeof(id), "altered %.300s.%.300s ", tables[i]->schema, tables[i]->name);
+        add_forget(e, id, true, sql);
+        snprintf(id, sizeof(id), "table %.300s.%.300s", tables[i]->schema, tables[i]->name);
+        if (e->e.moved)
+            add_forget(e, id, false, sql);
+    }
+    for (int i = 0; i < (e->e.moved ? 2 : 1); i++) { /* one that is resumed takes it for made */
+        const char *mark = i ? id : e->mark;
+
+        buf_puts(sql, ";\nINSERT IGNORE INTO ");
+        add_steps_table(e, sql);
+        buf_puts(sql, " (pipeline, hash, id) VALUES (");
+        sql_literal(sql, e->job.pipeline);
+        buf_puts(sql, ", UNHEX(SHA2(");
+        sql_literal(sql, mark);
+        buf_puts(sql, ", 256)), ");
+        sql_literal(sql, mark);
+        buf_byte(sql, ')');
+    }
+}
+
+static int remembers(struct evolve *e, const char *id, bool *found)
+{
+    struct text sql = {0};
+    char *value = NULL;
+    int status = state_exists(e->sink, found, e->err);
+
+    if (status || !*found)
+        return status;
+    text_add(&sql, "SELECT 1 FROM ");
+    state_table(e->sink, &sql, "steps");
+    text_add(&sql, " WHERE pipeline = ");
+    text_quoted(&sql, e->job.pipeline);
+    text_add(&sql, " AND hash = UNHEX(SHA2(");
+    text_quoted(&sql, id);
+    text_add(&sql, ", 256))");
+    status = sql.failed ? error_memory(e->err)
+                        : conn_value(e->sink->control, sql.ptr, 0, &value, e->err);
+    text_free(&sql);
+    *found = value != NULL;
+    free(value);
+    return status;
+}
+
+/* ---- preparing ------------------------------------------------------------------------- */
+
+static bool take(struct idents *set, const char *name)
+{
+    return !name || idents_take(set, name);
+}
+
+/* Findings are about what is another: all else was told at the start. */
+static bool gather_topics(struct evolve *e)
+{
+    const struct rnl_table *is = evolve_is(e);
+    bool good = true;
+
+    for (uint32_t i = 0; good && i < is->ncolumns; i++)
+        if (evolution_is_new(&e->e.columns.pairs[i]) || e->e.columns.pairs[i].changes)
+            good = take(&e->topics, COLUMN(is, i)->name);
+    for (uint32_t i = 0; good && i < is->nindexes; i++)
+        if (evolution_makes(&e->e.indexes.pairs[i]))
+            good = take(&e->topics, INDEX(is, i)->name);
+    for (uint32_t i = 0; good && i < is->nforeign_keys; i++)
+        if (evolution_makes(&e->e.foreign_keys.pairs[i]))
+            good = take(&e->topics, FOREIGN_KEY(is, i)->name);
+    for (uint32_t i = 0; good && i < is->nchecks; i++)
+        if (evolution_makes(&e->e.checks.pairs[i]))
+            good = take(&e->topics, CHECK(is, i)->name);
+    return good;
+}
+
+static int decide(struct mapper *m)
+{
+    int status;
+
+    m->resuming = true; /* what stands is looked at, and not refused */
+    status = mapper_decide(m);
+    m->resuming = false;
+    return status;
+}
+
+/* Columns of the same type stay as they are, whatever would be chosen for them today. */
+static int pin_types(struct evolve *e)
+{
+    const struct map_column **pinned =
+        pool_alloc(&e->is.pool, sizeof(*pinned) * (evolve_is(e)->ncolumns + 1));
+
+    if (!pinned)
+        return error_memory(e->err);
+    for (uint32_t i = 0; i < evolve_is(e)->ncolumns; i++) {
+        const struct evolution_pair *pair = &e->e.columns.pairs[i];
+
+        if (!evolution_is_new(pair) && !(pair->changes & EVOLVED_TYPE))
+            pinned[i] = &e->was.tables[e->from].columns[pair->from];
+    }
+    e->is.pinned = pinned;
+    e->is.pinned_charset = e->was.tables[e->from].charset;
+    return RNL_OK;
+}
+
+/* A table that nobody altered, but that would be called otherwise from now on. */
+static int check_others(struct evolve *e)
+{
+    for (uint32_t t = 0; t < e->is.ntables; t++) {
+        const struct rnl_table *table = mapper_table(&e->is, t);
+        uint32_t at = map_find_table(&e->was, table->schema, table->name);
+        const char *was = at == UINT32_MAX ? NULL : e->was.tables[at].name.qualified;
+
+        if (t != e->to && was && at != e->from && strcmp(was, e->is.tables[t].name.qualified) != 0)
+            return evolve_refuse(e, NULL, "with it the table %s.%s would be named %s instead of %s",
+                                 table->schema, table->name, e->is.tables[t].name.qualified, was);
+    }
+    return RNL_OK;
+}
+
+static int prepare(struct evolve *e)
+{
+    bool both = e->from != UINT32_MAX && e->to != UINT32_MAX;
+    int status;
+
+    if (both) {
+        if (!evolution_compare(&e->e, evolve_was(e), evolve_is(e), e->renamed, e->nrenamed) ||
+            !gather_topics(e))
+            return error_memory(e->err);
+        e->is.topics = &e->topics;
+        snprintf(e->mark, sizeof(e->mark), "altered %.300s.%.300s %016" PRIx64,
+                 evolve_is(e)->schema, evolve_is(e)->name,
+                 evolution_digest(evolve_was(e), evolve_is(e), e->renamed, e->nrenamed));
+    }
+    status = both ? remembers(e, e->mark, &e->done) : RNL_OK;
+    if (!status)
+        status = decide(&e->was);
+    if (!status && both)
+        status = pin_types(e);
+    if (!status && e->to != UINT32_MAX)
+        status = decide(&e->is);
+    return !status && e->to != UINT32_MAX ? check_others(e) : status;
+}
+
+/* ---- tables that are new, or gone -------------------------------------------------------- */
+
+static int make_table(struct evolve *e)
+{
+    struct mapper *m = &e->is;
+    uint32_t t = e->to, structure = e->job.structure;
+    int status = RNL_OK;
+
+    if (m->tables[t].exists) {
+        status = target_check(m, t);
+        if (status == RNL_E_CONFIG)
+            status = evolve_refuse(e, NULL,
+                                   "the table is new in the source, and stands in the "
+                                   "target with rows already");
+    } else {
+        status = ddl_table(m, t);
+    }
+    if (!status && structure & RNL_WITH_INDEXES) {
+        /* those within CREATE TABLE stand, if it does */
+        status = ddl_indexes(m, t);
+    }
+    e->standing = &m->tables[t].name;
+    if (!status)
+        status = evolve_look(e);
+    return !status && structure & RNL_WITH_FOREIGN_KEYS ? evolve_foreign_keys(e) : status;
+}
+
+/* Foreign keys of other tables that point to it: those of ours go first. */
+static int drop_pointers(struct evolve *e)
+{
+    const struct map_table *map = &e->was.tables[e->from];
+    struct text sql = {0};
+    struct buf step = {0};
+    MYSQL_RES *result;
+    MYSQL_ROW row;
+    int status, end;
+
+    text_add(&sql, "SELECT DISTINCT TABLE_SCHEMA, TABLE_NAME, CONSTRAINT_NAME FROM"
+                   " information_schema.KEY_COLUMN_USAGE WHERE REFERENCED_TABLE_SCHEMA = ");
+    text_quoted(&sql, map->name.database);
+    text_add(&sql, " AND REFERENCED_TABLE_NAME = ");
+    text_quoted(&sql, map->name.name);
+    status =
+        sql.failed ? error_memory(e->err) : conn_query(e->sink->control, sql.ptr, &result, e->err);
+    text_free(&sql);
+    if (status)
+        return status;
+    while ((row = mysql_fetch_row(result))) {
+        bool ours = false;
+
+        if (status || (strcasecmp(row[0], map->name.database) == 0 &&
+                       strcasecmp(row[1], map->name.name) == 0))
+            continue;
+        for (uint32_t t = 0; t < e->was.ntables && !ours; t++)
+            ours = strcasecmp(e->was.tables[t].name.database, row[0]) == 0 &&
+                   strcasecmp(e->was.tables[t].name.name, row[1]) == 0;
+        if (!ours) {
+            status = evolve_refuse(e, NULL,
+                                   "it is gone in the source, but the target's table %s.%s, which "
+                                   "is not of this pipeline, refers to it by `%s`",
+                                   row[0], row[1], row[2]);
+            continue;
+        }
+        buf_puts(&step, "ALTER TABLE ");
+        sql_name(&step, row[0]);
+        buf_byte(&step, '.');
+        sql_name(&step, row[1]);
+        buf_puts(&step, " DROP FOREIGN KEY ");
+        sql_name(&step, row[2]);
+        status = evolve_step(e, PHASE_RELEASE, "release", row[2], &step);
+    }
+    end = conn_finish(e->sink->control, result, "look at foreign keys", e->err);
+    buf_free(&step);
+    return status ? status : end;
+}
+
+static int drop_table(struct evolve *e)
+{
+    const struct map_table *map = &e->was.tables[e->from];
+    const struct rnl_table *table = evolve_was(e);
+    struct buf sql = {0};
+    char id[700];
+    int status;
+
+    if (!map->exists)
+        return RNL_OK;
+    status = drop_pointers(e);
+    buf_printf(&sql, "DROP TABLE IF EXISTS %s", map->name.qualified);
+    snprintf(id, sizeof(id), "table %.300s.%.300s", table->schema, table->name);
+    add_forget(e, id, false, &sql); /* one of its name may come again */
+    if (!status)
+        status = evolve_step(e, PHASE_ALTER, "drop", NULL, &sql);
+    buf_free(&sql);
+    return status;
+}
+
+/* ---- a table that goes on --------------------------------------------------------------- */
+
+/* Another table of this pipeline has the name still, and gets another by the same statement. */
+static bool name_is_left(const struct evolve *e)
+{
+    const char *wanted = e->is.tables[e->to].name.qualified;
+
+    for (uint32_t t = 0; t < e->was.ntables; t++)
+        if (t != e->from && strcmp(e->was.tables[t].name.qualified, wanted) == 0) {
+            const struct rnl_table *table = mapper_table(&e->was, t);
+            uint32_t at = map_find_table(&e->is, table->schema, table->name);
+
+            return at == UINT32_MAX || at == e->to;
+        }
+    return false;
+}
+
+/* Where two tables swap their names, both leave theirs first. */
+static void temporary_name(const struct evolve *e, struct buf *out)
+{
+    const struct ident_rule rule = {.max = 64, .characters = true, .lower = e->sink->lower_names};
+    char whole[700], name[IDENT_ROOM];
+
+    snprintf(whole, sizeof(whole), "%.300s.%.300s", evolve_is(e)->schema, evolve_is(e)->name);
+    ident_cut_hashed(&rule, "runnel_moving", whole, name);
+    sql_name(out, e->was.tables[e->from].name.database);
+    buf_byte(out, '.');
+    sql_name(out, name);
+}
+
+static int move_table(struct evolve *e, struct buf *second)
+{
+    const struct map_table *was = &e->was.tables[e->from], *is = &e->is.tables[e->to];
+
+    if (!was->exists || strcmp(was->name.qualified, is->name.qualified) == 0)
+        return RNL_OK;
+    buf_puts(evolve_clause(&e->clauses), "RENAME TO ");
+    if (is->exists && !name_is_left(e) && strcasecmp(was->name.qualified, is->name.qualified) != 0)
+        return evolve_refuse(e, NULL, "a table of this name stands there already");
+    if (!is->exists || !name_is_left(e)) {
+        buf_puts(&e->clauses, is->name.qualified);
+        return RNL_OK;
+    }
+    temporary_name(e, &e->clauses);
+    buf_puts(second, "ALTER TABLE ");
+    temporary_name(e, second);
+    buf_printf(second, " RENAME TO %s", is->name.qualified);
+    return RNL_OK;
+}
+
+/* The run was cut off before a table or columns got their names. */
+static int finish_names(struct evolve *e)
+{
+    struct buf name = {0}, sql = {0};
+    struct rnl_error ignored = RNL_ERROR_INIT;
+    char *value = NULL;
+    int status = RNL_OK;
+
+    temporary_name(e, &name);
+    buf_printf(&sql, "SELECT 1 FROM %s WHERE FALSE", buf_text(&name) ? name.ptr : "");
+    if (!buf_text(&sql)) {
+        status = error_memory(e->err);
+    } else if (conn_value(e->sink->control, sql.ptr, 0, &value, &ignored) == RNL_OK) {
+        buf_clear(&sql);
+        buf_printf(&sql, "ALTER TABLE %s RENAME TO %s", name.ptr,
+                   e->is.tables[e->to].name.qualified);
+        status = evolve_step(e, PHASE_RENAME + 1, "move", NULL, &sql);
+    }
+    free(value);
+    buf_free(&name);
+    buf_free(&sql);
+    return status;
+}
+
+/* The clauses as one statement, and the mark. */
+static int give_alter(struct evolve *e)
+{
+    struct buf sql = {0};
+    int status = RNL_OK;
+
+    if (e->clauses.len) {
+        buf_printf(&sql, "ALTER TABLE %s%s", e->standing->qualified,
+                   buf_text(&e->clauses) ? e->clauses.ptr : "");
+        add_mark(e, &sql);
+        status = evolve_step(e, PHASE_ALTER, "alter", NULL, &sql);
+    }
+    buf_free(&sql);
+    return status;
+}
+
+static int give_later(struct evolve *e, const char *table)
+{
+    struct buf sql = {0};
+    int status = RNL_OK;
+
+    if (e->later.len) {
+        buf_printf(&sql, "ALTER TABLE %s%s", table, buf_text(&e->later) ? e->later.ptr : "");
+        status = evolve_step(e, PHASE_RENAME, "rename", NULL, &sql);
+    }
+    buf_free(&sql);
+    return status;
+}
+
+static int alter_table(struct evolve *e)
+{
+    struct buf second = {0}, between = {0};
+    const char *table = e->is.tables[e->to].name.qualified;
+    int status = evolve_drops(e);
+
+    if (!status)
+        status = evolve_columns(e);
+    if (!status)
+        status = evolve_adds(e);
+    if (!status && e->e.comment && e->job.structure & RNL_WITH_COMMENTS) {
+        evolve_clause(&e->clauses);
+        if (evolve_is(e)->comment && *evolve_is(e)->comment)
+            ddl_table_comment(&e->is, e->to, &e->clauses);
+        else
+            buf_puts(&e->clauses, "COMMENT = ''");
+    }
+    if (!status)
+        status = move_table(e, &second);
+    if (!status)
+        status = give_alter(e);
+    if (second.len) {
+        temporary_name(e, &between);
+        table = buf_text(&between) ? between.ptr : table;
+    }
+    if (!status)
+        status = give_later(e, table);
+    if (!status && second.len)
+        status = evolve_step(e, PHASE_RENAME + 1, "move", NULL, &second);
+    buf_free(&second);
+    buf_free(&between);
+    return status;
+}
+
+static int follow(struct evolve *e)
+{
+    bool between = false;
+    int status = prepare(e);
+
+    if (status)
+        return status;
+    if (e->from == UINT32_MAX)
+        return make_table(e);
+    if (e->to == UINT32_MAX)
+        return drop_table(e);
+    e->standing =
+        e->was.tables[e->from].exists ? &e->was.tables[e->from].name : &e->is.tables[e->to].name;
+    if (!e->was.tables[e->from].exists && !e->is.tables[e->to].exists && !e->done)
+        return evolve_refuse(e, NULL, "it isn't there");
+    status = evolve_look(e);
+    if (!status)
+        status = evolve_finish_columns(e, &between);
+    if (!status && (e->done || between)) {
+        e->done = true;
+        status = give_later(e, e->standing->qualified);
+        if (!status)
+            status = finish_names(e);
+    } else if (!status) {
+        status = alter_table(e);
+    }
+    return status ? status : evolve_makes(e);
+}
+
+int sink_evolve(void *self, const struct rnl_job *job, const struct rnl_catalog *was, uint32_t from,
+                const struct rnl_catalog *is, uint32_t to, const struct rnl_rename *renamed,
+                uint32_t nrenamed, struct rnl_steps *steps, struct rnl_error *err)
+{
+    struct my_sink *sink = self;
+    struct evolve e = {.sink = sink,
+                       .job = *job,
+                       .steps = steps,
+                       .err = err,
+                       .from = from,
+                       .to = to,
+                       .renamed = renamed,
+                       .nrenamed = nrenamed,
+                       .columns = {.caseless = true},
+                       .constraints = {.caseless = true},
+                       .leaving = {.caseless = true}};
+    int status;
+
+    if (!(job->structure & RNL_WITH_TABLES) || job->schema_policy == RNL_VALIDATE_EXISTING)
+        return RNL_OK; /* the target's tables are the operator's: bind() says what is amiss */
+    e.job.pipeline = job->pipeline ? job->pipeline : "";
+    if (job->schema_policy == RNL_DROP_AND_RECREATE)
+        e.job.schema_policy = RNL_CREATE_MISSING_ONLY;
+    if (job->write_mode != RNL_FAIL_IF_NOT_EMPTY)
+        e.job.write_mode = RNL_APPEND;
+    e.was = (struct mapper){.sink = sink,
+                            .job = &e.job,
+                            .catalog = was,
+                            .steps = steps,
+                            .err = err,
+                            .ntables = sink->host->table_count(was),
+                            .existing = {.caseless = true},
+                            .constraints = {.caseless = true},
+                            .collations = {.caseless = true},
+                            .quiet = true,
+                            .topic = from};
+    e.is = e.was;
+    e.is.catalog = is;
+    e.is.ntables = sink->host->table_count(is);
+    e.is.quiet = false;
+    e.is.evolves = true;
+    e.is.topic = to;
+    status = follow(&e);
+    evolution_free(&e.e);
+    idents_free(&e.topics);
+    idents_free(&e.columns);
+    idents_free(&e.constraints);
+    idents_free(&e.leaving);
+    buf_free(&e.clauses);
+    buf_free(&e.later);
+    mapper_free(&e.was);
+    mapper_free(&e.is);
+    return status;
+}

@@ -1,0 +1,75 @@
+/* A table of the target that follows one of the source: what is known while its steps are made. */
+#ifndef MYSQL_EVOLVE_H
+#define MYSQL_EVOLVE_H
+
+#include "evolution.h"
+#include "map.h"
+
+/* phases of steps: behind the tables that are made, before what map() makes of them */
+enum {
+    PHASE_RELEASE = 13, /* foreign keys that hold what is altered */
+    PHASE_ALTER = 15,   /* all of the table, in one statement */
+    PHASE_RENAME = 17,  /* what has a name for a moment, as its own was another's */
+    PHASE_PARTITIONS = 19,
+};
+
+/* All that one call of sink_evolve() works with; control thread. */
+struct evolve {
+    struct my_sink *sink;
+    struct rnl_job job; /* nothing is dropped or emptied by its policies */
+    struct rnl_steps *steps;
+    struct rnl_error *err;
+    struct mapper was, is;
+    uint32_t from, to; /* UINT32_MAX: not there */
+    struct evolution e;
+    const struct rnl_rename *renamed;
+    uint32_t nrenamed;
+    struct idents topics;
+    struct idents columns;       /* that stand */
+    struct idents constraints;   /* that stand: "f`table`name" a foreign key, "c…" a check */
+    struct idents leaving;       /* of these: what is dropped; and "i name" of indexes */
+    struct table_name *standing; /* the table, as it is called now */
+    bool has_rows;
+    bool done; /* PHASE_ALTER was done, by a run that was cut off */
+    char mark[700];
+    struct buf clauses; /* of PHASE_ALTER */
+    struct buf later;   /* of PHASE_RENAME: clauses */
+};
+
+static inline const struct rnl_table *evolve_was(const struct evolve *e)
+{
+    return mapper_table(&e->was, e->from);
+}
+static inline const struct rnl_table *evolve_is(const struct evolve *e)
+{
+    return mapper_table(&e->is, e->to);
+}
+
+/* Fills err with sink.cant_evolve: the table, the object in it (or NULL), why. */
+int evolve_refuse(const struct evolve *e, const char *object, const char *fmt, ...)
+    RNL_PRINTF(3, 4);
+void evolve_tell(const struct evolve *e, const char *code, const char *object, const char *text);
+/* Adds a step "what schema.table …"; text is emptied. */
+int evolve_step(struct evolve *e, int phase, const char *what, const char *object,
+                struct buf *text);
+/* What stands between clauses: adds a comma when there are some. */
+struct buf *evolve_clause(struct buf *clauses);
+
+/* evolve_columns.c: clauses for columns */
+int evolve_columns(struct evolve *e);
+/* What a column is called while two swap names. */
+void evolve_between(uint32_t pair, char out[40]);
+/* Columns that have such a name now: a run was cut off. Clauses go to later; *any: there are. */
+int evolve_finish_columns(struct evolve *e, bool *any);
+
+/* evolve_parts.c: what stands */
+int evolve_look(struct evolve *e);
+/* Steps and clauses for what goes before columns, and for what comes with them. */
+int evolve_drops(struct evolve *e);
+int evolve_adds(struct evolve *e);
+/* Steps for indexes with a statement of their own, foreign keys and partitions. */
+int evolve_makes(struct evolve *e);
+/* The foreign keys of a table, those that don't stand. */
+int evolve_foreign_keys(struct evolve *e);
+
+#endif
