@@ -12,10 +12,28 @@ static int missing_column(const struct bound_table *bound, const char *name, str
     return err->status;
 }
 
-/* Affinities but this one make 0 of -0 (https://www.sqlite.org/datatype3.html). */
-static bool keeps_zero(const char *type, bool strict)
+/* Asked seldom: the pragma goes through all tables of the file. */
+static bool is_strict(struct sink *sink, const char *table)
 {
-    return *type == '\0' || strcasestr(type, "BLOB") || (strict && strcasecmp(type, "ANY") == 0);
+    struct rnl_error ignored = RNL_ERROR_INIT;
+    sqlite3_stmt *stmt;
+    bool strict;
+
+    if (sq_prepare(sink->control, "SELECT strict FROM pragma_table_list(?1) WHERE schema = 'main'",
+                   "look at a table", &stmt, &ignored) != RNL_OK)
+        return false;
+    sqlite3_bind_text(stmt, 1, table, -1, SQLITE_STATIC);
+    strict =
+        sq_step(stmt, "look at a table", &ignored) == RNL_OK && sqlite3_column_int(stmt, 0) != 0;
+    sqlite3_finalize(stmt);
+    return strict;
+}
+
+/* Affinities but this one make 0 of -0 (https://www.sqlite.org/datatype3.html). */
+static bool keeps_zero(struct sink *sink, const char *table, const char *type)
+{
+    return *type == '\0' || strcasestr(type, "BLOB") ||
+           (strcasecmp(type, "ANY") == 0 && is_strict(sink, table));
 }
 
 /* Which of the table's columns are there, and which of them the file computes itself. */
@@ -23,9 +41,7 @@ static int bind_columns(struct sink *sink, struct bound_table *bound, const stru
                         struct rnl_error *err)
 {
     sqlite3_stmt *stmt;
-    int status = sq_prepare(sink->control,
-                            "SELECT x.name, x.hidden, x.type, l.strict FROM pragma_table_xinfo(?1)"
-                            " x, pragma_table_list(?1) l WHERE l.schema = 'main'",
+    int status = sq_prepare(sink->control, "SELECT name, hidden, type FROM pragma_table_xinfo(?1)",
                             "look at a table", &stmt, err);
     uint32_t found = 0;
     bool any = false;
@@ -40,8 +56,7 @@ static int bind_columns(struct sink *sink, struct bound_table *bound, const stru
                 continue;
             bound->columns[i].name = map->columns[i].name;
             bound->columns[i].written = sqlite3_column_int(stmt, 1) == 0;
-            bound->columns[i].keeps_zero =
-                keeps_zero(sq_text(stmt, 2), sqlite3_column_int(stmt, 3) != 0);
+            bound->columns[i].keeps_zero = keeps_zero(sink, map->name, sq_text(stmt, 2));
             found++;
         }
     }

@@ -9,6 +9,7 @@ struct index_line {
     char origin; /* c: CREATE INDEX, u: UNIQUE, p: PRIMARY KEY */
 };
 
+/* Asked only of those with expressions or a condition: it goes through the whole schema. */
 static int index_sql(struct draft *draft, const char *name, const char **sql, struct rnl_error *err)
 {
     sqlite3_stmt *stmt;
@@ -149,8 +150,9 @@ int indexes_describe(struct draft *draft, struct rnl_error *err)
     sqlite3_stmt *stmt;
     int status =
         sq_prepare(draft->source->control,
-                   "SELECT name, \"unique\", origin, partial FROM pragma_index_list(?1) ORDER BY "
-                   "origin <> 'pk', name",
+                   "SELECT name, \"unique\", origin, partial, EXISTS (SELECT 1 FROM "
+                   "pragma_index_xinfo(l.name) WHERE cid = -2) FROM pragma_index_list(?1) l ORDER "
+                   "BY origin <> 'pk', name",
                    "read indexes", &stmt, err);
 
     if (status != RNL_OK)
@@ -164,7 +166,10 @@ int indexes_describe(struct draft *draft, struct rnl_error *err)
             .partial = sqlite3_column_int(stmt, 3),
         };
 
-        status = line.name ? index_sql(draft, line.name, &line.sql, err) : error_memory(err);
+        status = !line.name ? error_memory(err)
+                 : line.partial || sqlite3_column_int(stmt, 4)
+                     ? index_sql(draft, line.name, &line.sql, err)
+                     : RNL_OK;
         if (status == RNL_OK)
             status = index_read(draft, &line, err);
         if (status != RNL_OK)
