@@ -162,6 +162,7 @@ int catalog_copy(struct rnl_catalog *to, const struct rnl_catalog *from, uint32_
         for (uint32_t i = 0; i < copy->ncolumns; i++)
             extra.columns[i] = arena_strdup(&to->arena, old->columns[i]);
     }
+    extra.join.start = arena_strdup(&to->arena, old->join.start);
     mask_hold(extra.mask);
     push_table(to, copy, &extra);
     return RNL_OK;
@@ -349,7 +350,22 @@ void catalog_mark_others(struct rnl_catalog *catalog, struct rnl_catalog *other)
         }
 }
 
-uint64_t catalog_fingerprint(const struct rnl_catalog *catalog)
+static void hash_table(XXH3_state_t *state, const struct rnl_table *table)
+{
+    hash_text(state, table->schema);
+    hash_text(state, table->name);
+    hash_text(state, table->where);
+    for (uint32_t c = 0; c < table->ncolumns; c++) {
+        uint32_t flags = table->columns[c].flags;
+
+        hash_text(state, table->columns[c].name);
+        hash_text(state, table->columns[c].native);
+        hash_text(state, table->columns[c].charset);
+        XXH3_64bits_update(state, &flags, sizeof(flags));
+    }
+}
+
+static uint64_t hash_tables(struct rnl_table *const *tables, uint32_t count)
 {
     XXH3_state_t *state = XXH3_createState();
     uint64_t hash;
@@ -357,22 +373,20 @@ uint64_t catalog_fingerprint(const struct rnl_catalog *catalog)
     if (!state)
         return 0;
     XXH3_64bits_reset(state);
-    for (uint32_t t = 0; t < catalog->count; t++) {
-        const struct rnl_table *table = catalog->tables[t];
-
-        hash_text(state, table->schema);
-        hash_text(state, table->name);
-        hash_text(state, table->where);
-        for (uint32_t c = 0; c < table->ncolumns; c++) {
-            uint32_t flags = table->columns[c].flags;
-
-            hash_text(state, table->columns[c].name);
-            hash_text(state, table->columns[c].native);
-            hash_text(state, table->columns[c].charset);
-            XXH3_64bits_update(state, &flags, sizeof(flags));
-        }
-    }
+    for (uint32_t t = 0; t < count; t++)
+        hash_table(state, tables[t]);
     hash = XXH3_64bits_digest(state);
     XXH3_freeState(state);
     return hash;
+}
+
+uint64_t catalog_fingerprint(const struct rnl_catalog *catalog)
+{
+    return hash_tables(catalog->tables, catalog->count);
+}
+
+bool catalog_same_form(const struct rnl_catalog *a, uint32_t index, const struct rnl_catalog *b,
+                       uint32_t at)
+{
+    return hash_tables(&a->tables[index], 1) == hash_tables(&b->tables[at], 1);
 }

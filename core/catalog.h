@@ -61,6 +61,36 @@ int catalog_alter(const struct rnl_catalog *was, const struct alterations *alter
 /* Where a table of the one is in the other; UINT32_MAX: nowhere. */
 uint32_t catalog_moved(const struct rnl_catalog *was, const struct rnl_catalog *is,
                        const struct table_move *moves, uint32_t nmoves, uint32_t index);
+/* How a table came into a pipeline that ran already: catalog_join.c. Kept as JSON. */
+struct catalog_join {
+    uint32_t number;   /* of the time that tables joined; 0: it has been there from the start */
+    bool open;         /* not complete: rows or structure are yet to come */
+    bool again;        /* it had been there before, and is loaded anew */
+    const char *start; /* changes count from there; NULL: see struct rnl_start */
+    uint64_t letters;  /* of its letters those with an id up to this one go */
+};
+const struct catalog_join *catalog_joined(const struct rnl_catalog *catalog, uint32_t index);
+/* Copies. */
+int catalog_join(struct rnl_catalog *catalog, uint32_t index, const struct catalog_join *join,
+                 struct rnl_error *err);
+/* RNL_TABLE_JOINS and the like, as the tables' joins say; NOW for those of this number. */
+void catalog_join_flags(struct rnl_catalog *catalog, uint32_t now);
+/* All that joined are complete. */
+void catalog_join_close(struct rnl_catalog *catalog);
+/*
+ * A catalog (*is, the caller's) of this one's tables in their order, but as `described` has them
+ * where again[index] says so, and behind them those of `described` that add[index] says; with the
+ * objects of both.
+ */
+int catalog_extend(const struct rnl_catalog *was, struct rnl_catalog *described, const bool *again,
+                   const bool *add, struct rnl_catalog **is, struct rnl_error *err);
+/* What was found out of the data of a table's copy. */
+void catalog_take_facts(struct rnl_catalog *catalog, uint32_t index, const struct rnl_catalog *from,
+                        uint32_t at);
+/* Whether a table has the same columns, as far as rows go, in both: see catalog_fingerprint(). */
+bool catalog_same_form(const struct rnl_catalog *a, uint32_t index, const struct rnl_catalog *b,
+                       uint32_t at);
+
 /* The numbers that identities and sequences give next, by names, from another description. */
 void catalog_take_values(struct rnl_catalog *catalog, const struct rnl_catalog *fresh);
 /* Masks of the tables again, after catalog_from_json(), which keeps no salts. */

@@ -53,6 +53,14 @@ static void keep_facts(struct rnl_table *table, const struct rnl_table *earlier,
     }
 }
 
+static void keep_earlier(struct altering *a, uint32_t at, const struct rnl_alteration *alteration)
+{
+    keep_facts(a->is->tables[at], a->was->tables[alteration->index], alteration);
+    a->is->extras[at].join = a->was->extras[alteration->index].join;
+    a->is->extras[at].join.start =
+        arena_strdup(&a->is->arena, a->was->extras[alteration->index].join.start);
+}
+
 /* Puts the new form of a table behind those that are there. */
 static int add_form(struct altering *a, const struct rnl_alteration *alteration, uint32_t *at)
 {
@@ -66,7 +74,7 @@ static int add_form(struct altering *a, const struct rnl_alteration *alteration,
         return a->err->status;
     *at = count;
     if (alteration->index < a->was->count)
-        keep_facts(a->is->tables[count], a->was->tables[alteration->index], alteration);
+        keep_earlier(a, count, alteration);
     return RNL_OK;
 }
 

@@ -171,7 +171,7 @@ static json_t *table_to_json(const struct rnl_table *t)
     put_text(o, "comment", t->comment);
     put_text(o, "dialect", t->dialect);
     put_text(o, "where", t->where);
-    put_number(o, "flags", t->flags);
+    put_number(o, "flags", t->flags & ~JOIN_FLAGS);
     put_number(o, "rows", t->rows);
     put_number(o, "bytes", t->bytes);
     put_number(o, "next_identity", (int64_t)t->next_identity);
@@ -222,6 +222,8 @@ static void extra_to_json(json_t *o, const struct rnl_table *table,
         json_object_set(o, "target", target);
     json_decref(target);
     put_number(o, "masked", extra->masked);
+    if (extra->join.number)
+        json_object_set_new(o, "join", join_to_json(&extra->join));
 }
 
 /* Table by table: of 10 000 tables, all as objects of the JSON library would take 40 MB. */
@@ -491,6 +493,7 @@ static int extra_from_json(const json_t *o, struct rnl_catalog *catalog, struct 
     extra->placed = get_number(target, "placed");
     extra->flat = get_number(target, "flat");
     extra->masked = get_number(o, "masked");
+    join_from_json(&catalog->arena, json_object_get(o, "join"), &extra->join);
     if (!columns)
         return RNL_OK;
     extra->columns = arena_alloc(&catalog->arena, table->ncolumns * sizeof(char *) + 1);

@@ -7,6 +7,8 @@
 #include "mask.h"
 #include "util/arena.h"
 
+#include <jansson.h>
+
 /* What stands beside a table. All in the catalog's arena, but for the mask. */
 struct catalog_extra {
     /* names in the target; NULL: those of the source */
@@ -16,7 +18,8 @@ struct catalog_extra {
     bool flat;            /* partitions hang on a column that is left out */
     bool masked;          /* mask is wanted: without one no row may be read */
     uint16_t left_out;    /* of changes: 1 << enum rnl_op each; not kept as JSON */
-    struct mask *mask;    /* counted: see mask_hold() */
+    struct catalog_join join;
+    struct mask *mask; /* counted: see mask_hold() */
 };
 
 struct rnl_catalog {
@@ -61,5 +64,10 @@ bool catalog_same_name(const struct rnl_table *table, const char *a, const char 
 int catalog_no_memory(struct rnl_error *err);
 /* Drops foreign keys whose other end lacks what they point to. */
 void catalog_settle_keys(struct rnl_catalog *catalog);
+
+/* Of how a table joined a pipeline that ran: catalog_join.c. */
+#define JOIN_FLAGS (uint32_t)(RNL_TABLE_JOINS | RNL_TABLE_JOINS_NOW | RNL_TABLE_AGAIN)
+json_t *join_to_json(const struct catalog_join *join);
+void join_from_json(struct arena *arena, const json_t *o, struct catalog_join *join);
 
 #endif

@@ -23,6 +23,7 @@ struct control {
     bool resuming;
     char *record;             /* of RECALL and RUN: record_to_json(); NULL: none */
     struct rnl_memory memory; /* of RECALL: units and lanes */
+    uint32_t joins;           /* of RUN: tables with this number join; 0: none do */
     uint32_t facts;           /* of RECALL: those that the sink chooses types by */
     void *position;           /* of COMMITTED */
     size_t position_len;

@@ -248,6 +248,48 @@ static bool rest(struct pipeline *pipeline)
     return rested;
 }
 
+/* The wish that the attempt couldn't fulfil is refused: the pipeline goes on as before. */
+static void refuse_tables(struct pipeline *pipeline)
+{
+    struct run *run = &pipeline->run;
+
+    log_write(RNL_LOG_ERROR, "pipeline", "the tables that were asked for are not taken: %s [%s]",
+              run->error.text, run->error.code);
+    asked_end(&run->asked, &run->error);
+}
+
+/*
+ * The attempt ended because tables are to be taken in, or couldn't take them in: another one
+ * begins. false: it ended otherwise, or shall end.
+ */
+static bool takes_tables(struct pipeline *pipeline)
+{
+    struct run *run = &pipeline->run;
+    const struct asked *asked = asked_waiting(&run->asked);
+    bool again = false;
+
+    if (!asked)
+        return false;
+    pthread_mutex_lock(&pipeline->lock);
+    if (!pipeline->stop && !pipeline->complete && !atomic_load(&run->done_before) &&
+        !atomic_load(&run->limited)) {
+        if (atomic_load(&run->failed)) {
+            again = !asked->by_source && run->error.status == RNL_E_CONFIG &&
+                    atomic_load(&run->joining);
+            if (again)
+                refuse_tables(pipeline);
+        } else {
+            again = true;
+        }
+    }
+    if (again)
+        run_again(run);
+    if (again && pipeline->pause)
+        run_stop(run, false);
+    pthread_mutex_unlock(&pipeline->lock);
+    return again;
+}
+
 static void work(struct pipeline *pipeline)
 {
     struct patience patience = {0};
@@ -255,8 +297,9 @@ static void work(struct pipeline *pipeline)
 
     do
         attempt(pipeline);
-    while (rest(pipeline) || (goes_on(pipeline, &patience, &wait_ms) &&
-                              wait_and_renew(pipeline, wait_ms, patience.failures)));
+    while (rest(pipeline) || takes_tables(pipeline) ||
+           (goes_on(pipeline, &patience, &wait_ms) &&
+            wait_and_renew(pipeline, wait_ms, patience.failures)));
 }
 
 /* --- the whole ------------------------------------------------------------------------ */
@@ -352,6 +395,27 @@ void pipeline_resume(struct pipeline *pipeline)
     pipeline->pause = false;
     pthread_cond_broadcast(&pipeline->changed);
     pthread_mutex_unlock(&pipeline->lock);
+}
+
+int pipeline_tables(struct pipeline *pipeline, const struct rnl_names *names, bool again,
+                    uint64_t *number, struct rnl_error *err)
+{
+    if (pipeline->run.config->mode == MODE_CONVERT)
+        return rnl_fail(err, RNL_E_CONFIG, "tables.convert",
+                        "tables join a pipeline that follows changes: this one is in mode convert");
+    pthread_mutex_lock(&pipeline->lock);
+    if (pipeline->over || pipeline->stop)
+        rnl_fail(err, RNL_E_CONFIG, "tables.ending", "the pipeline is about to end");
+    else if (asked_put(&pipeline->run.asked, names, again, false, number, err) == RNL_OK &&
+             pipeline->started && !pipeline->pause)
+        run_stop(&pipeline->run, false);
+    pthread_mutex_unlock(&pipeline->lock);
+    return err->status;
+}
+
+enum asked_state pipeline_asked(struct pipeline *pipeline, uint64_t *number, struct rnl_error *why)
+{
+    return asked_look(&pipeline->run.asked, number, why);
 }
 
 enum pipeline_state pipeline_now(struct pipeline *pipeline)

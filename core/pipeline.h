@@ -37,6 +37,15 @@ void pipeline_drain(struct pipeline *pipeline);
 void pipeline_pause(struct pipeline *pipeline);
 void pipeline_resume(struct pipeline *pipeline);
 /*
+ * Asks it to take in tables ("schema.table", "table", or a pattern), or, again, to load anew those
+ * that it has: its attempt ends in order, and the next one does so. *number: to ask after it by
+ * pipeline_asked(). Also before pipeline_start. Any thread.
+ */
+int pipeline_tables(struct pipeline *pipeline, const struct rnl_names *names, bool again,
+                    uint64_t *number, struct rnl_error *err);
+/* How the last such wish has gone; *why is filled when it was refused. */
+enum asked_state pipeline_asked(struct pipeline *pipeline, uint64_t *number, struct rnl_error *why);
+/*
  * RUNNING, also while it waits to try again, or DEGRADED: it runs, but rows stand aside; PAUSED
  * once it rests. Before it has ended.
  */

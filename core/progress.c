@@ -11,8 +11,9 @@
 
 #define SMOOTH_MS 8000.0 /* after this long a change of speed shows by two thirds */
 #define RATE_AFTER_MS 1500
-#define STILL_MS 10000 /* without a commit for so long, though changes are left, it stands still \
-                        */
+#define STILL_MS                                                                    \
+    10000 /* without a commit for so long, though changes are left, it stands still \
+           */
 
 struct progress {
     pthread_mutex_t lock; /* guards everything below */

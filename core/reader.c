@@ -15,24 +15,21 @@
 
 int reader_describe(struct reader *reader, struct rnl_catalog *catalog, struct rnl_error *err)
 {
-    const struct pipeline_config *config = reader->run->config;
-
-    catalog_select(catalog, config->tables, config->ntables);
+    catalog_select(catalog, reader->rules, reader->nrules);
     if (catalog_ask(catalog, err) != RNL_OK ||
         reader->source.plugin->source.describe(reader->source.self, catalog, err) != RNL_OK)
         return err->status;
     return catalog_settle(catalog, err);
 }
 
-static int describe(struct reader *reader, struct rnl_error *err)
+/* What the source has of what is wanted: *catalog is the caller's, also after a failure. */
+static int describe(struct reader *reader, struct rnl_catalog **out, struct rnl_error *err)
 {
     const struct pipeline_config *config = reader->run->config;
-    struct rnl_catalog *catalog = catalog_new();
+    struct rnl_catalog *catalog = *out = catalog_new();
 
     if (!catalog)
         return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for the catalog");
-    catalog_free(reader->record.catalog);
-    reader->record.catalog = catalog;
     catalog_tell(catalog, reader->run->findings);
     if (reader_describe(reader, catalog, err) != RNL_OK)
         return err->status;
@@ -69,7 +66,7 @@ static char *position_text(struct rnl_slice position)
 }
 
 /* A new run: looks at the data that types depend on, and cuts the tables into units. */
-static int prepare_new(struct reader *reader, struct rnl_slice position, struct rnl_error *err)
+static int prepare_new(struct reader *reader, const char *low, struct rnl_error *err)
 {
     struct record *record = &reader->record;
     struct run *run = reader->run;
@@ -77,9 +74,11 @@ static int prepare_new(struct reader *reader, struct rnl_slice position, struct 
     record->state = RECORD_LOADING;
     record->mode = run->config->mode;
     record->started_s = (int64_t)time(NULL);
-    record->position = position_text(position);
+    record->position = low ? strdup(low) : NULL;
     record->selection = selection_text(run->config->tables, run->config->ntables);
     record->fingerprint = catalog_fingerprint(record->catalog);
+    if (reader_join_first(reader, err) != RNL_OK)
+        return err->status;
     session_policies(reader->source.plugin, &run->config->reader, &record->settings);
     progress_phase(run->progress, PHASE_SCANNING);
     if (check_decide(&reader->source.plugin->source, reader->source.self, record->catalog,
@@ -136,39 +135,111 @@ static bool has_chunks_left(struct reader *reader)
     return false;
 }
 
-/* Goes on with the recorded run: its catalog with its facts, its plan, its positions. */
+/* The recorded run: its catalog with its facts, its plan. */
 static int load_record(struct reader *reader, struct rnl_error *err)
 {
-    uint64_t fingerprint = catalog_fingerprint(reader->record.catalog);
-
-    record_clear(&reader->record);
     if (record_from_json(reader->recall.record, strlen(reader->recall.record), &reader->record,
                          err) != RNL_OK ||
         check_mode(reader, err) != RNL_OK ||
-        (follows(reader) && reader_check_changes(reader, err) != RNL_OK) ||
-        record_check_selection(&reader->record, reader->run->config->tables,
-                               reader->run->config->ntables, err) != RNL_OK ||
-        catalog_arm(reader->record.catalog, reader->run->config->tables,
-                    reader->run->config->ntables, err) != RNL_OK ||
-        session_same_policies(reader->source.plugin, &reader->run->config->reader,
-                              &reader->record.settings, err) != RNL_OK)
+        (follows(reader) && reader_check_changes(reader, err) != RNL_OK))
         return err->status;
-    /* When nothing is left to load, the log tells how the tables got to be what they are. */
-    if (fingerprint != reader->record.fingerprint &&
-        (!follows(reader) || reader->run->config->ddl == DDL_STOP || has_chunks_left(reader))) {
+    return session_same_policies(reader->source.plugin, &reader->run->config->reader,
+                                 &reader->record.settings, err);
+}
+
+/* A run that follows may be asked for more tables than it has; another one for these alone. */
+static int check_selection(const struct reader *reader, struct rnl_error *err)
+{
+    const struct record *record = &reader->record;
+    const struct pipeline_config *config = reader->run->config;
+
+    if (record->state == RECORD_FOLLOWING)
+        return record_check_growth(record, reader->rules, reader->nrules, err);
+    return record_check_selection(record, config->tables, config->ntables, err);
+}
+
+static bool is_left(struct reader *reader, uint32_t table)
+{
+    for (uint32_t i = 0; i < plan_count(reader->record.plan); i++) {
+        const struct rnl_unit *unit = plan_at(reader->record.plan, i);
+        const struct memory_unit *known = memory_unit_of(&reader->recall.memory, unit->id);
+
+        if (unit->kind == RNL_UNIT_CHUNK && unit->table == table && !(known && known->done))
+            return true;
+    }
+    return false;
+}
+
+/*
+ * What is yet to be loaded must be what it was. For the rest the log tells how the tables got to
+ * be what they are, where that is to be followed.
+ */
+static int check_forms(struct reader *reader, struct rnl_catalog *described, struct rnl_error *err)
+{
+    const struct rnl_catalog *catalog = reader->record.catalog;
+    bool all = !follows(reader) || reader->run->config->ddl == DDL_STOP;
+    bool any = all || has_chunks_left(reader);
+
+    for (uint32_t t = 0; any && t < catalog_count(catalog); t++) {
+        const struct rnl_table *table = catalog_at(catalog, t);
+        uint32_t at = catalog_index(described, table->schema, table->name);
+
+        if ((at != UINT32_MAX && catalog_same_form(catalog, t, described, at)) ||
+            (!all && !is_left(reader, t)))
+            continue;
         rnl_fail(err, RNL_E_CONFIG, "resume.schema_changed",
-                 "tables of the source were altered since the interrupted run began");
+                 "tables of the source were altered since the interrupted run began: %s.%s",
+                 table->schema, table->name);
         rnl_hint(err, "start over with --restart");
         return err->status;
     }
+    if (!follows(reader) && catalog_count(described) != catalog_count(catalog)) {
+        rnl_fail(err, RNL_E_CONFIG, "resume.schema_changed",
+                 "the source has other tables than when the interrupted run began");
+        rnl_hint(err, "start over with --restart");
+        return err->status;
+    }
+    return RNL_OK;
+}
+
+/* Goes on with the recorded run, in which tables may join. */
+static int resume(struct reader *reader, struct rnl_catalog *described, struct rnl_error *err)
+{
+    struct record *record = &reader->record;
+
+    if (check_selection(reader, err) != RNL_OK ||
+        catalog_arm(record->catalog, reader->rules, reader->nrules, err) != RNL_OK ||
+        check_forms(reader, described, err) != RNL_OK)
+        return err->status;
     for (size_t i = 0; i < reader->recall.memory.nunits; i++) {
         const struct memory_unit *unit = &reader->recall.memory.units[i];
 
-        plan_set_position(reader->record.plan, unit->unit,
+        plan_set_position(record->plan, unit->unit,
                           (struct rnl_slice){unit->position, unit->position_len});
     }
-    err->status = RNL_OK;
-    return catalog_open_plan(reader->record.catalog, reader->record.plan, err);
+    if (catalog_open_plan(record->catalog, record->plan, err) != RNL_OK)
+        return err->status;
+    return follows(reader) ? reader_join(reader, described, err) : RNL_OK;
+}
+
+/* What the run is about: described, or as it was recorded. */
+static int find_tables(struct reader *reader, bool resuming, struct rnl_error *err)
+{
+    struct rnl_catalog *described = NULL;
+    int status = resuming ? load_record(reader, err) : RNL_OK;
+
+    if (status == RNL_OK)
+        status = reader_rules(reader, err);
+    if (status == RNL_OK)
+        status = describe(reader, &described, err);
+    if (status == RNL_OK && resuming)
+        status = resume(reader, described, err);
+    if (status == RNL_OK && !resuming) {
+        reader->record.catalog = described;
+        described = NULL;
+    }
+    catalog_free(described);
+    return status;
 }
 
 static void compare_positions(struct reader *reader, struct rnl_slice position)
@@ -185,10 +256,11 @@ static int take_view(struct reader *reader, bool resuming, struct rnl_error *err
 {
     const struct rnl_source_ops *source = &reader->source.plugin->source;
     struct rnl_slice position = {NULL, 0}, view = {NULL, 0};
+    bool begins = !resuming || reader->joins;
     char *low = NULL;
     int status = RNL_OK;
 
-    if (reader->run->config->mode == MODE_CDC && !resuming) {
+    if (reader->run->config->mode == MODE_CDC && begins) {
         status = source->log_end(reader->source.self, &position, err);
         if (status != RNL_OK)
             return status;
@@ -196,34 +268,52 @@ static int take_view(struct reader *reader, bool resuming, struct rnl_error *err
         if (!low)
             return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for a position");
     }
-    if (!resuming || has_chunks_left(reader))
+    if (begins || has_chunks_left(reader))
         status = source->snapshot(reader->source.self, &reader->lanes, &view, err);
     else
         reader->lanes = 0;
+    if (!low)
+        low = position_text(view);
     if (status == RNL_OK && resuming && !follows(reader))
         compare_positions(reader, view);
     if (status == RNL_OK && !resuming)
-        status = prepare_new(reader, low ? (struct rnl_slice){low, strlen(low)} : view, err);
+        status = prepare_new(reader, low, err);
+    if (status == RNL_OK && reader->joins)
+        status = reader_join_units(reader, low, err);
     free(low);
+    return status;
+}
+
+/* What the run is, as the writer is to remember it. */
+static int tell_run(struct reader *reader, bool resuming, struct rnl_error *err)
+{
+    struct control word = {.type = CONTROL_RUN, .resuming = resuming, .joins = reader->joins};
+    int status;
+
+    if (catalog_seal_plan(reader->record.catalog, reader->record.plan, err) != RNL_OK)
+        return err->status;
+    word.record = record_to_json(&reader->record);
+    status = catalog_open_plan(reader->record.catalog, reader->record.plan, err);
+    if (status == RNL_OK)
+        status = control_send(&reader->transport, "meta", &word, err);
+    control_clear(&word);
     return status;
 }
 
 /* Before the writer may make tables it must know all of them: describe, look, plan, tell. */
 static int prepare(struct reader *reader, struct rnl_error *err)
 {
-    struct control word = {.type = CONTROL_RUN, .resuming = reader->recall.record != NULL};
-    int status = describe(reader, err);
+    bool resuming = reader->recall.record != NULL;
+    int status = find_tables(reader, resuming, err);
 
-    if (status == RNL_OK && word.resuming)
-        status = load_record(reader, err);
     if (status == RNL_OK && follows(reader))
-        status = reader_follow_prepare(reader, word.resuming, err);
+        status = reader_follow_prepare(reader, resuming, err);
     if (status != RNL_OK)
         return status;
     reader->lanes = reader->run->config->reader.lanes;
     if (reader->lanes > reader->run->config->writer.lanes) /* a lane has one end on each side */
         reader->lanes = reader->run->config->writer.lanes;
-    status = take_view(reader, word.resuming, err);
+    status = take_view(reader, resuming, err);
     if (status != RNL_OK)
         return status;
     log_write(RNL_LOG_INFO, "reader", "%u tables, in %u pieces, %u lanes",
@@ -231,14 +321,7 @@ static int prepare(struct reader *reader, struct rnl_error *err)
               reader->lanes);
     log_write(RNL_LOG_DEBUG, "reader", "position %s",
               reader->record.position ? reader->record.position : "unknown");
-    if (catalog_seal_plan(reader->record.catalog, reader->record.plan, err) != RNL_OK)
-        return err->status;
-    word.record = record_to_json(&reader->record);
-    if (catalog_open_plan(reader->record.catalog, reader->record.plan, err) != RNL_OK)
-        return err->status;
-    status = control_send(&reader->transport, "meta", &word, err);
-    control_clear(&word);
-    return status;
+    return tell_run(reader, resuming, err);
 }
 
 static void show_tables(struct reader *reader)
@@ -271,6 +354,8 @@ static int work(struct reader *reader, struct rnl_error *err)
     status = control_await(reader->run, &reader->transport, reader->feedback, CONTROL_READY, &ready,
                            err);
     control_clear(&ready);
+    if (status == RNL_OK)
+        atomic_store(&reader->run->grows, false);
     /* Also when the run must end: the writer may have begun, and waits for the lanes' ends. */
     if (status >= 0)
         status = reader_load(reader, err);
@@ -332,6 +417,7 @@ tell:
         free(reader.starts[i].position);
     free(reader.starts);
     free(reader.numbers);
+    free(reader.rules);
     control_clear(&reader.recall);
     record_clear(&reader.record);
     pthread_mutex_destroy(&reader.heavy);

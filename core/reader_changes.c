@@ -69,7 +69,7 @@ void reader_filter(const struct reader *reader, struct rnl_catalog *catalog)
 {
     const struct pipeline_config *config = reader->run->config;
 
-    catalog_filter(catalog, config->tables, config->ntables, config_left_out(config));
+    catalog_filter(catalog, reader->rules, reader->nrules, config_left_out(config));
     if (config->truncate == TRUNCATE_STOP)
         catalog_refuse_truncate(catalog);
 }

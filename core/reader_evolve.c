@@ -97,7 +97,6 @@ static void tell(const struct evolution *e)
 
 int reader_evolve(struct reader *reader, const struct alterations *altered, struct rnl_error *err)
 {
-    const struct pipeline_config *config = reader->run->config;
     struct evolution e = {
         .reader = reader,
         .altered = altered,
@@ -109,7 +108,7 @@ int reader_evolve(struct reader *reader, const struct alterations *altered, stru
     if (!e.moves)
         return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for altered tables");
     tell(&e);
-    status = catalog_alter(reader->record.catalog, altered, config->tables, config->ntables, &e.is,
+    status = catalog_alter(reader->record.catalog, altered, reader->rules, reader->nrules, &e.is,
                            e.moves, err);
     if (status != RNL_OK)
         goto free_moves;

@@ -72,6 +72,23 @@ static int recall_starts(struct reader *reader, struct rnl_error *err)
     return RNL_OK;
 }
 
+/* Of tables that were loaded later than others: their view stood there. */
+static int join_starts(struct reader *reader, struct rnl_error *err)
+{
+    const struct rnl_catalog *catalog = reader->record.catalog;
+    bool loads = reader->run->config->mode == MODE_REPLICATE;
+
+    for (uint32_t t = 0; t < catalog_count(catalog); t++) {
+        const char *start = catalog_joined(catalog, t)->start;
+
+        /* without a key its units say it exactly */
+        if (start && (table_is_keyed(catalog_at(catalog, t)) || !loads) &&
+            reader_start_raise(reader, t, slice_of(start), err) != RNL_OK)
+            return err->status;
+    }
+    return RNL_OK;
+}
+
 /* As they are now: a catalog that was altered has tables at other indexes. */
 static int fill_starts(struct follow *follow, struct rnl_error *err)
 {
@@ -100,7 +117,7 @@ static int fill_unit(struct follow *follow, struct rnl_error *err)
     struct rnl_slice most;
 
     *unit = *reader_changes_unit(reader);
-    if (recall_starts(reader, err) != RNL_OK ||
+    if (recall_starts(reader, err) != RNL_OK || join_starts(reader, err) != RNL_OK ||
         outlet_places(follow->outlet, &unit->position, &most, err) != RNL_OK)
         return err->status;
     if (most.len) { /* lanes that were cut off at different places */
@@ -155,9 +172,13 @@ static int publish_place(struct follow *follow, struct rnl_bundle *bundle, struc
     return publish(follow, bundle, true, err);
 }
 
+/* Not amid a transaction: its rows are on their way, and its end must follow them. */
 static bool is_drained(struct follow *follow)
 {
     bool drained;
+
+    if (follow->open)
+        return false;
 
     pthread_mutex_lock(&follow->lock);
     drained = follow->goal && reached(follow, follow->goal);
@@ -263,7 +284,7 @@ static int refuse_altered(const struct follow *follow, const struct alterations 
     return err->status;
 }
 
-/* A table whose rows the log doesn't tell of can't be gone on with, whatever becomes of it. */
+/* Rows of a table that is left as it is: none are told of. Any other one can't be gone on with. */
 static int refuse_load(const struct follow *follow, const struct alterations *altered,
                        struct rnl_error *err)
 {
@@ -271,13 +292,12 @@ static int refuse_load(const struct follow *follow, const struct alterations *al
         const struct rnl_alteration *alteration = alterations_at(altered, i);
         char text[600];
 
-        if (!(alteration->flags & RNL_ALTERATION_LOAD) ||
-            (follow->reader->run->config->ddl == DDL_IGNORE && alteration->index == UINT32_MAX))
+        if (!(alteration->flags & RNL_ALTERATION_LOAD) || alteration->index == UINT32_MAX)
             continue;
         rnl_fail(err, RNL_E_CONFIG, "source.table_replaced",
                  "a table has rows that the log didn't tell of: %s",
                  alteration_text(alteration, follow->reader->record.catalog, text, sizeof(text)));
-        rnl_hint(err, "load it anew: runnel tables reload; or leave it out");
+        rnl_hint(err, "load it anew: --reload and its name; or leave it out");
         return err->status;
     }
     return RNL_OK;
@@ -292,12 +312,17 @@ static int take_altered(struct follow *follow, struct rnl_bundle *bundle, struct
     if (!altered)
         return rnl_fail(err, RNL_E_FATAL, "source.nothing_altered",
                         "the source says that tables were altered, and names none");
-    status = follow->reader->run->config->ddl == DDL_STOP ? refuse_altered(follow, altered, err)
-                                                          : refuse_load(follow, altered, err);
-    if (status == RNL_OK && follow->reader->run->config->ddl == DDL_EVOLVE) {
+    if (follow->reader->run->config->ddl == DDL_EVOLVE) {
+        if (reader_must_load(altered)) {
+            status = reader_ask_load(follow->reader, altered, err);
+            alterations_free(altered);
+            return status;
+        }
         follow->altered = altered;
         return RNL_ALTERED;
     }
+    status = follow->reader->run->config->ddl == DDL_STOP ? refuse_altered(follow, altered, err)
+                                                          : refuse_load(follow, altered, err);
     for (uint32_t i = 0; status == RNL_OK && i < alterations_count(altered); i++) {
         char text[600];
 

@@ -25,6 +25,9 @@ struct reader {
     void *feedback;       /* subscription: what the writer answers */
     struct record record; /* holds catalog and plan */
     struct control recall;
+    struct table_rule *rules; /* those of the configuration, and of tables asked for since */
+    size_t nrules;
+    uint32_t joins; /* tables with this number join in this attempt; 0: none do */
     struct run_sizes sizes;
     uint32_t lanes;
 
@@ -80,6 +83,26 @@ int reader_check_changes(const struct reader *reader, struct rnl_error *err);
 /* The unit of changes in the plan, the first of several lanes'; NULL: it has none. */
 const struct rnl_unit *reader_changes_unit(const struct reader *reader);
 int reader_add_changes(struct reader *reader, struct rnl_error *err);
+
+/*
+ * reader_join.c: tables that join a run which goes on. reader_rules() says what is wanted;
+ * reader_join() takes what of it the record lacks, and what is to be loaded anew, into the record;
+ * reader_join_units() cuts these into units, once their view stands. low: where changes behind it
+ * begin.
+ */
+int reader_rules(struct reader *reader, struct rnl_error *err);
+int reader_join(struct reader *reader, struct rnl_catalog *described, struct rnl_error *err);
+int reader_join_units(struct reader *reader, const char *low, struct rnl_error *err);
+/* Of a run that begins: what is asked for is part of it. */
+int reader_join_first(struct reader *reader, struct rnl_error *err);
+/*
+ * Whether an altered table can't be gone on with as the log tells it; and asks for it to be loaded:
+ * the attempt ends before the statement, which the next one meets behind the load.
+ */
+struct alterations;
+bool reader_must_load(const struct alterations *altered);
+int reader_ask_load(struct reader *reader, const struct alterations *altered,
+                    struct rnl_error *err);
 
 /* reader_drain.c. Changes don't tell how far identities and sequences are: the catalog does. */
 int reader_tell_values(struct reader *reader, struct rnl_error *err);

@@ -47,6 +47,24 @@ static char *with_parts(json_t *head, const struct record *record)
     return json_text_end(&text);
 }
 
+static json_t *added_json(const struct rnl_names *added)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < added->count; i++)
+        json_array_append_new(list, json_string(added->items[i]));
+    return list;
+}
+
+static int added_part(const json_t *list, struct record *record, struct rnl_error *err)
+{
+    err->status = RNL_OK;
+    for (size_t i = 0; err->status == RNL_OK && i < json_array_size(list); i++)
+        if (json_is_string(json_array_get(list, i)))
+            names_add(&record->added, json_string_value(json_array_get(list, i)), err);
+    return err->status;
+}
+
 char *record_to_json(const struct record *record)
 {
     json_t *o = json_object();
@@ -72,6 +90,12 @@ char *record_to_json(const struct record *record)
             json_object_set_new(settings, record->settings.items[i].name,
                                 json_string(record->settings.items[i].text));
     json_object_set_new(o, "settings", settings);
+    if (record->joins)
+        json_object_set_new(o, "joins", json_integer(record->joins));
+    if (record->grown)
+        json_object_set_new(o, "grown", json_true());
+    if (record->added.count)
+        json_object_set_new(o, "added", added_json(&record->added));
     return with_parts(o, record);
 }
 
@@ -169,8 +193,12 @@ int record_from_json(const char *text, size_t len, struct record *record, struct
     record->structure = (uint32_t)json_integer_value(json_object_get(o, "structure"));
     record->started_s = json_integer_value(json_object_get(o, "started"));
     record->ended_s = json_integer_value(json_object_get(o, "ended"));
+    record->joins = (uint32_t)json_integer_value(json_object_get(o, "joins"));
+    record->grown = json_is_true(json_object_get(o, "grown"));
     settings_part(o, record);
-    status = catalog_part(&catalog, record, err);
+    status = added_part(json_object_get(o, "added"), record, err);
+    if (status == RNL_OK)
+        status = catalog_part(&catalog, record, err);
     if (status == RNL_OK)
         status = plan_part(&plan, record, err);
 free_json:
@@ -197,6 +225,55 @@ int record_check_selection(const struct record *record, const struct table_rule 
     return err->status;
 }
 
+static int other_tables(const struct rnl_table *table, const char *what, struct rnl_error *err)
+{
+    rnl_fail(err, RNL_E_CONFIG, "resume.other_tables",
+             "this pipeline was begun with another choice of tables (--tables, --exclude, or the "
+             "file's): %s.%s %s",
+             table->schema, table->name, what);
+    rnl_hint(err, "more tables may be asked for, and those that it has as before; or --name NAME, "
+                  "for a pipeline of its own beside it; or start over with --restart");
+    return err->status;
+}
+
+static int check_table(const struct rnl_table *table, const struct table_rule *before,
+                       size_t nbefore, const struct table_rule *now, size_t nnow,
+                       struct rnl_error *err)
+{
+    bool is_query = table->query != NULL, same;
+    struct table_choice choice;
+    char *said, *says;
+
+    selection_choose(now, nnow, table->schema, table->name, is_query, &choice);
+    if (!choice.wanted)
+        return other_tables(table, "isn't asked for any more", err);
+    said = selection_details(before, nbefore, table->schema, table->name, is_query);
+    says = selection_details(now, nnow, table->schema, table->name, is_query);
+    same = said && says && strcmp(said, says) == 0;
+    free(said);
+    free(says);
+    return same ? RNL_OK : other_tables(table, "was asked for otherwise", err);
+}
+
+int record_check_growth(const struct record *record, const struct table_rule *rules, size_t count,
+                        struct rnl_error *err)
+{
+    const struct table_rule *before;
+    struct selection *selection;
+    size_t nbefore;
+
+    err->status = RNL_OK;
+    if (!record->selection)
+        return RNL_OK;
+    if (selection_from_text(record->selection, &selection, err) != RNL_OK)
+        return err->status;
+    before = selection_rules(selection, &nbefore);
+    for (uint32_t i = 0; i < catalog_count(record->catalog) && err->status == RNL_OK; i++)
+        check_table(catalog_at(record->catalog, i), before, nbefore, rules, count, err);
+    selection_free(selection);
+    return err->status;
+}
+
 void record_clear(struct record *record)
 {
     catalog_free(record->catalog);
@@ -204,5 +281,6 @@ void record_clear(struct record *record)
     free(record->position);
     free(record->selection);
     settings_clear(&record->settings);
+    names_clear(&record->added);
     *record = (struct record){0};
 }

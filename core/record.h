@@ -4,6 +4,7 @@
 
 #include "catalog.h"
 #include "config.h"
+#include "names.h"
 #include "plan.h"
 #include "settings.h"
 
@@ -22,6 +23,9 @@ struct record {
     uint32_t structure;       /* RNL_WITH_*: what it makes beside tables */
     uint32_t schema_policy, write_mode; /* by which its tables are made, by all who go on with it */
     int64_t started_s, ended_s;         /* Unix time; 0: not yet */
+    uint32_t joins;         /* how often tables joined while it followed: see struct catalog_join */
+    bool grown;             /* tables that didn't join are complete, also while it is LOADING */
+    struct rnl_names added; /* tables that were asked for while it ran, beside the selection's */
 };
 
 /* malloc'd; NULL when memory is out. */
@@ -31,6 +35,12 @@ int record_from_json(const char *text, size_t len, struct record *record, struct
 /* Fails when a run goes by other rules than the one that was recorded. */
 int record_check_selection(const struct record *record, const struct table_rule *rules,
                            size_t count, struct rnl_error *err);
+/*
+ * The same for a run that follows, which may take in more tables: every table that it has must
+ * still be wanted, and nothing else be said of it.
+ */
+int record_check_growth(const struct record *record, const struct table_rule *rules, size_t count,
+                        struct rnl_error *err);
 void record_clear(struct record *record);
 
 #endif

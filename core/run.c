@@ -5,6 +5,8 @@ void run_init(struct run *run)
 {
     pthread_mutex_init(&run->lock, NULL);
     run->error = (struct rnl_error)RNL_ERROR_INIT;
+    asked_init(&run->asked);
+    atomic_store(&run->grows, true);
 }
 
 void run_again(struct run *run)
@@ -13,11 +15,13 @@ void run_again(struct run *run)
     atomic_store(&run->failed, false);
     atomic_store(&run->hard, false);
     atomic_store(&run->done_before, false);
+    atomic_store(&run->joining, false);
     run->error = (struct rnl_error)RNL_ERROR_INIT;
 }
 
 void run_destroy(struct run *run)
 {
+    asked_destroy(&run->asked);
     pthread_mutex_destroy(&run->lock);
 }
 

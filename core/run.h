@@ -3,6 +3,7 @@
 #ifndef RUN_H
 #define RUN_H
 
+#include "asked.h"
 #include "config.h"
 #include "finding.h"
 #include "progress.h"
@@ -33,9 +34,12 @@ struct run {
     atomic_bool limited;     /* it has read what it may: the next run goes on */
     atomic_bool drain; /* changes are read up to the log's end as it is then, and no further */
     atomic_bool source_opened, sink_opened; /* once, by any attempt */
-    atomic_uint_least64_t standing;         /* letters of the pipeline, as far as is known */
-    pthread_mutex_t lock;                   /* guards everything below */
-    struct rnl_error error;                 /* the first that came */
+    atomic_bool grows;   /* more tables may be wanted than the record has: looked for once */
+    atomic_bool joining; /* this attempt tries to take in what is asked for */
+    struct asked asked;  /* tables to be taken in, or loaded anew; locks by itself */
+    atomic_uint_least64_t standing; /* letters of the pipeline, as far as is known */
+    pthread_mutex_t lock;           /* guards everything below */
+    struct rnl_error error;         /* the first that came */
     struct {
         void (*call)(void *self);
         void *self;

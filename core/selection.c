@@ -139,24 +139,23 @@ static json_t *masks_json(const struct table_rule *rule)
         put_text(o, "value", mask->value);
         if (mask->with == MASK_HASH && mask->secret)
             put_text(o, "print", mask_print(mask->secret, print));
+        else
+            put_text(o, "print", mask->print);
         json_array_append_new(list, o);
     }
     return list;
 }
 
-static json_t *rule_json(const struct table_rule *rule)
+/* What a rule says of the tables that it fits. */
+static json_t *details_json(const struct table_rule *rule)
 {
-    json_t *o = json_pack("{s:s,s:b}", "name", rule->name, "exclude", rule->exclude);
+    json_t *o = json_object();
     json_t *list = json_array();
 
     put_text(o, "where", rule->where);
     put_text(o, "query", rule->query);
     put_text(o, "key", rule->key);
     put_text(o, "target", rule->target);
-    if (rule->detail)
-        json_object_set_new(o, "detail", json_true());
-    if (rule->at)
-        json_object_set_new(o, "file", json_true());
     if (rule->operations)
         json_object_set_new(o, "left_out", json_integer(rule->left_out));
     for (uint32_t i = 0; i < rule->ncolumns; i++)
@@ -174,6 +173,19 @@ static json_t *rule_json(const struct table_rule *rule)
     return o;
 }
 
+static json_t *rule_json(const struct table_rule *rule)
+{
+    json_t *o = details_json(rule);
+
+    json_object_set_new(o, "name", json_string(rule->name));
+    json_object_set_new(o, "exclude", json_boolean(rule->exclude));
+    if (rule->detail)
+        json_object_set_new(o, "detail", json_true());
+    if (rule->at)
+        json_object_set_new(o, "file", json_true());
+    return o;
+}
+
 char *selection_text(const struct table_rule *rules, size_t count)
 {
     json_t *list = json_array();
@@ -181,6 +193,26 @@ char *selection_text(const struct table_rule *rules, size_t count)
 
     for (size_t i = 0; i < count; i++)
         json_array_append_new(list, rule_json(&rules[i]));
+    text = json_dumps(list, JSON_COMPACT | JSON_SORT_KEYS);
+    json_decref(list);
+    return text;
+}
+
+char *selection_details(const struct table_rule *rules, size_t count, const char *schema,
+                        const char *name, bool is_query)
+{
+    json_t *list = json_array();
+    char *text;
+
+    for (size_t i = 0; i < count; i++) {
+        json_t *o = rule_fits(&rules[i], schema, name, is_query) && !rules[i].exclude
+                        ? details_json(&rules[i])
+                        : NULL;
+
+        if (json_object_size(o))
+            json_array_append(list, o);
+        json_decref(o);
+    }
     text = json_dumps(list, JSON_COMPACT | JSON_SORT_KEYS);
     json_decref(list);
     return text;

@@ -62,6 +62,9 @@ void selection_forget(const struct table_rule *rules, size_t count);
 
 /* All rules as one text to compare, without secrets; malloc'd; NULL: out of memory. */
 char *selection_text(const struct table_rule *rules, size_t count);
+/* What they say of one table, as such a text. */
+char *selection_details(const struct table_rule *rules, size_t count, const char *schema,
+                        const char *name, bool is_query);
 struct selection;
 /* Back from that text, without salts. */
 int selection_from_text(const char *text, struct selection **selection, struct rnl_error *err);

@@ -153,6 +153,7 @@ static int begin_anew(struct writer *writer, struct rnl_error *err)
     if (writer_store_record(writer, err) != RNL_OK)
         return err->status;
     atomic_store(&writer->run->restart, false); /* what another attempt finds is this run */
+    asked_end(&writer->run->asked, NULL);       /* which has all that was asked for until here */
     return RNL_OK;
 }
 
@@ -182,6 +183,29 @@ void writer_fill_job(struct writer *writer, bool resuming, struct rnl_job *job)
     };
 }
 
+/* How many rows stand aside; told with the findings when nothing more is done. */
+static int count_letters(struct writer *writer, bool tell, struct rnl_error *err)
+{
+    struct run *run = writer->run;
+    uint64_t count;
+    int status = dead_letters_count(writer->sink.plugin, writer->sink.self, run->config->name,
+                                    tell ? run->findings : NULL, &count, err);
+
+    atomic_store(&writer->aside, count);
+    atomic_store(&run->standing, count);
+    return status;
+}
+
+/* Of tables that are loaded anew; they count for the limit no more. */
+static int forget_letters(struct writer *writer, struct rnl_error *err)
+{
+    uint64_t aside = atomic_load(&writer->aside);
+
+    if (writer_void_letters(writer, err) != RNL_OK)
+        return err->status;
+    return aside ? count_letters(writer, false, err) : RNL_OK;
+}
+
 /* The reader has said what comes: decide on the tables, remember the run, make them, bind. */
 static int prepare(struct writer *writer, struct rnl_error *err)
 {
@@ -206,6 +230,7 @@ static int prepare(struct writer *writer, struct rnl_error *err)
     writer->tolerant = run->config->mode != MODE_CONVERT &&
                        catalog_filter(writer->record.catalog, run->config->tables,
                                       run->config->ntables, config_left_out(run->config));
+    catalog_join_flags(writer->record.catalog, word.joins);
     if (writer->earlier)
         catalog_mark_others(writer->record.catalog, writer->earlier);
     writer_fill_job(writer, word.resuming, &job);
@@ -216,8 +241,12 @@ static int prepare(struct writer *writer, struct rnl_error *err)
     if (status != RNL_OK)
         goto clear_word;
     malloc_trim(0); /* of thousands of tables, deciding took more than the steps do */
-    if (!word.resuming)
-        status = begin_anew(writer, err);
+    status = writer_own_steps(writer, err);
+    if (status == RNL_OK)
+        status =
+            word.resuming ? writer_take_joins(writer, word.joins, err) : begin_anew(writer, err);
+    if (status == RNL_OK && word.resuming)
+        status = forget_letters(writer, err);
     progress_phase(run->progress, PHASE_TABLES);
     if (status == RNL_OK)
         status = writer_structure(writer, 0, RNL_PHASE_TABLES, err);
@@ -260,19 +289,6 @@ static int complete_structure(struct writer *writer, struct rnl_error *err)
         return status;
     progress_phase(progress, PHASE_FINISHING);
     return writer_structure(writer, RNL_PHASE_VALUES, UINT32_MAX, err);
-}
-
-/* How many rows stand aside; told with the findings when nothing more is done. */
-static int count_letters(struct writer *writer, bool tell, struct rnl_error *err)
-{
-    struct run *run = writer->run;
-    uint64_t count;
-    int status = dead_letters_count(writer->sink.plugin, writer->sink.self, run->config->name,
-                                    tell ? run->findings : NULL, &count, err);
-
-    atomic_store(&writer->aside, count);
-    atomic_store(&run->standing, count);
-    return status;
 }
 
 /*
@@ -319,6 +335,7 @@ static int begin_following(struct writer *writer, struct rnl_error *err)
     if (status != RNL_OK || !run_goes_on(writer->run))
         return status == RNL_OK ? RNL_AGAIN : status;
     writer->record.state = RECORD_FOLLOWING;
+    catalog_join_close(writer->record.catalog);
     return writer_store_record(writer, err);
 }
 

@@ -72,4 +72,14 @@ int writer_keys(struct writer *writer, struct rnl_error *err);
 /* Does the steps of the phases from..to that are not done, several at a time. */
 int writer_structure(struct writer *writer, uint32_t from, uint32_t to, struct rnl_error *err);
 
+/*
+ * writer_join.c: tables that join a run which goes on. Of the steps that the sink gave those that
+ * are due, under ids of this joining.
+ */
+int writer_own_steps(struct writer *writer, struct rnl_error *err);
+/* From here on the target remembers the run with those of this number (0: none join). */
+int writer_take_joins(struct writer *writer, uint32_t number, struct rnl_error *err);
+/* Rows that stand aside of tables that are loaded anew come again: their letters go. */
+int writer_void_letters(struct writer *writer, struct rnl_error *err);
+
 #endif

@@ -35,6 +35,8 @@ static int hear(struct evolution *e, struct rnl_error *err)
     if (status == RNL_OK)
         status = alterations_from_json(word.altered, &e->altered, &e->moves, err);
     control_clear(&word);
+    if (status == RNL_OK)
+        catalog_join_flags(e->record.catalog, 0);
     return status;
 }
 
@@ -74,10 +76,14 @@ static int target_renames(const struct evolution *e, uint32_t i, struct rnl_rena
 }
 
 /* While tables are loaded, what is made behind the load is made by the catalog as it is then. */
-static void fill_job(struct evolution *e, struct rnl_job *job)
+static void fill_job(struct evolution *e, const struct table_move *move, struct rnl_job *job)
 {
+    const struct record *record = &e->record;
+    bool complete = record->grown &&
+                    (move->to == UINT32_MAX || !catalog_joined(record->catalog, move->to)->open);
+
     writer_fill_job(e->writer, true, job);
-    if (e->writer->record.state == RECORD_LOADING)
+    if (e->writer->record.state == RECORD_LOADING && !complete)
         job->structure &= RNL_WITH_TABLES;
 }
 
@@ -85,7 +91,6 @@ static int decide(struct evolution *e, struct rnl_error *err)
 {
     struct rnl_job job;
 
-    fill_job(e, &job);
     for (uint32_t i = 0; i < alterations_count(e->altered); i++) {
         const struct table_move *move = &e->moves[i];
         struct rnl_rename *renamed;
@@ -94,6 +99,7 @@ static int decide(struct evolution *e, struct rnl_error *err)
 
         if (move->from == UINT32_MAX && move->to == UINT32_MAX)
             continue;
+        fill_job(e, move, &job);
         status = target_renames(e, i, &renamed, &count, err);
         if (status == RNL_OK)
             status = sink_of(e)->evolve(e->writer->sink.self, &job, e->was, move->from, e->is,
@@ -160,6 +166,8 @@ static int take_over(struct evolution *e, struct rnl_error *err)
         return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for steps");
     writer_fill_job(writer, true, &job);
     status = sink_of(e)->map(writer->sink.self, &job, e->is, true, writer->steps, err);
+    if (status == RNL_OK)
+        status = writer_own_steps(writer, err);
     if (status == RNL_OK)
         status = sink_of(e)->bind(writer->sink.self, &job, e->is, err);
     return status == RNL_OK ? writer_store_record(writer, err) : status;

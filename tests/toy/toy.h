@@ -20,6 +20,9 @@ struct toy_source_config {
      * snapshot says that changes begin at 0.
      */
     int64_t log, log_part, seen;
+    int64_t view;      /* what a snapshot says: changes begin behind that one */
+    int64_t since;     /* changes of t2 up to this one can't be read: they had another form */
+    int64_t replaced;  /* of altered: t2 is another table from there on, with rows of its own */
     int64_t log_fails; /* changes read by one cursor, then it fails; 0: never */
     bool log_place;    /* a cursor of changes begins with the place where it stands */
     const char
@@ -28,6 +31,7 @@ struct toy_source_config {
     /* Behind change altered (0: never) each table has a column more, or, with drops, t0 is gone. */
     int64_t altered;
     bool drops;
+    int64_t gone; /* 1: t0 isn't described */
 };
 
 /*
@@ -43,6 +47,7 @@ struct toy_sink_config {
     bool late;           /* told when a part is released, not when it is applied */
     int64_t gone_every;  /* each so manyeth commit of an opening fails; 0: none */
     int64_t behind;      /* changes that are done before steps that stand behind the keys' */
+    bool partial;        /* it has not all tables that the log tells of: changes can't be counted */
     bool refuse;         /* it can\'t be opened */
     int64_t lanes;       /* of changes; what is checked of their order holds for one */
 };

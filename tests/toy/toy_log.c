@@ -89,6 +89,9 @@ static int add_change(struct toy_log_cursor *cursor, struct rnl_bundle *out, str
         return RNL_OK; /* a table that is gone gets no rows */
     if (row.table >= 16 || number <= cursor->starts[row.table])
         return RNL_OK;
+    if (number % config->tables == 2 && number <= config->since)
+        return rnl_fail(err, RNL_E_FATAL, "toy.since", "change %lld had another form",
+                        (long long)number);
     return cursor->ctx->host->bundle_add(out, &row, err);
 }
 
@@ -99,7 +102,36 @@ static bool is_altered(const struct toy_log_cursor *cursor)
 
     if (!config->altered || cursor->number != config->altered || cursor->told || cursor->owed)
         return false;
+    if (config->replaced)
+        return cursor->places[2] != UINT32_MAX &&
+               cursor->starts[cursor->places[2]] < config->altered;
     return config->drops ? cursor->places[0] != UINT32_MAX : cursor->columns == 2;
+}
+
+static int tell_replaced(struct toy_log_cursor *cursor, struct rnl_bundle *out,
+                         struct rnl_error *err)
+{
+    static const struct rnl_column columns[] = {
+        {.name = "id", .native = "int", .type = RNL_T_INT, .width = 8, .flags = RNL_COLUMN_KEY}};
+    const struct rnl_table table = {.size = sizeof(table),
+                                    .schema = "toy",
+                                    .name = "t2",
+                                    .dialect = "toy",
+                                    .columns = columns,
+                                    .ncolumns = 1,
+                                    .column_size = sizeof(columns[0])};
+    char buf[24];
+    const struct rnl_alteration alteration = {
+        .size = sizeof(alteration),
+        .index = cursor->places[2],
+        .table = &table,
+        .flags = RNL_ALTERATION_LOAD,
+        .statement = "replace it",
+        .position = toy_place(cursor->number, buf),
+    };
+
+    return cursor->ctx->host->bundle_alter(out, &alteration, err) == RNL_OK ? RNL_ALTERED
+                                                                            : err->status;
 }
 
 static int tell_altered(struct toy_log_cursor *cursor, struct rnl_bundle *out,
@@ -116,6 +148,8 @@ static int tell_altered(struct toy_log_cursor *cursor, struct rnl_bundle *out,
     char buf[24];
 
     cursor->told = true;
+    if (config->replaced)
+        return tell_replaced(cursor, out, err);
     for (uint32_t i = 0; i < (config->drops ? 1 : (uint32_t)config->tables); i++) {
         char name[16];
         const struct rnl_table table = {.size = sizeof(table),

@@ -70,6 +70,26 @@ static void alter_table(struct store *store, const char *id)
         store->columns[table % MOST_TABLES] = (uint16_t)columns;
 }
 
+static bool has_rows(struct sink *sink, const struct rnl_table *table)
+{
+    bool any;
+
+    pthread_mutex_lock(&sink->store->lock);
+    any = memchr(sink->store->rows[toy_table(table)], 1, MOST_ROWS) != NULL;
+    pthread_mutex_unlock(&sink->store->lock);
+    return any;
+}
+
+/* The store's lock is held. */
+static void drop_table(struct store *store, const struct rnl_step *step)
+{
+    unsigned phase, table;
+
+    if (strcmp(step->text, "drop it") == 0 &&
+        sscanf(step->id, "phase %u of table %u", &phase, &table) == 2)
+        memset(store->rows[table % MOST_TABLES], 0, MOST_ROWS);
+}
+
 static int toy_map(void *self, const struct rnl_job *job, const struct rnl_catalog *catalog,
                    bool resuming, struct rnl_steps *steps, struct rnl_error *err)
 {
@@ -77,18 +97,22 @@ static int toy_map(void *self, const struct rnl_job *job, const struct rnl_catal
     struct sink *sink = self;
 
     (void)job;
-    (void)resuming;
     for (uint32_t t = 0; t < sink->ctx->host->table_count(catalog); t++) {
+        const struct rnl_table *table = sink->ctx->host->table_at(catalog, t);
+        bool again = table->flags & RNL_TABLE_AGAIN;
+
+        if (resuming && (table->flags & RNL_TABLE_JOINS_NOW) && !again && has_rows(sink, table))
+            return rnl_fail(err, RNL_E_CONFIG, "toy.not_empty", "%s holds rows", table->name);
         for (int p = 0; p < 3; p++) {
             char id[64];
             struct rnl_step step = {.size = sizeof(step),
                                     .phase = phases[p],
                                     .table = t,
                                     .id = id,
-                                    .text = "do it",
+                                    .text = again && p == 0 ? "drop it" : "do it",
                                     .flags = phases[p] == RNL_PHASE_KEYS ? RNL_STEP_KEY : 0};
 
-            snprintf(id, sizeof(id), "phase %u of table %u", phases[p], t);
+            snprintf(id, sizeof(id), "phase %u of table %u", phases[p], toy_table(table));
             if (sink->ctx->host->step_add(steps, &step, err) != RNL_OK)
                 return err->status;
         }
@@ -444,6 +468,8 @@ static int toy_step(void *self, const char *pipeline, const struct rnl_step *ste
         store->steps[store->nsteps++] = strdup(step->id);
     if (status == RNL_OK)
         alter_table(store, step->id);
+    if (status == RNL_OK)
+        drop_table(store, step);
     if (status == RNL_OK) {
         store->keys += step->phase == RNL_PHASE_KEYS;
         store->others += step->phase > RNL_PHASE_KEYS;
@@ -607,6 +633,11 @@ static const struct rnl_option options[] = {
      .type = RNL_O_INT,
      .offset = offsetof(struct toy_sink_config, lanes),
      .max = MOST_LANES},
+    {.name = "partial",
+     .preset = "false",
+     .help = "The log tells of more tables than it has.",
+     .type = RNL_O_BOOL,
+     .offset = offsetof(struct toy_sink_config, partial)},
     {.name = "refuse",
      .preset = "false",
      .help = "It can't be reached.",

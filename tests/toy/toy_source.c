@@ -65,6 +65,8 @@ static int toy_describe(void *self, struct rnl_catalog *catalog, struct rnl_erro
                                   .bytes = -1};
 
         snprintf(name, sizeof(name), "t%lld", (long long)i);
+        if (i == 0 && config_of(source)->gone)
+            continue;
         if (source->ctx->host->table_wanted(catalog, "toy", name) &&
             source->ctx->host->table_add(catalog, &table, err) != RNL_OK)
             return err->status;
@@ -75,10 +77,11 @@ static int toy_describe(void *self, struct rnl_catalog *catalog, struct rnl_erro
 static int toy_snapshot(void *self, uint32_t *lanes, struct rnl_slice *position,
                         struct rnl_error *err)
 {
-    (void)self;
+    struct source *source = self;
+
     (void)lanes;
     (void)err;
-    *position = (struct rnl_slice){"0", 1};
+    *position = toy_place(config_of(source)->view, source->place);
     return RNL_OK;
 }
 
@@ -270,6 +273,10 @@ static const struct rnl_option options[] = {
     INT(log, "0", "Changes that its log has."),
     INT(log_part, "1", "Changes of each transaction."),
     INT(seen, "0", "Changes that stood before the tables were read."),
+    INT(view, "0", "The change that a snapshot says to stand behind."),
+    INT(since, "0", "Changes of t2 up to this one can't be read."),
+    INT(gone, "0", "1: the first table isn't there any more."),
+    INT(replaced, "0", "Of altered: 1: t2 is replaced by another table."),
     INT(log_fails, "0", "A cursor of changes fails after so many; 0: never."),
     INT(altered, "0", "The change behind which tables are others; 0: none."),
     INT(must_have, "0", "Changes that must be confirmed when a run goes on."),

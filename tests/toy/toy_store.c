@@ -73,12 +73,18 @@ int store_check_changes(const struct writer *writer, const struct rnl_checkpoint
     const struct toy_sink_config *config = writer->sink->ctx->config;
     const struct store *store = writer->sink->store;
     int64_t place = checkpoint->nunits ? toy_number(checkpoint->units[0].position) : 0;
+    bool counted = config->lanes <= 1 && !writer->sink->keyless;
 
     if (!store->columns[0]) /* of a table that was dropped no changes come: they can't be counted */
         return RNL_OK;
-    if (!writer->changes || (writer->sink->keyless && place >= store->changes))
+    if (!writer->changes)
         return RNL_OK;
-    if (config->lanes <= 1 && place != store->changes + (int64_t)writer->changes && store->changes)
+    if (place < store->changes + (int64_t)writer->changes && store->changes && counted)
+        return rnl_fail(err, RNL_E_FATAL, "toy.halved",
+                        "%zu changes behind %lld are committed as if they were up to %lld",
+                        writer->changes, (long long)store->changes, (long long)place);
+    if (counted && !config->partial && place != store->changes + (int64_t)writer->changes &&
+        store->changes)
         return rnl_fail(err, RNL_E_FATAL, "toy.halved",
                         "%zu changes behind %lld are committed as if they were up to %lld",
                         writer->changes, (long long)store->changes, (long long)place);

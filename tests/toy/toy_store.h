@@ -6,7 +6,7 @@
 
 #include <pthread.h>
 
-enum { MOST_LANES = 64, MOST_TABLES = 8, MOST_UNITS = 4096, MOST_STEPS = 64, MOST_ROWS = 200000 };
+enum { MOST_LANES = 64, MOST_TABLES = 8, MOST_UNITS = 4096, MOST_STEPS = 256, MOST_ROWS = 200000 };
 
 /* What is committed. Named, and never freed: a database outlives those who use it. */
 struct store {
@@ -26,7 +26,7 @@ struct store {
     size_t nsteps;
     unsigned char *rows[MOST_TABLES]; /* how often each id is there */
     struct toy_letters letters;
-    int64_t lane_durable[MOST_LANES]; /* of changes on several lanes */
+    int64_t lane_durable[MOST_LANES];    /* of changes on several lanes */
     int64_t changes, durable, confirmed; /* up to which change all are committed, are safe, … */
     uint16_t columns[MOST_TABLES];       /* of t0, t1, …; 0: it was dropped */
     size_t keys, others;                 /* steps done: those of keys, and those behind them */

@@ -93,6 +93,7 @@ static void a_table_may_go(void **state)
     put(&config.reader.settings, "log", whole(LOG));
     assert_int_equal(run_to_end(&config, 1), 0);
     put(&config.reader.settings, "log", whole(1000));
+    put(&config.reader.settings, "gone", 1);
     assert_int_equal(run_to_end(&config, 1), 0);
     open_sink(&config, &session);
     for (uint32_t t = 1; t < TABLES; t++)

@@ -50,11 +50,15 @@ struct rnl_row {
 /* A piece of reading that one lane does alone. */
 enum rnl_unit_kind { RNL_UNIT_CHUNK = 1, RNL_UNIT_CHANGES };
 
-/* Where changes begin to count for a table without a key: see struct rnl_unit. */
+/*
+ * Where changes begin to count for a table without a key, or one that was loaded later than others:
+ * see struct rnl_unit. All that the log holds of the table before is no matter of this cursor: its
+ * rows, statements that make or alter it, other forms that it had.
+ */
 struct rnl_start {
     uint32_t size;
     uint32_t table;
-    struct rnl_slice position; /* of the view that its rows were read in */
+    struct rnl_slice position; /* of the view that its rows were read in, or before */
 };
 
 enum {
@@ -188,6 +192,9 @@ struct rnl_step {
 /* flags of a step */
 enum {
     RNL_STEP_KEY = 1 << 0, /* makes the key by which a table's rows are found: before changes */
+    /* Of a table that stood before, for one with RNL_TABLE_JOINS: a foreign key to it that isn't
+     * there, or went with it. */
+    RNL_STEP_JOINS = 1 << 1,
 };
 
 /* A row that was set aside: what the target keeps of it in the place of the row. */

@@ -219,6 +219,15 @@ enum {
     /* Set by the host: the operator chose the schema for this table, so that it counts as it
      * is, whatever a sink does with schemas of the source; only its own option comes before. */
     RNL_TABLE_PLACED = 1 << 2,
+    /* Set by the host in a run that goes on (resuming): the table was added to the pipeline later,
+     * or is loaded anew, and isn't complete yet. */
+    RNL_TABLE_JOINS = 1 << 3,
+    /* With JOINS: it does so from this run on, which is to a source's follow() and to map() what a
+     * first run is to other tables: make it known to the server, refuse what can't be. */
+    RNL_TABLE_JOINS_NOW = 1 << 4,
+    /* With JOINS: loaded anew. What stands of it in the target is dropped and made again, as with
+     * RNL_DROP_AND_RECREATE; where tables are not made by the run, it is emptied. */
+    RNL_TABLE_AGAIN = 1 << 5,
 };
 
 /*
