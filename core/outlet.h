@@ -34,12 +34,14 @@ int outlet_told(struct outlet *outlet, uint32_t lane, struct rnl_slice position,
 struct rnl_slice outlet_durable(struct outlet *outlet);
 
 /*
- * What the target holds of each lane, when a run goes on: from the least changes are read, and up
- * to the most they are done as in a replay, for what is by key; the tables of one lane get their
- * lane's as their start. *least and *most are borrowed from the plan; most is empty when lanes
- * stand at one place.
+ * What the target holds of each lane, when a run goes on: from the least changes are read, and a
+ * lane that is ahead gets nothing of what it has. *least is borrowed from the plan.
  */
-int outlet_places(struct outlet *outlet, struct rnl_slice *least, struct rnl_slice *most,
-                  struct rnl_error *err);
+int outlet_places(struct outlet *outlet, struct rnl_slice *least, struct rnl_error *err);
+/*
+ * Whether lanes are ahead of others still: the bundles given meanwhile end with each transaction,
+ * so that all rows of one are behind its mark and before the next.
+ */
+bool outlet_catches_up(const struct outlet *outlet);
 
 #endif

@@ -114,18 +114,11 @@ static int fill_unit(struct follow *follow, struct rnl_error *err)
 {
     struct reader *reader = follow->reader;
     struct rnl_unit *unit = &follow->unit;
-    struct rnl_slice most;
 
     *unit = *reader_changes_unit(reader);
     if (recall_starts(reader, err) != RNL_OK || join_starts(reader, err) != RNL_OK ||
-        outlet_places(follow->outlet, &unit->position, &most, err) != RNL_OK)
+        outlet_places(follow->outlet, &unit->position, err) != RNL_OK)
         return err->status;
-    if (most.len) { /* lanes that were cut off at different places */
-        follow->replaying = true;
-        follow->high = strndup(most.ptr, most.len);
-        if (!follow->high)
-            return no_memory(err);
-    }
     if (!unit->position.len)
         return rnl_fail(err, RNL_E_FATAL, "source.no_position",
                         "the source doesn't say where in its log changes begin");
@@ -268,7 +261,7 @@ static void limit_bundle(struct follow *follow, struct rnl_bundle *bundle)
     if (events < most && 2 * events - 1 < most)
         most = events > 0 ? 2 * events - 1 : 1;
     bundle_set_rows(bundle, (uint32_t)most);
-    bundle_set_open(bundle, follow->open);
+    bundle_set_open(bundle, follow->open || outlet_catches_up(follow->outlet));
 }
 
 static int refuse_altered(const struct follow *follow, const struct alterations *altered,
@@ -403,6 +396,9 @@ static void *changes_main(void *arg)
     bool drained = false;
     int status = bundle ? read_changes(follow, bundle, &drained, &err) : no_memory(&err);
 
+    /* All lanes stand at one place then: with another catalog a table may go to another lane. */
+    if (follow->altered && !follow->open && outlet_count(follow->outlet) > 1)
+        status = publish_place(follow, bundle, &err);
     if (status < 0 && !atomic_load(&run->hard))
         run_fail_in_order(run, &err);
     if (drained)

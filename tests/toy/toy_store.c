@@ -65,6 +65,13 @@ int store_check_time(struct writer *writer, uint32_t flags, struct rnl_error *er
     return early ? rnl_fail(err, RNL_E_FATAL, "toy.order", "changes come too early") : RNL_OK;
 }
 
+/* Behind the load nothing is done again: what stands there may be of later on. */
+static bool is_following(const struct store *store)
+{
+    return store->plan &&
+           memmem(store->plan, store->plan_len, "\"state\":\"following\"", 19) != NULL;
+}
+
 /* Of changes: the place that is committed is that behind the last of them, and ends a transaction.
  */
 int store_check_changes(const struct writer *writer, const struct rnl_checkpoint *checkpoint,
@@ -89,7 +96,8 @@ int store_check_changes(const struct writer *writer, const struct rnl_checkpoint
                         "%zu changes behind %lld are committed as if they were up to %lld",
                         writer->changes, (long long)store->changes, (long long)place);
     for (size_t i = 0; i < writer->nrows; i++)
-        if (store->rows[writer->rows[i].table][writer->rows[i].id] && !writer->rows[i].replay)
+        if (store->rows[writer->rows[i].table][writer->rows[i].id] &&
+            (!writer->rows[i].replay || is_following(store)))
             return rnl_fail(err, RNL_E_FATAL, "toy.again", "a change is done again");
     return RNL_OK;
 }

@@ -144,6 +144,33 @@ static void changes_go_on_several_lanes(void **state)
     teardown(&config);
 }
 
+/* Behind the load a lane that was cut off further on gets nothing that it has. */
+static void lanes_that_are_ahead_get_nothing_twice(void **state)
+{
+    static const int64_t parts[] = {7, 40}; /* also transactions of several bundles */
+    struct pipeline_config config;
+
+    (void)state;
+    for (int keyless = 0; keyless < 4; keyless++) {
+        char store[32];
+
+        snprintf(store, sizeof(store), "lanes-ahead-%d", keyless);
+        setup_lanes(&config, store);
+        put(&config.reader.settings, "log", 0);
+        put(&config.reader.settings, "seen", 0);
+        put(&config.reader.settings, "log_part", parts[keyless / 2]);
+        if (keyless % 2)
+            settings_set(&config.reader.settings, "keyless", SETTING_BOOL, "true", &origin);
+        assert_int_equal(run_to_end(&config, 1), 0);
+        put(&config.reader.settings, "log", 2800);
+        put(&config.writer.settings, "gone_every", 10);
+        config.commit_bytes = 512;
+        assert_true(run_to_end(&config, 2000) > 2);
+        assert_followed(&config, FEW, 0, 2800);
+        teardown(&config);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -152,6 +179,7 @@ int main(void)
         cmocka_unit_test(ddl_may_stop_or_be_ignored),
         cmocka_unit_test(a_table_may_go),
         cmocka_unit_test(changes_go_on_several_lanes),
+        cmocka_unit_test(lanes_that_are_ahead_get_nothing_twice),
     };
     static const char *const dirs[] = {TEST_PLUGIN_DIR, PLUGIN_DIR};
 
