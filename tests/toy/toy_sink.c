@@ -263,7 +263,8 @@ static int toy_apply(void *self, struct rnl_bundle *in, struct rnl_error *err)
     int status;
 
     writer->sink->ctx->host->bundle_info(in, &info);
-    if (info.flags & RNL_BUNDLE_CHANGES) {
+    writer->following = info.flags & RNL_BUNDLE_CHANGES;
+    if (writer->following) {
         writer->changes += info.rows;
         if (store_check_time(writer, info.flags, err) != RNL_OK)
             return err->status;
@@ -373,6 +374,7 @@ static int toy_savepoint(void *self, struct rnl_error *err)
         return rnl_fail(err, RNL_E_FATAL, "toy.part", "parts don't nest");
     writer->part = true;
     writer->mark = writer->nrows;
+    writer->marked = writer->changes;
     return RNL_OK;
 }
 
@@ -396,6 +398,7 @@ static int toy_undo(void *self, struct rnl_error *err)
         return rnl_fail(err, RNL_E_FATAL, "toy.part", "no part to undo");
     writer->part = writer->spoilt = false;
     writer->nrows = writer->mark;
+    writer->changes = writer->marked;
     return RNL_OK;
 }
 
@@ -407,6 +410,7 @@ static int toy_letter(void *self, const struct rnl_letter *letter, struct rnl_er
     if (writer->part)
         return rnl_fail(err, RNL_E_FATAL, "toy.part", "a letter inside a part");
     copy = toy_letter_copy(letter);
+    writer->changes += writer->following; /* done, too */
     copy->next = writer->letters;
     writer->letters = copy;
     return RNL_OK;

@@ -53,6 +53,8 @@ struct writer {
     size_t changes;    /* of rows */
     bool part, spoilt; /* between savepoint and release or undo; and whether a row was bad */
     size_t mark;       /* nrows at the savepoint */
+    size_t marked;     /* changes there */
+    bool following;    /* the last bundle was one of changes */
     struct toy_letter *letters; /* to be kept by the commit, newest first */
     uint64_t removed[16];
     size_t nremoved;

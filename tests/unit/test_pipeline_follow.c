@@ -375,6 +375,7 @@ static void rows_of_changes_set_aside_are_told(void **state)
     assert_int_equal(run_to_end(&config, 1), 0);
     setenv("TOY_BAD", "607,650", 1); /* changes 7 and 50 */
     put(&config.reader.settings, "log", 700);
+    config.commit_bytes = 256; /* so that rows are set aside in one commit or another */
     config.on_error = ON_ERROR_SET_ASIDE;
     config.drain = false;
     run_begin(&running, &config);
