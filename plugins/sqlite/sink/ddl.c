@@ -55,8 +55,9 @@ static void add_collation(const struct rnl_column *column, struct buf *sql)
 }
 
 /* A policy that makes NULLs takes NOT NULL away. */
-static bool is_not_null(struct mapper *m, uint32_t t, const struct rnl_column *column)
+bool ddl_is_not_null(struct mapper *m, uint32_t t, uint32_t index)
 {
+    const struct rnl_column *column = COLUMN(mapper_table(m, t), index);
     bool is_float = column->type == RNL_T_FLOAT || column->type == RNL_T_DOUBLE;
     bool finite =
         column->facts_known & RNL_FACT_NOT_FINITE && !(column->facts & RNL_FACT_NOT_FINITE);
@@ -70,7 +71,7 @@ static bool is_not_null(struct mapper *m, uint32_t t, const struct rnl_column *c
     return false;
 }
 
-static void add_column(struct mapper *m, uint32_t t, uint32_t index, struct buf *sql)
+void ddl_column(struct mapper *m, uint32_t t, uint32_t index, struct buf *sql)
 {
     const struct rnl_column *column = COLUMN(mapper_table(m, t), index);
     struct map_column *map = &m->tables[t].columns[index];
@@ -78,12 +79,11 @@ static void add_column(struct mapper *m, uint32_t t, uint32_t index, struct buf 
 
     if (column->flags & RNL_COLUMN_GENERATED)
         translate_generated(m, t, index);
-    buf_puts(sql, index ? ",\n  " : "\n  ");
     buf_name(sql, map->name);
     buf_printf(sql, "%s%s", *map->type ? " " : "", map->type);
     if (map->rowid)
         buf_printf(sql, " PRIMARY KEY%s", map->autoincrement ? " AUTOINCREMENT" : "");
-    if (is_not_null(m, t, column))
+    if (ddl_is_not_null(m, t, index))
         buf_puts(sql, " NOT NULL");
     if (map->generated)
         buf_printf(sql, " GENERATED ALWAYS AS (%s) %s", map->generated,
@@ -109,23 +109,18 @@ static void add_table_options(const struct mapper *m, uint32_t t, struct buf *sq
                without ? " WITHOUT ROWID" : "");
 }
 
-/* All of CREATE TABLE; a table that stands there gets what an upsert or a truncation asks for. */
-static int create_table(struct mapper *m, uint32_t t, struct buf *sql)
+int ddl_create(struct mapper *m, uint32_t t, const char *name, struct buf *sql)
 {
     const struct rnl_table *table = mapper_table(m, t);
-    const struct map_table *map = &m->tables[t];
     int status = RNL_OK;
 
-    if (target_drops(m, t)) {
-        buf_puts(sql, "DROP TABLE IF EXISTS ");
-        buf_name(sql, map->name);
-        buf_puts(sql, ";\n");
-    }
     buf_puts(sql, "CREATE TABLE ");
-    buf_name(sql, map->name);
+    buf_name(sql, name);
     buf_puts(sql, " (");
-    for (uint32_t i = 0; i < table->ncolumns; i++)
-        add_column(m, t, i, sql);
+    for (uint32_t i = 0; i < table->ncolumns; i++) {
+        buf_puts(sql, i ? ",\n  " : "\n  ");
+        ddl_column(m, t, i, sql);
+    }
     if (m->job->structure & RNL_WITH_INDEXES)
         ddl_primary(m, t, sql);
     if (m->job->structure & RNL_WITH_FOREIGN_KEYS)
@@ -135,6 +130,19 @@ static int create_table(struct mapper *m, uint32_t t, struct buf *sql)
     buf_puts(sql, "\n)");
     add_table_options(m, t, sql);
     return status;
+}
+
+/* A table that stands there gets what an upsert or a truncation asks for. */
+static int create_table(struct mapper *m, uint32_t t, struct buf *sql)
+{
+    const struct map_table *map = &m->tables[t];
+
+    if (target_drops(m, t)) {
+        buf_puts(sql, "DROP TABLE IF EXISTS ");
+        buf_name(sql, map->name);
+        buf_puts(sql, ";\n");
+    }
+    return ddl_create(m, t, map->name, sql);
 }
 
 int ddl_empty(struct mapper *m, uint32_t t)

@@ -58,18 +58,41 @@ static const char *why_not(const struct mapper *m, uint32_t t, const struct rnl_
     return known ? NULL : "SQLite has no indexes of its method";
 }
 
-/* Tables and indexes of a file share one namespace. */
-static bool choose_name(struct mapper *m, uint32_t t, const struct rnl_index *index,
-                        char out[IDENT_ROOM])
+/* What it would be called, before, and a text that tells it from all others. */
+static void wanted_name(const struct mapper *m, uint32_t t, const struct rnl_index *index,
+                        char fitted[IDENT_ROOM], char whole[1024])
 {
     const char *wanted = index->flags & RNL_INDEX_PRIMARY ? "key" : index->name;
-    char fitted[IDENT_ROOM], whole[1024], longer[2 * IDENT_ROOM];
+    char longer[2 * IDENT_ROOM];
 
     if (strncasecmp(wanted, "sqlite_", 7) == 0) /* made by the library for a UNIQUE constraint */
         wanted = wanted + 7;
     snprintf(longer, sizeof(longer), "%.250s_%.250s", m->tables[t].name, wanted);
     ident_cut(&names_rule, index->flags & RNL_INDEX_PRIMARY ? longer : wanted, fitted);
-    snprintf(whole, sizeof(whole), "%.500s.%.500s", m->tables[t].name, wanted);
+    snprintf(whole, 1024, "%.500s.%.500s", m->tables[t].name, wanted);
+}
+
+bool index_candidate(const struct mapper *m, uint32_t t, const struct rnl_index *index, int attempt,
+                     char out[IDENT_ROOM])
+{
+    struct idents taken = {.caseless = true};
+    char fitted[IDENT_ROOM], whole[1024];
+    bool good = true;
+
+    wanted_name(m, t, index, fitted, whole);
+    for (int i = 0; good && i <= attempt; i++)
+        good = idents_pick(&taken, &names_rule, fitted, m->tables[t].name, whole, out);
+    idents_free(&taken);
+    return good;
+}
+
+/* Tables and indexes of a file share one namespace. */
+bool index_choose_name(struct mapper *m, uint32_t t, const struct rnl_index *index,
+                       char out[IDENT_ROOM])
+{
+    char fitted[IDENT_ROOM], whole[1024];
+
+    wanted_name(m, t, index, fitted, whole);
     if (!idents_pick(&m->relations, &names_rule, fitted, m->tables[t].name, whole, out))
         return false;
     if (strcmp(out, index->name) != 0 && !m->resuming)
@@ -90,12 +113,16 @@ static const char *add_where(struct mapper *m, uint32_t t, const struct rnl_inde
     return map_expression(m, t, index->where, true, true, sql, &class, &why) ? NULL : why;
 }
 
-/* CREATE INDEX into sql, or a finding that says why not. */
-static int make_index(struct mapper *m, uint32_t t, const struct rnl_index *index, const char *name,
-                      struct buf *sql)
+int ddl_index(struct mapper *m, uint32_t t, const struct rnl_index *index, const char *name,
+              struct buf *sql)
 {
     bool unique = index->flags & (RNL_INDEX_UNIQUE | RNL_INDEX_PRIMARY);
-    const char *why = NULL;
+    const char *why = why_not(m, t, index);
+
+    if (why) {
+        tell_skipped(m, t, index, why);
+        return RNL_OK;
+    }
 
     buf_printf(sql, "CREATE %sINDEX ", unique ? "UNIQUE " : "");
     buf_name(sql, name);
@@ -123,20 +150,19 @@ static int map_index(struct mapper *m, uint32_t t, const struct rnl_index *index
                      struct buf *text)
 {
     bool unique = index->flags & (RNL_INDEX_UNIQUE | RNL_INDEX_PRIMARY);
-    const char *why = why_not(m, t, index);
     struct buf sql = {0};
     char name[IDENT_ROOM];
     int status;
 
-    if (why) {
-        tell_skipped(m, t, index, why);
+    if (why_not(m, t, index)) {
+        tell_skipped(m, t, index, why_not(m, t, index));
         return RNL_OK;
     }
-    if (!choose_name(m, t, index, name))
+    if (!index_choose_name(m, t, index, name))
         return error_memory(m->err);
     if (target_has(m, 'i', name) && !target_drops(m, t) && !m->resuming)
         return RNL_OK;
-    status = make_index(m, t, index, name, &sql);
+    status = ddl_index(m, t, index, name, &sql);
     if (status == RNL_OK && sql.len > 0 && keys_only)
         buf_printf(text, "%s%s", text->len ? ";\n" : "", sql.ptr);
     else if (status == RNL_OK && sql.len > 0)

@@ -26,6 +26,9 @@ void map_find(const struct mapper *m, uint32_t t, enum rnl_severity severity, co
     };
     va_list ap;
 
+    if (m->quiet || (m->evolves && t != m->topic) ||
+        (m->topics && (!object || !idents_has(m->topics, object))))
+        return;
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
@@ -158,15 +161,27 @@ static int map_table_steps(struct mapper *m, uint32_t t)
     return status == RNL_OK ? ddl_values(m, t) : status;
 }
 
-static int make_plan(struct mapper *m)
+int mapper_decide(struct mapper *m)
 {
     int status = names_of_catalog(m->sink, m->catalog, &m->arena, &m->tables, m->err);
 
     m->relations.caseless = true;
     if (status == RNL_OK)
         status = target_look(m);
-    if (status == RNL_OK)
-        status = types_decide(m);
+    return status == RNL_OK ? types_decide(m) : status;
+}
+
+void mapper_free(struct mapper *m)
+{
+    idents_free(&m->relations);
+    idents_free(&m->existing);
+    arena_free(&m->arena);
+}
+
+static int make_plan(struct mapper *m)
+{
+    int status = mapper_decide(m);
+
     if (status == RNL_OK && !m->resuming) {
         tell_collation(m);
         tell_sequences(m);
@@ -199,8 +214,6 @@ int sink_map(void *self, const struct rnl_job *job, const struct rnl_catalog *ca
     };
     int status = make_plan(&m);
 
-    idents_free(&m.relations);
-    idents_free(&m.existing);
-    arena_free(&m.arena);
+    mapper_free(&m);
     return status;
 }

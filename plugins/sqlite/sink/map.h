@@ -18,6 +18,11 @@ struct mapper {
     struct idents relations; /* tables and indexes to be: one namespace for the whole file */
     struct idents existing;  /* "t name": a table, "i name": an index, "v name": a view */
     bool resuming;
+    /* of sink_evolve() alone */
+    bool quiet;                  /* tells nothing */
+    bool evolves;                /* it tells of the topic alone */
+    uint32_t topic;              /* the table that is altered */
+    const struct idents *topics; /* its columns, indexes, … that it tells of; NULL: of all */
 };
 
 const struct rnl_table *mapper_table(const struct mapper *m, uint32_t table);
@@ -35,9 +40,20 @@ int types_decide(struct mapper *m);
 /* target.c: what schema_policy and write_mode forbid, and what stands there already. */
 int target_look(struct mapper *m);
 bool target_drops(const struct mapper *m, uint32_t table);
+/* That the table which stands there holds no rows, else RNL_E_CONFIG. */
+int target_check_rows(struct mapper *m, uint32_t table);
 bool target_has(const struct mapper *m, char kind, const char *name);
 
-/* ddl.c: the step that makes a table. */
+/* map.c: all that decides how tables stand, before any step */
+int mapper_decide(struct mapper *m);
+void mapper_free(struct mapper *m);
+
+/* ddl.c: a column as CREATE TABLE has it */
+void ddl_column(struct mapper *m, uint32_t table, uint32_t column, struct buf *sql);
+/* All of CREATE TABLE, under this name. */
+int ddl_create(struct mapper *m, uint32_t table, const char *name, struct buf *sql);
+bool ddl_is_not_null(struct mapper *m, uint32_t table, uint32_t column);
+/* the step that makes a table. */
 int ddl_table(struct mapper *m, uint32_t table);
 int ddl_empty(struct mapper *m, uint32_t table); /* of one that the run leaves as it is */
 int ddl_values(struct mapper *m, uint32_t table);
@@ -45,6 +61,15 @@ int ddl_values(struct mapper *m, uint32_t table);
 void ddl_default(struct mapper *m, uint32_t table, uint32_t column, struct buf *sql);
 /* ddl_index.c: statements go to text in an upsert (keys are needed before rows), else to steps. */
 int ddl_indexes(struct mapper *m, uint32_t table, bool keys_only, struct buf *text);
+/* The attempt-th name, of 3, that an index may have got; false: no memory. */
+bool index_candidate(const struct mapper *m, uint32_t table, const struct rnl_index *index,
+                     int attempt, char out[IDENT_ROOM]);
+/* CREATE INDEX under this name; nothing, with a finding, where it can't be. */
+int ddl_index(struct mapper *m, uint32_t table, const struct rnl_index *index, const char *name,
+              struct buf *sql);
+/* Takes a name for it. */
+bool index_choose_name(struct mapper *m, uint32_t table, const struct rnl_index *index,
+                       char out[IDENT_ROOM]);
 /* ddl_constraint.c: what CREATE TABLE says behind the columns, and what is looked at afterwards */
 void ddl_primary(struct mapper *m, uint32_t table, struct buf *sql);
 void ddl_foreign_keys(struct mapper *m, uint32_t table, struct buf *sql);

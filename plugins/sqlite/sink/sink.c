@@ -284,6 +284,7 @@ static const struct rnl_sink_ops ops = {
     .writer_letter = sink_writer_letter,
     .writer_letter_remove = sink_writer_letter_remove,
     .letters = sink_letters,
+    .evolve = sink_evolve,
 };
 
 const struct rnl_plugin sqlite_sink = {

@@ -161,6 +161,9 @@ int state_has(sqlite3 *db, const char *table, bool *found, struct rnl_error *err
 /* map.c, names.c, bind.c */
 int sink_map(void *self, const struct rnl_job *job, const struct rnl_catalog *catalog,
              bool resuming, struct rnl_steps *steps, struct rnl_error *err);
+int sink_evolve(void *self, const struct rnl_job *job, const struct rnl_catalog *was, uint32_t from,
+                const struct rnl_catalog *is, uint32_t to, const struct rnl_rename *renamed,
+                uint32_t nrenamed, struct rnl_steps *steps, struct rnl_error *err);
 int names_of_catalog(const struct sink *sink, const struct rnl_catalog *catalog,
                      struct arena *arena, struct map_table **tables, struct rnl_error *err);
 extern const struct ident_rule names_rule;

@@ -99,6 +99,23 @@ static int check_checks(struct writer *w, const struct rnl_step *step, struct rn
     return status == RNL_DONE ? RNL_OK : status;
 }
 
+/* A table that follows one of the source, and can't. */
+static int alter_failed(sqlite3 *db, struct rnl_error *err)
+{
+    char words[sizeof(err->text)];
+    int rc = sqlite3_errcode(db) & 0xff;
+
+    sqlite3_exec(db, "PRAGMA legacy_alter_table = OFF", NULL, NULL, NULL);
+    if (rc != SQLITE_ERROR && rc != SQLITE_CONSTRAINT && rc != SQLITE_MISMATCH)
+        return err->status;
+    snprintf(words, sizeof(words), "%s", err->text);
+    rnl_fail(err, RNL_E_CONFIG, "sink.cant_evolve",
+             "the source altered a table, and the target's can't follow: %.600s", words);
+    rnl_hint(err, "alter the target's table by hand and go on, go on with ddl = \"ignore\", or "
+                  "load this table anew");
+    return RNL_E_CONFIG;
+}
+
 static int step_run(struct writer *w, const struct rnl_step *step, struct rnl_error *err)
 {
     char doing[300];
@@ -110,6 +127,8 @@ static int step_run(struct writer *w, const struct rnl_step *step, struct rnl_er
         return check_checks(w, step, err);
     snprintf(doing, sizeof(doing), "do the step \"%.250s\"", step->id);
     status = sq_run(w->sink->write, step->text, doing, err);
+    if (step->phase > RNL_PHASE_TABLES && step->phase < RNL_PHASE_KEYS) /* see evolve.h */
+        return status == RNL_OK ? status : alter_failed(w->sink->write, err);
     /* keys that the source's rows break, as it compares otherwise: they are what they are */
     if (status == RNL_E_DATA)
         err->status = status = RNL_E_CONFIG;

@@ -82,6 +82,11 @@ static int check_rows(struct mapper *m, const struct map_table *map)
                   "schema_policy drop_and_recreate");
 }
 
+int target_check_rows(struct mapper *m, uint32_t t)
+{
+    return check_rows(m, &m->tables[t]);
+}
+
 static int check_table(struct mapper *m, uint32_t t)
 {
     struct map_table *map = &m->tables[t];
