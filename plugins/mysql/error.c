@@ -102,6 +102,8 @@ static int error_of(struct conn *conn, unsigned number, const char *words, struc
     pthread_mutex_unlock(&conn->server->lock);
     if (interrupted)
         return rnl_fail(err, RNL_E_RETRY, "mysql.interrupted", "%s: interrupted", what);
+    if (number == CR_SSL_CONNECTION_ERROR) /* it was fine when the connection was made */
+        return rnl_fail(err, RNL_E_RETRY, "mysql.gone", "%s: %s (%u)", what, words, number);
     return error_fill(err, number, what, number ? words : "no answer");
 }
 

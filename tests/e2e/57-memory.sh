@@ -40,4 +40,11 @@ test_large_rows_pass_one_at_a_time() {
     expect_exit 0 runnel verify "$SRC" "$DST"
 }
 
+# The short form of tests/fault/large: rows in one transaction, transactions, and tables.
+test_changes_that_are_many() {
+    server mysql9 PORT >/dev/null
+    "$e2e_top/tests/fault/large" --rows 200000 --tables 200 --memory 64 --servers "$E2E_TESTBED" \
+        --from mysql9 --to postgres --build "${E2E_RUNNEL%/*}" >&2
+}
+
 run_tests

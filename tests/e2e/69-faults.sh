@@ -1,0 +1,288 @@
+# What may go wrong between a log and its reader: a bad wire, a long pause, another server in place
+# of the first, two readers, a log that isn't one. Nothing is lost, doubled, or passed over.
+# shellcheck shell=bash
+# once
+. "${0%/*}/lib.sh"
+
+make_tables() {
+    change_source <<'SQL'
+create table t (id int primary key, a varchar(100));
+create table keyless (a int, b varchar(100));
+insert into t values (1, 'one');
+insert into keyless values (1, 'one');
+SQL
+    [ "$(engine_of "$FROM")" = mysql ] || change_source <<<"alter table keyless replica identity full;"
+}
+
+ids() { at_to "select count(*), max(id) from t"; }
+equal() { # at both ends, with the rows that have no key
+    wait_same 30 "select count(*), min(id), max(id) from t"
+    wait_same 30 "select count(*), min(a), max(a) from keyless"
+}
+
+# A wire of the source: $wire; SRC goes through it.
+wire_put() { # [OPTIONS]
+    local port
+    port=$(server "$FROM" PORT)
+    direct=${direct:-$SRC}
+    rm -f "$E2E_SCRATCH/wire"
+    "${E2E_RUNNEL%/*}/tests/proxy" "$port" "$@" >"$E2E_SCRATCH/wire" 2>"$E2E_SCRATCH/wire.err" &
+    wire=$!
+    at_end_kill "$wire"
+    wait_for 5 test -s "$E2E_SCRATCH/wire"
+    SRC=${direct/:$port\//:$(cat "$E2E_SCRATCH/wire")/}
+}
+wire_take() {
+    kill "$wire"
+    SRC=$direct
+}
+flipped() { [ "$(grep -c flipped "$E2E_SCRATCH/wire.err")" -gt 0 ]; }
+
+# --- one bit of what the log says ---------------------------------------------------------------
+
+flipped_once() { # CODE [OPTIONS OF THE WIRE]
+    make_tables
+    wire_put --text FLIPPED "${@:2}"
+    follow_start --name bits
+    change_source <<<"insert into t values (2, 'before'); insert into t values (3, 'FLIPPED'); insert into keyless values (2, 'behind');"
+    equal
+    flipped || fail "nothing was flipped"
+    grep -q "$1" "$follow_log" || fail "nobody noticed: $(tail -n 3 "$follow_log")"
+    same FLIPPED "$(at_to "select a from t where id = 3")" "the value"
+    follow_stop
+    wire_take
+}
+
+# Each time that it is read: the run ends in front of it, and goes on where the wire is better.
+flipped_for_ever() { # CODE [OPTIONS OF THE WIRE]
+    wire_put --text FLIPPED --times 0 "${@:2}"
+    change_source <<<"insert into t values (4, 'before'); insert into t values (5, 'FLIPPED'); insert into t values (6, 'behind');"
+    expect_exit 1,2,3 runnel migrate "$SRC" "$DST" --follow --drain --name bits --retry-seconds 2
+    said "$1"
+    same "4|4" "$(ids)" "what came before it, and no more"
+    wire_take
+    expect_exit 0 runnel migrate "$SRC" "$DST" --follow --drain --name bits
+    same "6|6" "$(ids)" "all of it"
+    expect_exit 0 runnel verify "$SRC" "$DST" --name bits
+}
+
+test_a_bit_of_mariadb() {
+    pair_new mariadb postgres
+    flipped_once source.log_checksum
+    flipped_for_ever source.log_checksum
+}
+test_a_bit_of_mysql9() {
+    pair_new mysql9 mariadb
+    flipped_once source.log_checksum
+    flipped_for_ever source.log_checksum
+}
+# PostgreSQL has no checksums on the wire, TLS has: here a bit of a length, which can't be believed.
+test_a_bit_of_postgres() {
+    pair_new postgres postgres17
+    flipped_once postgres.protocol --before 2
+    flipped_for_ever postgres.protocol --before 2
+}
+
+over_tls() { # FROM TO OPTIONS-OF-THE-URL
+    pair_new "$1" "$2"
+    make_tables
+    SRC+=$3
+    wire_put
+    follow_start --name bits
+    change_source <<<"insert into t values (2, 'x'); insert into keyless values (2, 'x');"
+    equal
+    kill -USR1 "$wire"
+    change_source <<<"insert into t values (3, 'y'); insert into keyless values (3, 'y');"
+    wait_for 20 flipped
+    change_source <<<"insert into t values (4, 'z'); insert into keyless values (4, 'z');"
+    equal
+    wait_for 5 grep -qi "attempt 2\|again" "$follow_log"
+    local began
+    began=$(date +%s%3N)
+    follow_stop
+    began=$(($(date +%s%3N) - began))
+    [ "$began" -lt 4000 ] || fail "it took $began ms to stop"
+    wire_take
+    expect_exit 0 runnel verify "$SRC" "$DST" --name bits
+}
+test_a_bit_over_tls() {
+    over_tls mariadb postgres "?ssl-mode=VERIFY_IDENTITY&ssl-ca=$TESTBED_CA"
+    unset direct
+    over_tls postgres mariadb "?sslmode=verify-full&sslrootcert=$TESTBED_CA"
+}
+
+# --- a pause that the server doesn't wait for ---------------------------------------------------
+
+source_of() { query "$FROM" "$db_from" "$1"; }
+dumps() { source_of "select id from information_schema.processlist where command like 'Binlog Dump%' and user = 'runnel'"; }
+a_dump() { [ -n "$(dumps)" ]; }
+
+# The target stands still, and the server has more to say than fits between the two: it must not
+# give up. When it is made to, all goes on from where the target stands.
+test_a_target_that_stands_still() {
+    local from waiter before
+    for from in mariadb mysql9; do
+        pair_new "$from" postgres
+        make_tables
+        change_source <<<"create table bulk (id int primary key, v longtext);"
+        source_of "set global net_write_timeout = 1"
+        follow_start --name pause
+        wait_for 10 a_dump
+        before=$(dumps)
+        at_to "begin; lock table t; select pg_sleep(8); commit" >/dev/null &
+        waiter=$!
+        wait_for 5 is_locked
+        change_source <<<"insert into t values (2, 'x'); insert into keyless values (2, 'x');"
+        for _ in $(seq 12); do
+            echo "insert into bulk select coalesce(max(id), 0) + 1, repeat('b', 4000000) from bulk;"
+        done | change_source
+        change_source <<<"insert into keyless values (3, 'behind');"
+        wait "$waiter"
+        same "$before" "$(dumps)" "who reads the log"
+        equal
+        at_to "begin; lock table t; select pg_sleep(4); commit" >/dev/null &
+        waiter=$!
+        wait_for 5 is_locked
+        change_source <<<"insert into t values (3, 'y'); insert into keyless values (4, 'y'); update bulk set v = concat(v, 'c');"
+        source_of "kill $(dumps)"
+        change_source <<<"insert into keyless values (5, 'behind');"
+        wait "$waiter"
+        equal
+        wait_same 30 "select count(*), min(length(v)) from bulk"
+        source_of "set global net_write_timeout = 60"
+        follow_stop
+        expect_exit 0 runnel verify "$SRC" "$DST" --name pause
+    done
+}
+is_locked() { [ "$(at_to "select count(*) from pg_locks where relation = 't'::regclass and mode = 'AccessExclusiveLock'")" = 1 ]; }
+
+# --- two runs of one pipeline -------------------------------------------------------------------
+
+test_two_runs_of_one_pipeline() {
+    local from
+    for from in mariadb postgres; do
+        pair_new "$from" mysql9
+        make_tables
+        follow_start --name one
+        expect_exit 2 runnel migrate "$SRC" "$DST" --follow --name one
+        said pipeline_busy
+        change_source <<<"insert into t values (2, 'goes on');"
+        equal
+        follow_stop
+    done
+}
+
+# --- servers of our own: what they must log, and who takes their place ----------------------------
+
+own_servers() { # FOLDER NAME...
+    chmod 0711 "$E2E_SCRATCH"
+    "$testbed" start "$E2E_SCRATCH/$1" --durable --owner "$BASHPID" "${@:2}" >&2
+    eval "$("$testbed" env "$E2E_SCRATCH/$1")"
+}
+start_with() { # FOLDER NAME OPTION
+    printf '%s\n' "$3" >>"$E2E_SCRATCH/$1/$2/command"
+    "$testbed" restart "$E2E_SCRATCH/$1" "$2"
+}
+start_without() { # FOLDER NAME OPTION
+    sed -i "\\|^$3\$|d" "$E2E_SCRATCH/$1/$2/command"
+    "$testbed" restart "$E2E_SCRATCH/$1" "$2"
+}
+
+refused() { # WORDS
+    expect_exit 2 runnel migrate "$SRC" "$DST" --follow --drain --name refused
+    said "$@"
+    same 0 "$(at_to "select count(*) from information_schema.tables where table_name = 't'")" "tables made"
+}
+
+test_a_server_that_logs_too_little() {
+    local name
+    for name in mariadb mysql9; do
+        own_servers own "$name"
+        pair_new "$name" postgres
+        make_tables
+        source_of "set global binlog_format = statement"
+        refused mysql.binlog_format "SET GLOBAL binlog_format = ROW"
+        source_of "set global binlog_format = mixed"
+        refused mysql.binlog_format
+        start_with own "$name" --skip-log-bin
+        refused mysql.binlog_off log_bin
+        start_without own "$name" --skip-log-bin
+        start_with own "$name" "--binlog-ignore-db=$db_from"
+        refused mysql.log_filtered
+        "$testbed" stop "$E2E_SCRATCH/own" --remove
+    done
+    own_servers own postgres
+    pair_new postgres postgres17
+    make_tables
+    printf '%s\n' -c wal_level=replica >>"$E2E_SCRATCH/own/postgres/command"
+    "$testbed" restart "$E2E_SCRATCH/own" postgres
+    expect_exit 2 runnel migrate "$SRC" "$DST" --follow --drain --name refused
+    said source.wal_level "wal_level = logical" restart
+    "$testbed" stop "$E2E_SCRATCH/own" --remove
+}
+
+# The second server copies the first; by the time the first one dies it has all, or it hasn't.
+second_sql() { mariadb --no-defaults -uroot -S "$second_socket" -N -B "$db_from" -e "$1"; }
+
+second_server() { # NAME
+    local port
+    own_servers second "$1"
+    [ "$1" != mariadb ] || start_with second "$1" --log-slave-updates
+    second_url=$(server "$1" URL)
+    second_socket=$(server "$1" SOCKET)
+    own_servers first "$1"
+    # The first one's accounts were made before anybody copied it.
+    port=$(server "$1" PORT)
+    if [ "$1" = mariadb ]; then
+        mariadb --no-defaults -uroot -S "$second_socket" -e "reset master; set global gtid_slave_pos = '$(database_sql "$1" "" -e "select @@gtid_binlog_pos")';
+            change master to master_host='127.0.0.1', master_port=$port, master_user='runnel', master_password='runnel', master_use_gtid=slave_pos; start slave"
+    else
+        mariadb --no-defaults -uroot -S "$second_socket" -e "reset binary logs and gtids; set global gtid_purged = '$(database_sql "$1" "" -e "select replace(@@gtid_executed, '\n', '')")';
+            change replication source to source_host='127.0.0.1', source_port=$port, source_user='runnel', source_password='runnel', source_auto_position=1, get_source_public_key=1; start replica"
+    fi
+}
+promote() { # NAME
+    if [ "$1" = mariadb ]; then
+        second_sql "stop slave; reset slave all"
+    else
+        second_sql "stop replica; reset replica all"
+    fi
+}
+second_has() { [ "$(second_sql "select count(*) from t")" = "$1" ]; }
+
+failover() { # NAME
+    second_server "$1"
+    pair_new "$1" postgres
+    make_tables
+    follow_start --name failover
+    change_source <<<"insert into t values (2, 'both'); update keyless set b = 'both'; insert into keyless values (2, 'both'); flush binary logs;"
+    equal
+    # What the second one has and the run has not: it stands still when the first one dies.
+    follow_stop
+    change_source <<<"insert into t values (3, 'copied'); insert into keyless values (3, 'copied'); delete from t where id = 1;"
+    wait_for 20 second_has 2
+    "$testbed" kill "$E2E_SCRATCH/first" "$1"
+    promote "$1"
+    second_sql "insert into t values (4, 'second'); insert into keyless values (4, 'second'); insert into keyless values (4, 'second')"
+    SRC=$second_url/$db_from
+    expect_exit 0 runnel migrate "$SRC" "$DST" --follow --drain --name failover
+    said "goes on at another server"
+    same "both,copied,second" "$(at_to "select string_agg(a, ',' order by id) from t")" "the rows"
+    same "both,both,copied,second,second" "$(at_to "select string_agg(b, ',' order by a) from keyless")" "those without a key"
+    second_sql "flush binary logs; insert into t values (5, 'later')"
+    expect_exit 0 runnel migrate "$SRC" "$DST" --follow --drain --name failover
+    expect_exit 0 runnel verify "$SRC" "$DST" --name failover
+    # The first one comes back, and has what nobody copied: a history of its own.
+    "$testbed" restart "$E2E_SCRATCH/first" "$1"
+    query "$1" "$db_from" "insert into t values (9, 'alone')"
+    SRC=$(server "$1" URL)/$db_from
+    expect_exit 2 runnel migrate "$SRC" "$DST" --follow --drain --name failover
+    said mysql.reader_ahead
+    same 0 "$(at_to "select count(*) from t where id = 9")" "a row of another history"
+    "$testbed" stop "$E2E_SCRATCH/first" --remove
+    "$testbed" stop "$E2E_SCRATCH/second" --remove
+}
+test_another_mariadb_takes_the_place() { failover mariadb; }
+test_another_mysql9_takes_the_place() { failover mysql9; }
+
+run_tests
