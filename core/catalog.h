@@ -75,6 +75,7 @@ int catalog_join(struct rnl_catalog *catalog, uint32_t index, const struct catal
                  struct rnl_error *err);
 /* RNL_TABLE_JOINS and the like, as the tables' joins say; NOW for those of this number. */
 void catalog_join_flags(struct rnl_catalog *catalog, uint32_t now);
+void catalog_join_unflag(struct rnl_catalog *catalog);
 /* All that joined are complete. */
 void catalog_join_close(struct rnl_catalog *catalog);
 /*

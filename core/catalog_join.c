@@ -31,16 +31,23 @@ static uint32_t flags_of(const struct catalog_join *join, uint32_t now)
            (now && join->number == now ? (uint32_t)RNL_TABLE_JOINS_NOW : 0);
 }
 
+static void set_flags(struct rnl_catalog *catalog, uint32_t t, uint32_t flags)
+{
+    catalog->tables[t]->flags = (catalog->tables[t]->flags & ~JOIN_FLAGS) | flags;
+    if (catalog->view)
+        set_flags(catalog->view, t, flags);
+}
+
 void catalog_join_flags(struct rnl_catalog *catalog, uint32_t now)
 {
-    for (uint32_t t = 0; t < catalog->count; t++) {
-        uint32_t flags = flags_of(&catalog->extras[t].join, now);
+    for (uint32_t t = 0; t < catalog->count; t++)
+        set_flags(catalog, t, flags_of(&catalog->extras[t].join, now));
+}
 
-        catalog->tables[t]->flags = (catalog->tables[t]->flags & ~JOIN_FLAGS) | flags;
-        if (catalog->view)
-            catalog->view->tables[t]->flags =
-                (catalog->view->tables[t]->flags & ~JOIN_FLAGS) | flags;
-    }
+void catalog_join_unflag(struct rnl_catalog *catalog)
+{
+    for (uint32_t t = 0; t < catalog->count; t++)
+        set_flags(catalog, t, 0);
 }
 
 void catalog_join_close(struct rnl_catalog *catalog)

@@ -219,7 +219,10 @@ static int resume(struct reader *reader, struct rnl_catalog *described, struct r
     }
     if (catalog_open_plan(record->catalog, record->plan, err) != RNL_OK)
         return err->status;
-    return follows(reader) ? reader_join(reader, described, err) : RNL_OK;
+    if (follows(reader) && reader_join(reader, described, err) != RNL_OK)
+        return err->status;
+    catalog_select(record->catalog, reader->rules, reader->nrules); /* for who asks later */
+    return RNL_OK;
 }
 
 /* What the run is about: described, or as it was recorded. */

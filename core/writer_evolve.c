@@ -35,8 +35,6 @@ static int hear(struct evolution *e, struct rnl_error *err)
     if (status == RNL_OK)
         status = alterations_from_json(word.altered, &e->altered, &e->moves, err);
     control_clear(&word);
-    if (status == RNL_OK)
-        catalog_join_flags(e->record.catalog, 0);
     return status;
 }
 
@@ -165,6 +163,7 @@ static int take_over(struct evolution *e, struct rnl_error *err)
     if (!writer->steps)
         return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for steps");
     writer_fill_job(writer, true, &job);
+    catalog_join_flags(writer->record.catalog, 0);
     status = sink_of(e)->map(writer->sink.self, &job, e->is, true, writer->steps, err);
     if (status == RNL_OK)
         status = writer_own_steps(writer, err);
@@ -188,6 +187,7 @@ static int evolve(struct evolution *e, struct rnl_error *err)
     e->steps = steps_new();
     if (!e->steps)
         return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for steps");
+    catalog_join_unflag(writer->record.catalog); /* what stands counts as it stands */
     e->was = session_view(&writer->sink, writer->record.catalog);
     e->is = session_view(&writer->sink, e->record.catalog);
     status = decide(e, err);

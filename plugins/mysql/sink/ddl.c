@@ -235,7 +235,8 @@ static void keep_table(struct mapper *m, uint32_t t, struct buf *sql)
         map_find(m, t, RNL_NOTE, "table.exists", NULL, "schema_policy=create_missing_only",
                  "stands in the target already and keeps its columns");
     /* foreign keys stay: our sessions don't check them, and look for orphans in the end */
-    if (m->job->write_mode == RNL_TRUNCATE_AND_LOAD)
+    if (m->job->write_mode == RNL_TRUNCATE_AND_LOAD ||
+        (mapper_table(m, t)->flags & RNL_TABLE_AGAIN))
         buf_printf(sql, "TRUNCATE TABLE %s", m->tables[t].name.qualified);
 }
 

@@ -175,6 +175,14 @@ static void tell_changes(const struct mapper *m, uint32_t t, const struct rnl_fo
 }
 
 /* Added without a look at the rows, which would copy the table; then looked at. */
+/* In a run that goes on steps tell what is done; but for tables that joined it since. */
+static bool may_stand(const struct mapper *m, uint32_t t, uint32_t ref)
+{
+    uint32_t flags = mapper_table(m, t)->flags, others = mapper_table(m, ref)->flags;
+
+    return !(flags & RNL_TABLE_AGAIN) && (!m->resuming || ((flags | others) & RNL_TABLE_JOINS));
+}
+
 static int add_foreign_key(struct mapper *m, uint32_t t, const struct rnl_foreign_key *fk,
                            uint32_t ref, const uint32_t *columns)
 {
@@ -188,7 +196,7 @@ static int add_foreign_key(struct mapper *m, uint32_t t, const struct rnl_foreig
         return error_memory(m->err);
     tell_changes(m, t, fk);
     /* one that stands there already stays: our sessions don't check it while rows come */
-    standing = !m->resuming && target_has(m, t, 'f', name);
+    standing = may_stand(m, t, ref) && target_has(m, t, 'f', name);
     if (!standing) {
         buf_printf(&sql, "ALTER TABLE %s ADD CONSTRAINT ", map->name.qualified);
         sql_name(&sql, name);
@@ -217,6 +225,7 @@ int ddl_foreign_key(struct mapper *m, uint32_t t, const struct rnl_foreign_key *
 {
     uint32_t ref = map_find_table(m, fk->ref_schema, fk->ref_table), columns[PART_COUNT];
     const char *why;
+    int status;
 
     if (ref == UINT32_MAX) {
         tell_skipped(m, t, fk, "fk.table_missing", "this run doesn't carry");
@@ -240,7 +249,10 @@ int ddl_foreign_key(struct mapper *m, uint32_t t, const struct rnl_foreign_key *
         tell_skipped(m, t, fk, "fk.not_possible", why);
         return RNL_OK;
     }
-    return add_foreign_key(m, t, fk, ref, columns);
+    m->step_flags = mapper_table(m, ref)->flags & RNL_TABLE_JOINS ? RNL_STEP_JOINS : 0;
+    status = add_foreign_key(m, t, fk, ref, columns);
+    m->step_flags = 0;
+    return status;
 }
 
 int ddl_foreign_keys(struct mapper *m, uint32_t t)

@@ -68,7 +68,8 @@ int map_step(struct mapper *m, enum rnl_phase phase, const char *what, uint32_t 
              const char *object, uint32_t weight, struct buf *text)
 {
     const struct rnl_table *table = mapper_table(m, t);
-    struct rnl_step step = {.size = sizeof(step), .phase = phase, .table = t, .weight = weight};
+    struct rnl_step step = {
+        .size = sizeof(step), .phase = phase, .table = t, .weight = weight, .flags = m->step_flags};
     struct buf id = {0};
     int status;
 
@@ -163,17 +164,18 @@ bool map_expression(const struct mapper *m, uint32_t t, const char *text, bool e
 static int map_table_steps(struct mapper *m, uint32_t t)
 {
     uint32_t structure = m->job->structure;
+    bool empties = m->job->write_mode == RNL_TRUNCATE_AND_LOAD ||
+                   (mapper_table(m, t)->flags & RNL_TABLE_AGAIN);
     int status = RNL_OK;
 
     if (m->job->schema_policy != RNL_VALIDATE_EXISTING) {
-        if (structure & RNL_WITH_TABLES || (m->job->write_mode == RNL_TRUNCATE_AND_LOAD &&
-                                            m->tables[t].exists && !target_drops(m, t)))
+        if (structure & RNL_WITH_TABLES || (empties && m->tables[t].exists && !target_drops(m, t)))
             status = ddl_table(m, t);
         if (!status && (structure & RNL_WITH_INDEXES))
             status = ddl_indexes(m, t);
         if (!status && (structure & RNL_WITH_FOREIGN_KEYS))
             status = ddl_foreign_keys(m, t);
-    } else if (m->job->write_mode == RNL_TRUNCATE_AND_LOAD) {
+    } else if (empties) {
         status = ddl_table(m, t);
     }
     return status ? status : ddl_values(m, t);

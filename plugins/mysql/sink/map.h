@@ -68,6 +68,7 @@ struct mapper {
     struct map_table *tables;
     uint32_t ntables;
     bool resuming;
+    uint32_t step_flags;       /* of the steps that are added next */
     struct idents existing;    /* what stands in the target: see target.c */
     struct idents constraints; /* foreign keys and checks: one namespace in a database */
     struct idents collations;  /* that the server knows */

@@ -27,6 +27,9 @@ static bool knows(const struct mapper *m, char kind, const char *database, const
 
 bool target_drops(const struct mapper *m, uint32_t t)
 {
+    if (mapper_table(m, t)->flags & RNL_TABLE_AGAIN)
+        return (m->job->structure & RNL_WITH_TABLES) &&
+               m->job->schema_policy != RNL_VALIDATE_EXISTING;
     return m->job->schema_policy == RNL_DROP_AND_RECREATE &&
            !(mapper_table(m, t)->flags & RNL_TABLE_NOT_OURS);
 }
@@ -119,6 +122,8 @@ int target_check(struct mapper *m, uint32_t t)
     const struct map_table *map = &m->tables[t];
     bool makes = m->job->structure & RNL_WITH_TABLES;
 
+    if (mapper_table(m, t)->flags & RNL_TABLE_AGAIN)
+        return RNL_OK; /* foreign keys to it stay, unchecked while rows come */
     if (m->job->schema_policy == RNL_FAIL_IF_EXISTS && makes)
         return refuse(m, "sink.exists", map, "exists, and schema_policy is fail_if_exists",
                       "drop it, or choose another schema_policy");
@@ -134,7 +139,7 @@ static int check_table(struct mapper *m, uint32_t t)
         (m->job->structure & RNL_WITH_TABLES) && m->job->schema_policy != RNL_VALIDATE_EXISTING;
 
     map->exists = knows(m, 'r', map->name.database, map->name.name, "");
-    if (m->resuming)
+    if (m->resuming && !(mapper_table(m, t)->flags & RNL_TABLE_JOINS_NOW))
         return RNL_OK;
     if (knows(m, 'o', map->name.database, map->name.name, ""))
         return refuse(m, "sink.not_a_table", map, "is a view or a sequence",

@@ -181,6 +181,7 @@ static int map_foreign_key(struct mapper *m, uint32_t t, const struct rnl_foreig
     uint32_t ref = mapper_find(m, fk->ref_schema, fk->ref_table), columns[64];
     char name[NAME_BYTES + 1];
     const struct rnl_table *to;
+    int status;
 
     if (ref == UINT32_MAX) {
         tell_skipped(m, t, fk, "fk.table_missing", "this run doesn't carry");
@@ -200,7 +201,10 @@ static int map_foreign_key(struct mapper *m, uint32_t t, const struct rnl_foreig
     }
     if (!name_foreign_key(m, t, fk, taken, name))
         return error_memory(m->err);
-    return add_foreign_key(m, t, fk, ref, columns, name);
+    m->step_flags = to->flags & RNL_TABLE_JOINS ? RNL_STEP_JOINS : 0;
+    status = add_foreign_key(m, t, fk, ref, columns, name);
+    m->step_flags = 0;
+    return status;
 }
 
 int ddl_foreign_keys(struct mapper *m, uint32_t t)

@@ -145,6 +145,7 @@ int map_step(struct mapper *m, enum rnl_phase phase, const char *what, uint32_t 
     step.id = buf_text(&id);
     step.text = buf_text(text);
     step.flags = makes_row_key(table, what, object) ? RNL_STEP_KEY : 0;
+    step.flags |= m->step_flags;
     step.weight = table->bytes > 0 ? (uint32_t)(table->bytes >> 20 & 0x7fffffff) : 0;
     status = step.id && step.text ? m->sink->host->step_add(m->steps, &step, m->err)
                                   : error_memory(m->err);
@@ -159,7 +160,8 @@ static int map_table_steps(struct mapper *m, uint32_t t)
     bool keeps = m->job->schema_policy == RNL_VALIDATE_EXISTING || !(structure & RNL_WITH_TABLES);
     int status = RNL_OK;
 
-    if (keeps && m->job->write_mode == RNL_TRUNCATE_AND_LOAD)
+    if (keeps && (m->job->write_mode == RNL_TRUNCATE_AND_LOAD ||
+                  (mapper_table(m, t)->flags & RNL_TABLE_AGAIN)))
         status = ddl_truncate(m, t);
     if (status != RNL_OK)
         return status;

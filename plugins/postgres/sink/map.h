@@ -46,6 +46,7 @@ struct mapper {
     uint32_t nnamed;                 /* of them, without extensions */
     bool keeps_schemas;
     bool resuming;
+    uint32_t step_flags; /* of the steps that are added next */
     /* of sink_evolve() alone */
     bool quiet;                   /* tells nothing */
     bool evolves;                 /* it tells of the topic alone */

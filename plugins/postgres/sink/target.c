@@ -30,8 +30,15 @@ static bool knows(const struct mapper *m, char kind, const char *schema, const c
     return found;
 }
 
+static bool makes_tables(const struct mapper *m)
+{
+    return (m->job->structure & RNL_WITH_TABLES) && m->job->schema_policy != RNL_VALIDATE_EXISTING;
+}
+
 bool target_drops(const struct mapper *m, uint32_t t)
 {
+    if (mapper_table(m, t)->flags & RNL_TABLE_AGAIN)
+        return makes_tables(m);
     return m->job->schema_policy == RNL_DROP_AND_RECREATE &&
            !(mapper_table(m, t)->flags & RNL_TABLE_NOT_OURS);
 }
@@ -195,12 +202,70 @@ static int check_dependents(struct mapper *m, const struct map_table *map)
     return status;
 }
 
+static bool knows_key(const struct mapper *m, const char *schema, const char *table,
+                      const char *constraint)
+{
+    for (uint32_t t = 0; t < m->ntables; t++)
+        if (strcmp(m->tables[t].name, table) == 0 && strcmp(m->tables[t].schema, schema) == 0)
+            return (m->job->structure & RNL_WITH_FOREIGN_KEYS) &&
+                   foreign_key_is_ours(m, t, constraint);
+    return false;
+}
+
+/*
+ * Foreign keys of other tables to one that is loaded anew: those that the source has are dropped
+ * with it and made again. Nothing is dropped that nobody would make again, and a table that stays
+ * can't be emptied under them.
+ */
+static int check_references(struct mapper *m, uint32_t t)
+{
+    const struct map_table *map = &m->tables[t];
+    const char *params[] = {map->qualified};
+    bool drops = target_drops(m, t);
+    PGresult *result;
+    int status = conn_query(m->sink->control,
+                            "SELECT n.nspname, c.relname, k.conname FROM pg_constraint k"
+                            " JOIN pg_class c ON c.oid = k.conrelid"
+                            " JOIN pg_namespace n ON n.oid = c.relnamespace"
+                            " WHERE k.contype = 'f' AND k.confrelid = $1::regclass"
+                            " AND k.conrelid <> k.confrelid",
+                            1, params, "look at foreign keys", &result, m->err);
+
+    if (status != RNL_OK)
+        return status;
+    for (int i = 0; status == RNL_OK && i < PQntuples(result); i++) {
+        const char *schema = PQgetvalue(result, i, 0), *table = PQgetvalue(result, i, 1);
+        const char *name = PQgetvalue(result, i, 2);
+
+        if (drops && knows_key(m, schema, table, name))
+            continue;
+        status = rnl_fail(m->err, RNL_E_CONFIG, "sink.foreign_key",
+                          "the table %s can't be loaded anew: the foreign key \"%s\" of %s.%s "
+                          "points to it%s",
+                          map->qualified, name, schema, table,
+                          drops ? ", and this pipeline doesn't make it" : "");
+        rnl_hint(m->err, "drop the foreign key, and make it again when the table is loaded");
+    }
+    PQclear(result);
+    return status;
+}
+
+/* What is loaded anew goes with its rows: nothing else may go with it. */
+static int check_again(struct mapper *m, uint32_t t)
+{
+    int status = check_references(m, t);
+
+    return status == RNL_OK && target_drops(m, t) ? check_dependents(m, &m->tables[t]) : status;
+}
+
 int target_check(struct mapper *m, uint32_t t)
 {
     const struct map_table *map = &m->tables[t];
     bool makes = m->job->structure & RNL_WITH_TABLES;
     int status = RNL_OK;
 
+    if (mapper_table(m, t)->flags & RNL_TABLE_AGAIN)
+        return check_again(m, t);
     if (m->job->schema_policy == RNL_FAIL_IF_EXISTS && makes)
         return refuse(m, "sink.exists", map, "exists, and schema_policy is fail_if_exists",
                       "drop it, or choose another schema_policy");
@@ -218,7 +283,7 @@ static int check_table(struct mapper *m, uint32_t t)
         (m->job->structure & RNL_WITH_TABLES) && m->job->schema_policy != RNL_VALIDATE_EXISTING;
 
     map->exists = knows(m, 'r', map->schema, map->name, "");
-    if (m->resuming)
+    if (m->resuming && !(mapper_table(m, t)->flags & RNL_TABLE_JOINS_NOW))
         return RNL_OK;
     if (knows(m, 'o', map->schema, map->name, ""))
         return refuse(m, "sink.not_a_table", map, "is a view, sequence or foreign table",

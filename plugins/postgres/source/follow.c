@@ -121,6 +121,8 @@ static int follow_again(struct pg_source *source, struct follow *f,
     uint64_t confirmed;
     int status = slot_check(source->control, f, &confirmed, err);
 
+    if (status == RNL_OK && f->own_publication)
+        status = publication_extend(source, f, catalog, err);
     return status == RNL_OK ? publication_check(source, f, catalog, err) : status;
 }
 

@@ -71,6 +71,9 @@ int shapes_learn(struct pg_source *source, struct follow *f, const struct rnl_ca
 /* publication.c */
 int publication_make(struct pg_source *source, struct follow *f, const struct rnl_catalog *catalog,
                      struct rnl_error *err);
+/* Adds those tables that join the pipeline now. */
+int publication_extend(struct pg_source *source, const struct follow *f,
+                       const struct rnl_catalog *catalog, struct rnl_error *err);
 int publication_check(struct pg_source *source, const struct follow *f,
                       const struct rnl_catalog *catalog, struct rnl_error *err);
 int publication_drop(struct pg_source *source, const struct follow *f, struct rnl_error *err);

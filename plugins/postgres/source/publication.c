@@ -213,6 +213,114 @@ static int check_table(struct pg_source *source, const struct rnl_table *table,
     return RNL_OK;
 }
 
+/* --- tables that join ---------------------------------------------------------------------- */
+
+static int is_published(struct pg_source *source, const char *publication,
+                        const struct rnl_table *table, bool *published, struct rnl_error *err)
+{
+    const char *params[] = {publication, table->schema, table->name};
+    PGresult *result;
+    int status = conn_query(source->control,
+                            "SELECT 1 FROM pg_catalog.pg_publication p"
+                            " JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid"
+                            " JOIN pg_catalog.pg_class c ON c.oid = r.prrelid"
+                            " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+                            " WHERE p.pubname = $1 AND n.nspname = $2 AND c.relname = $3"
+                            " UNION ALL SELECT 1 FROM pg_catalog.pg_publication p"
+                            " WHERE p.pubname = $1 AND p.puballtables",
+                            3, params, "look at the publication's tables", &result, err);
+
+    if (status != RNL_OK)
+        return status;
+    *published = PQntuples(result) > 0;
+    PQclear(result);
+    return RNL_OK;
+}
+
+/* A publication must be older than the place that the log is read from. */
+static int inserts_missing(struct pg_source *source, const struct follow *f,
+                           const struct rnl_table *table, struct rnl_error *err)
+{
+    PGresult *result;
+    const char *params[] = {f->inserts};
+    int status =
+        conn_query(source->control, "SELECT 1 FROM pg_catalog.pg_publication WHERE pubname = $1", 1,
+                   params, "look at the publication", &result, err);
+
+    if (status == RNL_OK && PQntuples(result) == 0) {
+        rnl_fail(err, RNL_E_CONFIG, "source.joins_inserts_only",
+                 "the table %s.%s can't join this pipeline: it has nothing that names a row in its "
+                 "changes, and the pipeline was begun without such tables",
+                 table->schema, table->name);
+        rnl_hint(err, "give it a primary key, or ALTER TABLE … REPLICA IDENTITY FULL; or load it "
+                      "by a pipeline of its own");
+        status = RNL_E_CONFIG;
+    }
+    PQclear(result);
+    return status;
+}
+
+/*
+ * Under a lock that waits for those who write to the table: of a transaction that was begun before
+ * the table is published, servers may tell nothing, nor of what follows it.
+ */
+static int add_one(struct pg_source *source, const struct follow *f, const struct rnl_table *table,
+                   bool inserts_only, struct rnl_error *err)
+{
+    struct buf sql = {0};
+    size_t count;
+    const struct leaf *leaves = leaves_of(source, table->schema, table->name, &count);
+    bool whole = source->server.version >= 130000 || (count == 1 && leaves->is_root);
+    int status;
+
+    buf_puts(&sql, "BEGIN; SET LOCAL lock_timeout = '10s'; LOCK TABLE ");
+    buf_qualified(&sql, table->schema, table->name);
+    buf_puts(&sql, " IN SHARE ROW EXCLUSIVE MODE; ALTER PUBLICATION ");
+    buf_name(&sql, inserts_only ? f->inserts : f->publication);
+    buf_puts(&sql, " ADD TABLE ");
+    if (whole) {
+        buf_puts(&sql, "ONLY ");
+        buf_qualified(&sql, table->schema, table->name);
+    }
+    for (size_t k = 0; !whole && k < count; k++) {
+        buf_puts(&sql, k ? ", ONLY " : "ONLY ");
+        buf_qualified(&sql, leaves[k].schema, leaves[k].name);
+    }
+    buf_puts(&sql, "; COMMIT");
+    status = buf_text(&sql)
+                 ? conn_exec(source->control, sql.ptr, "add a table to the publication", err)
+                 : error_memory(err);
+    buf_free(&sql);
+    if (status != RNL_OK)
+        PQclear(PQexec(source->control->pg, "ROLLBACK"));
+    if (status != RNL_OK && strcmp(err->code, "postgres.privilege") == 0)
+        rnl_hint(err, "own the table; or have its owner add it to the publication \"%s\"",
+                 inserts_only ? f->inserts : f->publication);
+    return status;
+}
+
+int publication_extend(struct pg_source *source, const struct follow *f,
+                       const struct rnl_catalog *catalog, struct rnl_error *err)
+{
+    int status = RNL_OK;
+
+    for (uint32_t i = 0; status == RNL_OK && i < f->ntables; i++) {
+        const struct rnl_table *table = followed(source, catalog, i);
+        bool inserts_only = f->inserts_only[i], published = false;
+
+        if (!(table->flags & RNL_TABLE_JOINS_NOW))
+            continue;
+        if (inserts_only)
+            status = inserts_missing(source, f, table, err);
+        if (status == RNL_OK)
+            status = is_published(source, inserts_only ? f->inserts : f->publication, table,
+                                  &published, err);
+        if (status == RNL_OK && !published)
+            status = add_one(source, f, table, inserts_only, err);
+    }
+    return status;
+}
+
 int publication_check(struct pg_source *source, const struct follow *f,
                       const struct rnl_catalog *catalog, struct rnl_error *err)
 {

@@ -147,10 +147,11 @@ static int create_table(struct mapper *m, uint32_t t, struct buf *sql)
 
 int ddl_empty(struct mapper *m, uint32_t t)
 {
+    bool again = mapper_table(m, t)->flags & RNL_TABLE_AGAIN;
     struct buf sql = {0};
     int status;
 
-    if (!m->tables[t].exists || m->job->write_mode != RNL_TRUNCATE_AND_LOAD)
+    if (!m->tables[t].exists || (m->job->write_mode != RNL_TRUNCATE_AND_LOAD && !again))
         return RNL_OK;
     buf_puts(&sql, "DELETE FROM ");
     buf_name(&sql, m->tables[t].name);

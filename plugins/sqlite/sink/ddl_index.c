@@ -160,7 +160,8 @@ static int map_index(struct mapper *m, uint32_t t, const struct rnl_index *index
     }
     if (!index_choose_name(m, t, index, name))
         return error_memory(m->err);
-    if (target_has(m, 'i', name) && !target_drops(m, t) && !m->resuming)
+    if (target_has(m, 'i', name) && !target_drops(m, t) &&
+        (!m->resuming || (mapper_table(m, t)->flags & RNL_TABLE_JOINS)))
         return RNL_OK;
     status = ddl_index(m, t, index, name, &sql);
     if (status == RNL_OK && sql.len > 0 && keys_only)

@@ -45,10 +45,11 @@ int state_made(sqlite3 *db, const char *pipeline, const struct rnl_table *table,
     if (status != RNL_OK || !*made)
         return status;
     buf_printf(&id, "table %s.%s", table->schema, table->name);
-    status = buf_text(&id)
-                 ? sq_prepare(db, "SELECT 1 FROM runnel_step WHERE pipeline = ? AND id = ?",
-                              "look at what was done", &stmt, err)
-                 : error_memory(err);
+    status = buf_text(&id) ? sq_prepare(db,
+                                        "SELECT 1 FROM runnel_step WHERE pipeline = ?1 AND"
+                                        " (id = ?2 OR substr(id, 1, length(?2) + 2) = ?2 || ' @')",
+                                        "look at what was done", &stmt, err)
+                           : error_memory(err);
     if (status == RNL_OK) {
         sqlite3_bind_text(stmt, 1, pipeline ? pipeline : "", -1, SQLITE_STATIC);
         sqlite3_bind_text(stmt, 2, id.ptr, -1, SQLITE_STATIC);

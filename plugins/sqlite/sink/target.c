@@ -29,6 +29,9 @@ bool target_has(const struct mapper *m, char kind, const char *name)
 
 bool target_drops(const struct mapper *m, uint32_t t)
 {
+    if (mapper_table(m, t)->flags & RNL_TABLE_AGAIN)
+        return (m->job->structure & RNL_WITH_TABLES) &&
+               m->job->schema_policy != RNL_VALIDATE_EXISTING;
     return m->job->schema_policy == RNL_DROP_AND_RECREATE &&
            !(mapper_table(m, t)->flags & RNL_TABLE_NOT_OURS);
 }
@@ -94,7 +97,7 @@ static int check_table(struct mapper *m, uint32_t t)
     bool makes = tables && m->job->schema_policy != RNL_VALIDATE_EXISTING;
 
     map->exists = target_has(m, 't', map->name);
-    if (m->resuming)
+    if (m->resuming && !(mapper_table(m, t)->flags & RNL_TABLE_JOINS_NOW))
         return map->exists ? state_made(m->sink->control, m->job->pipeline, mapper_table(m, t),
                                         &map->made, m->err)
                            : RNL_OK;
@@ -104,7 +107,7 @@ static int check_table(struct mapper *m, uint32_t t)
     if (!map->exists && !makes)
         return refuse(m, "sink.missing_table", map, "is not in the target",
                       "create it, or let Runnel make it (structure.tables, schema_policy)");
-    if (!map->exists)
+    if (!map->exists || (mapper_table(m, t)->flags & RNL_TABLE_AGAIN))
         return RNL_OK;
     if (m->job->schema_policy == RNL_FAIL_IF_EXISTS && tables)
         return refuse(m, "sink.exists", map, "exists, and schema_policy is fail_if_exists",
