@@ -19,6 +19,8 @@ const size_t cli_ncommon = sizeof(cli_common) / sizeof(cli_common[0]);
 extern const struct cli_command migrate_command, run_command, plan_command;
 extern const struct cli_command check_command, verify_command;
 extern const struct cli_command status_command, pause_command, resume_command, stop_command;
+extern const struct cli_command tables_list_command, tables_add_command;
+extern const struct cli_command tables_reload_command;
 extern const struct cli_command cutover_command;
 extern const struct cli_command pipelines_delete_command;
 extern const struct cli_command dead_letters_list_command, dead_letters_show_command;
@@ -41,6 +43,9 @@ const struct cli_command *const cli_commands[] = {
     &pause_command,
     &resume_command,
     &stop_command,
+    &tables_list_command,
+    &tables_add_command,
+    &tables_reload_command,
     &cutover_command,
     &pipelines_delete_command,
     &dead_letters_list_command,

@@ -6,6 +6,7 @@
 #include "../remote.h"
 #include "../util/log.h"
 #include "display.h"
+#include "tables.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -62,7 +63,7 @@ static void on_signal(int signal, void *arg)
 static json_t *status_of(struct foreground *fg)
 {
     struct progress_view view;
-    json_t *o;
+    json_t *o, *asked;
 
     progress_look(pipeline_progress(fg->pipeline), &view);
     o = progress_json(&view);
@@ -71,6 +72,9 @@ static json_t *status_of(struct foreground *fg)
     json_object_set_new(o, "rows_standing",
                         json_integer((json_int_t)pipeline_standing(fg->pipeline)));
     json_object_set_new(o, "pid", json_integer(getpid()));
+    asked = tables_asked_json(fg->pipeline);
+    if (asked)
+        json_object_set_new(o, "tables_asked", asked);
     return o;
 }
 
@@ -87,7 +91,12 @@ static json_t *on_request(void *arg, const char *word, const json_t *request, st
         pipeline_drain(fg->pipeline);
     else if (strcmp(word, "stop") == 0)
         pipeline_stop(fg->pipeline, json_is_true(json_object_get(request, "hard")));
-    else if (strcmp(word, "status") != 0) {
+    else if (strcmp(word, "tables-list") == 0)
+        return tables_list_json(fg->pipeline);
+    else if (strcmp(word, "tables") == 0) {
+        if (tables_ask(fg->pipeline, request, err) != RNL_OK)
+            return NULL;
+    } else if (strcmp(word, "status") != 0) {
         rnl_fail(err, RNL_E_CONFIG, "remote.request", "\"%s\" is nothing that a run understands",
                  word);
         return NULL;
@@ -236,6 +245,7 @@ int foreground_run(const struct pipeline_config *config, struct secret_resolver 
                    const struct cli_args *args)
 {
     struct foreground fg = {.name = config->name};
+    struct rnl_error err = RNL_ERROR_INIT;
     int code;
 
     if (cli_flag(args, "restart") && !may_restart(config, args))
@@ -250,6 +260,10 @@ int foreground_run(const struct pipeline_config *config, struct secret_resolver 
     }
     if (cli_flag(args, "restart"))
         pipeline_restart(fg.pipeline);
+    else if (tables_ask_first(fg.pipeline, cli_list(args, "reload"), &err) != RNL_OK) {
+        code = cli_fail(&err);
+        goto free_all;
+    }
     loop_on_signal(fg.loop, SIGINT, on_signal, &fg);
     loop_on_signal(fg.loop, SIGTERM, on_signal, &fg);
     signal(SIGPIPE, SIG_IGN);

@@ -172,6 +172,8 @@ static const struct cli_option options[] = {
     JOB_OPTIONS,
     {"restart", 0, CLI_FLAG, 0, NULL,
      "forget the earlier run of this pipeline, drop its tables and load anew; asks first"},
+    {"reload", 0, CLI_TEXT, CLI_REPEAT, "TABLE",
+     "with --follow: load this table of the pipeline anew: drop it in the target first"},
     POLICY_OPTIONS,
     {"no-indexes", 0, CLI_FLAG, 0, NULL, "make no keys and indexes (and so no foreign keys)"},
     {"no-foreign-keys", 0, CLI_FLAG, 0, NULL, "make no foreign keys"},
