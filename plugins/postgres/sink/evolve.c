@@ -460,6 +460,8 @@ static int alter_table(struct evolve *e)
     if (status == RNL_OK && e->was.tables[e->from].exists &&
         strcmp(e->was.tables[e->from].qualified, e->is.tables[e->to].qualified) != 0)
         status = move_table(e, &later);
+    if (status == RNL_OK && e->behind.len)
+        buf_puts(later.len ? &later : &e->sql, buf_text(&e->behind) ? e->behind.ptr : "");
     if (status == RNL_OK && e->sql.len) {
         add_mark(e, &e->sql);
         status = evolve_step(e, PHASE_ALTER, "alter", NULL, &e->sql);
@@ -528,6 +530,7 @@ int sink_evolve(void *self, const struct rnl_job *job, const struct rnl_catalog 
     idents_free(&e.topics);
     idents_free(&e.leaving);
     buf_free(&e.sql);
+    buf_free(&e.behind);
     mapper_free(&e.was);
     mapper_free(&e.is);
     return status;

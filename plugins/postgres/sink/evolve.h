@@ -32,8 +32,8 @@ struct evolve {
     bool has_rows;
     bool done; /* PHASE_ALTER was done, by a run that was cut off */
     char mark[700];
-    struct buf sql; /* of PHASE_ALTER */
-    uint32_t ids;   /* of steps */
+    struct buf sql;    /* of PHASE_ALTER */
+    struct buf behind; /* of it too: what names the table as it is called in the end */
 };
 
 static inline const struct rnl_table *evolve_was(const struct evolve *e)
@@ -58,6 +58,8 @@ int evolve_columns(struct evolve *e);
 /* evolve_labels.c: labels of enums: steps, or into e->sql */
 int evolve_labels(struct evolve *e, uint32_t pair, bool *remade);
 int evolve_objects(struct evolve *e);
+/* The type of a new column, into e->sql, where the source made it since and the target lacks it. */
+void evolve_new_type(struct evolve *e, uint32_t column);
 
 /* evolve_parts.c: which indexes stand; what goes before columns, into e->sql */
 int evolve_look(struct evolve *e);

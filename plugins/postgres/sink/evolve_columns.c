@@ -36,6 +36,19 @@ static bool was_others(const struct evolve *e, const char *name, uint32_t but)
     return false;
 }
 
+/*
+ * What numbers a column, and what it is by default, stay as they are: a sequence may be known by
+ * the table's earlier name alone.
+ */
+static void keep_numbers(const struct evolve *e, struct both *b)
+{
+    b->is->identity = b->was->identity;
+    if (b->pair->changes & (EVOLVED_TYPE | EVOLVED_GENERATED) && !table_is_native(evolve_is(e)))
+        return;
+    buf_clear(&b->initial);
+    buf_add(&b->initial, b->earlier.ptr, b->earlier.len);
+}
+
 static int spell(struct evolve *e, struct both *b)
 {
     struct buf earlier = {0};
@@ -52,6 +65,8 @@ static int spell(struct evolve *e, struct both *b)
         e->is.quiet = false;
     }
     buf_free(&earlier);
+    if (b->was && b->is && !(b->pair->changes & (EVOLVED_IDENTITY | EVOLVED_DEFAULT)))
+        keep_numbers(e, b);
     return buf_text(&b->spelled) && buf_text(&b->earlier) && buf_text(&b->initial)
                ? RNL_OK
                : error_memory(e->err);
@@ -229,6 +244,8 @@ static void add_column(struct evolve *e, struct both *b)
         buf_printf(&e->sql, "DROP TYPE IF EXISTS %s;\n", b->is->enum_type);
         ddl_enum_type(&e->is, e->to, b->pair->to, &e->sql);
         buf_puts(&e->sql, ";\n");
+    } else {
+        evolve_new_type(e, b->pair->to);
     }
     buf_printf(&e->sql, "ALTER TABLE %s ADD COLUMN %s", e->standing, b->spelled.ptr);
     if (fills && b->to->flags & RNL_COLUMN_ENUM && b->to->nlabels) {
@@ -245,7 +262,7 @@ static void add_column(struct evolve *e, struct both *b)
         buf_puts(&e->sql, " DROP DEFAULT;\n");
     }
     if (b->is->identity)
-        ddl_identity_value(&e->is, e->to, b->pair->to, &e->sql);
+        ddl_identity_value(&e->is, e->to, b->pair->to, &e->behind);
     if (e->has_rows && (evolution_default_varies(b->to) ||
                         (b->to->default_kind > RNL_DEFAULT_NULL && !b->initial.len &&
                          !b->is->identity && !b->is->generated)))
@@ -368,7 +385,7 @@ static void restore(struct evolve *e, const struct both *b)
         alter(e, b->is->name, &e->sql);
         buf_printf(&e->sql, " ADD GENERATED %s AS IDENTITY;\n",
                    b->to->flags & RNL_COLUMN_ALWAYS ? "ALWAYS" : "BY DEFAULT");
-        ddl_identity_value(&e->is, e->to, b->pair->to, &e->sql);
+        ddl_identity_value(&e->is, e->to, b->pair->to, &e->behind);
     } else if (b->is->identity && (b->from->flags ^ b->to->flags) & RNL_COLUMN_ALWAYS &&
                table_is_native(evolve_is(e))) {
         alter(e, b->is->name, &e->sql);
@@ -408,8 +425,8 @@ static void own_sequences(struct evolve *e)
     struct buf sql = {0};
 
     objects_own(&e->is, e->to, &sql);
-    if (sql.len && strcmp(e->standing, e->is.tables[e->to].qualified) == 0)
-        buf_printf(&e->sql, "%s;\n", buf_text(&sql) ? sql.ptr + 2 : "");
+    if (sql.len)
+        buf_printf(&e->behind, "%s;\n", buf_text(&sql) ? sql.ptr + 2 : "");
     buf_free(&sql);
 }
 

@@ -83,6 +83,40 @@ static bool rename_type(struct evolve *e, const char *from, const char *to)
     return true;
 }
 
+/* What stands in the column's type before the brackets of arrays. */
+static char *element_type(const struct map_column *column)
+{
+    size_t len = strlen(column->type);
+
+    while (len > 2 && strcmp(column->type + len - 2, "[]") == 0)
+        len -= 2;
+    return strndup(column->type, len);
+}
+
+/* A type of the source that is PostgreSQL itself, seen by a column of it. */
+static int native_labels(struct evolve *e, const struct evolution_pair *at)
+{
+    const struct rnl_column *from = COLUMN(evolve_was(e), at->from);
+    const struct rnl_column *to = COLUMN(evolve_is(e), at->to);
+    const struct labels earlier = {from->labels, from->nlabels}, now = {to->labels, to->nlabels};
+    char *type;
+    int status;
+
+    if (!from->nlabels || !to->type_name || !from->type_name ||
+        strcmp(to->type_name, from->type_name) != 0 ||
+        to->flags & (RNL_COLUMN_COMPOSITE | RNL_COLUMN_DOMAIN) ||
+        (now.count == earlier.count && holds(&now, &earlier)))
+        return RNL_OK;
+    if (!holds(&now, &earlier) || e->sink->server.version < 120000)
+        return evolve_refuse(e, to->name,
+                             "labels of its type were taken away, renamed or reordered, or the "
+                             "target is PostgreSQL before 12");
+    type = element_type(&e->is.tables[e->to].columns[at->to]);
+    status = type ? add_labels(e, type, to->name, &earlier, &now) : error_memory(e->err);
+    free(type);
+    return status;
+}
+
 int evolve_labels(struct evolve *e, uint32_t pair, bool *remade)
 {
     const struct evolution_pair *at = &e->e.columns.pairs[pair];
@@ -94,6 +128,8 @@ int evolve_labels(struct evolve *e, uint32_t pair, bool *remade)
     bool same_name = was->enum_type && is->enum_type && strcmp(was->enum_type, is->enum_type) == 0;
     bool same_labels = holds(&now, &earlier) && now.count == earlier.count;
 
+    if (table_is_native(evolve_is(e)))
+        return native_labels(e, at);
     if (!was->enum_type && is->enum_type) {
         ddl_enum_type(&e->is, e->to, at->to, &e->sql);
         buf_puts(&e->sql, ";\n");
@@ -154,6 +190,27 @@ static int follow_enum(struct evolve *e, const struct map_object *was, const str
     free(a);
     free(b);
     return status;
+}
+
+void evolve_new_type(struct evolve *e, uint32_t column)
+{
+    const struct rnl_column *c = COLUMN(evolve_is(e), column);
+    const char *schema = c->type_schema ? c->type_schema : "";
+    char *type;
+
+    if (!table_is_native(evolve_is(e)) || !c->type_name || !c->nlabels ||
+        c->flags & (RNL_COLUMN_COMPOSITE | RNL_COLUMN_DOMAIN) ||
+        object_find(&e->is, schema, c->type_name) ||
+        object_exists(&e->is, 't', schema, c->type_name))
+        return;
+    type = element_type(&e->is.tables[e->to].columns[column]);
+    buf_printf(&e->sql, "CREATE TYPE %s AS ENUM (", type ? type : "");
+    for (uint32_t i = 0; i < c->nlabels; i++) {
+        buf_puts(&e->sql, i ? ", " : "");
+        buf_literal(&e->sql, c->labels[i]);
+    }
+    buf_puts(&e->sql, ");\n");
+    free(type);
 }
 
 int evolve_objects(struct evolve *e)
