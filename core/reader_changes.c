@@ -42,6 +42,22 @@ int reader_check_changes(const struct reader *reader, struct rnl_error *err)
     return err->status;
 }
 
+bool reader_lanes_apart(const struct reader *reader)
+{
+    const struct rnl_unit *first = reader_changes_unit(reader);
+
+    for (uint32_t i = 0; first && i < plan_count(reader->record.plan); i++) {
+        const struct rnl_unit *unit = plan_at(reader->record.plan, i);
+
+        if (unit->kind == RNL_UNIT_CHANGES &&
+            (unit->position.len != first->position.len ||
+             (unit->position.len &&
+              memcmp(unit->position.ptr, first->position.ptr, unit->position.len) != 0)))
+            return true;
+    }
+    return false;
+}
+
 /* Rows of a part of a table can leave that part by a change, which no log tells. */
 static int check_tables(struct reader *reader, struct rnl_error *err)
 {

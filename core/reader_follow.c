@@ -363,6 +363,16 @@ static int pump(struct follow *follow, void *cursor, struct rnl_bundle *bundle, 
     return status;
 }
 
+/* All lanes stand at one place then: with another catalog a table may go to another lane. */
+static void end_together(struct follow *follow, struct rnl_bundle *bundle)
+{
+    struct rnl_error unheard = RNL_ERROR_INIT; /* the lanes' ends that come next tell it */
+
+    if (outlet_count(follow->outlet) > 1 && !follow->open &&
+        !atomic_load(&follow->reader->run->hard))
+        publish_place(follow, bundle, &unheard);
+}
+
 static int read_changes(struct follow *follow, struct rnl_bundle *bundle, bool *drained,
                         struct rnl_error *err)
 {
@@ -381,6 +391,7 @@ static int read_changes(struct follow *follow, struct rnl_bundle *bundle, bool *
     if (status != RNL_OK)
         return status;
     status = pump(follow, cursor, bundle, drained, err);
+    end_together(follow, bundle);
     source_of(reader)->cursor_close(cursor);
     return status;
 }
@@ -396,9 +407,6 @@ static void *changes_main(void *arg)
     bool drained = false;
     int status = bundle ? read_changes(follow, bundle, &drained, &err) : no_memory(&err);
 
-    /* All lanes stand at one place then: with another catalog a table may go to another lane. */
-    if (follow->altered && !follow->open && outlet_count(follow->outlet) > 1)
-        status = publish_place(follow, bundle, &err);
     if (status < 0 && !atomic_load(&run->hard))
         run_fail_in_order(run, &err);
     if (drained)

@@ -223,6 +223,19 @@ static int take_in(struct joining *j, struct rnl_error *err)
     return mark(j, earlier, err) == RNL_OK ? note_names(j, err) : err->status;
 }
 
+/* With more tables one may go to another lane, which lacks changes of it, or has them. */
+static int check_lanes(const struct reader *reader, struct rnl_error *err)
+{
+    if (!reader_lanes_apart(reader))
+        return RNL_OK;
+    rnl_fail(err, RNL_E_CONFIG, "tables.lanes_apart",
+             "tables can't join now: the run was cut off, and its lanes for changes stand at "
+             "different places");
+    rnl_hint(err, "go on as before, without new tables, until it has caught up; then add them: "
+                  "runnel tables add");
+    return err->status;
+}
+
 int reader_join(struct reader *reader, struct rnl_catalog *described, struct rnl_error *err)
 {
     struct joining j = {
@@ -242,7 +255,7 @@ int reader_join(struct reader *reader, struct rnl_catalog *described, struct rnl
         choose(&j);
         check_asked(&j, err);
     }
-    if (err->status == RNL_OK && j.count)
+    if (err->status == RNL_OK && j.count && check_lanes(reader, err) == RNL_OK)
         take_in(&j, err);
     free(j.again);
     free(j.add);

@@ -80,6 +80,8 @@ int reader_follow_prepare(struct reader *reader, bool resuming, struct rnl_error
 void reader_filter(const struct reader *reader, struct rnl_catalog *catalog);
 /* A run that goes on has as many lanes for changes as it was begun with. */
 int reader_check_changes(const struct reader *reader, struct rnl_error *err);
+/* Whether its lanes were cut off at different places, when it had no time to end in order. */
+bool reader_lanes_apart(const struct reader *reader);
 /* The unit of changes in the plan, the first of several lanes'; NULL: it has none. */
 const struct rnl_unit *reader_changes_unit(const struct reader *reader);
 int reader_add_changes(struct reader *reader, struct rnl_error *err);

@@ -171,6 +171,41 @@ static void lanes_that_are_ahead_get_nothing_twice(void **state)
     }
 }
 
+/* So that what lane a table is on doesn't matter where a run ends in order. */
+static void lanes_stand_together_in_the_end(void **state)
+{
+    struct rnl_memory memory = {0};
+    struct rnl_error err = RNL_ERROR_INIT;
+    struct pipeline_config config;
+    struct session session;
+    const struct memory_unit *changes = NULL;
+    int lanes = 0;
+
+    (void)state;
+    setup_lanes(&config, "lanes-together");
+    put(&config.reader.settings, "log", 0);
+    put(&config.reader.settings, "seen", 0);
+    put(&config.reader.settings, "log_part", 1); /* each on one lane alone */
+    assert_int_equal(run_to_end(&config, 1), 0);
+    put(&config.reader.settings, "log", 20);
+    config.limit_events = 1;
+    assert_int_equal(run_it(&config, false, 0, NULL), PIPELINE_STOPPED);
+    open_sink(&config, &session);
+    assert_int_equal(session.plugin->sink.recall(session.self, config.name, &memory, &err), RNL_OK);
+    for (size_t i = memory.nunits; i-- > 0 && lanes < 3;) { /* planned behind all others */
+        const struct memory_unit *unit = &memory.units[i];
+
+        changes = changes ? changes : unit;
+        assert_int_equal(unit->position_len, changes->position_len);
+        assert_memory_equal(unit->position, changes->position, unit->position_len);
+        lanes++;
+    }
+    assert_int_equal(lanes, 3);
+    memory_clear(&memory);
+    session_close(&session);
+    teardown(&config);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -180,6 +215,7 @@ int main(void)
         cmocka_unit_test(a_table_may_go),
         cmocka_unit_test(changes_go_on_several_lanes),
         cmocka_unit_test(lanes_that_are_ahead_get_nothing_twice),
+        cmocka_unit_test(lanes_stand_together_in_the_end),
     };
     static const char *const dirs[] = {TEST_PLUGIN_DIR, PLUGIN_DIR};
 
