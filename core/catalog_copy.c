@@ -156,6 +156,7 @@ bool catalog_copy_parts(struct arena *arena, struct rnl_table *copy)
     copy->query = arena_text(arena, copy->query);
     copy->partition_by = arena_text(arena, copy->partition_by);
     copy->storage = arena_text(arena, copy->storage);
+    copy->form = arena_text(arena, copy->form);
     return copy_columns(arena, copy, copy) && copy_indexes(arena, copy, copy) &&
            copy_foreign_keys(arena, copy, copy) && copy_checks(arena, copy, copy) &&
            copy_partitions(arena, copy, copy);

@@ -193,6 +193,7 @@ static json_t *table_to_json(const struct rnl_table *t)
     put_text(o, "query", t->query);
     put_text(o, "partition_by", t->partition_by);
     put_text(o, "storage", t->storage);
+    put_text(o, "form", t->form);
     list = json_array();
     for (uint32_t i = 0; i < t->npartitions; i++)
         json_array_append_new(list, partition_to_json(&t->partitions[i]));
@@ -530,6 +531,7 @@ static int table_from_json(const json_t *o, struct rnl_catalog *catalog, struct 
         .query = get_text(o, "query"),
         .partition_by = get_text(o, "partition_by"),
         .storage = get_text(o, "storage"),
+        .form = get_text(o, "form"),
     };
 
     if (columns_from_json(&arena, json_object_get(o, "columns"), &table) &&

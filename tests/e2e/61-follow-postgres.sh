@@ -206,7 +206,7 @@ test_what_is_refused() {
 test_table_altered() {
     pair postgres
     make "create table a (id int primary key, v varchar(10)); insert into a values (1, 'x')"
-    start
+    start --ddl stop
     wait_for 20 slot_read
     agree a
     wait_for 20 grep -qw following "$log"

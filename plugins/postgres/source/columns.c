@@ -160,21 +160,28 @@ static int column_fill(struct describer *d, struct draft *draft, const PGresult 
 static int column_row(struct describer *d, const PGresult *result, int row)
 {
     struct draft *draft = draft_find(d, cell_oid(result, row, C_TABLE));
+    struct form_column *known;
     struct rnl_column *columns;
-    int *attributes;
 
     if (!draft)
         return 0;
     columns = items_grow(&d->batch, draft->columns, &draft->table.ncolumns, &draft->columns_room,
                          sizeof(*columns));
-    attributes = items_grow(&d->batch, draft->attributes, &draft->nattributes,
-                            &draft->attributes_room, sizeof(*attributes));
-    if (!columns || !attributes)
+    known = items_grow(&d->batch, draft->form.columns, &draft->form.ncolumns, &draft->form_room,
+                       sizeof(*known));
+    if (!columns || !known)
         return -1;
     draft->columns = columns;
-    draft->attributes = attributes;
-    attributes[draft->nattributes - 1] = (int)cell_number(result, row, C_NUMBER);
-    return column_fill(d, draft, result, row, &columns[draft->table.ncolumns - 1]);
+    draft->form.columns = known;
+    columns += draft->table.ncolumns - 1;
+    columns->number = (uint32_t)cell_number(result, row, C_NUMBER);
+    known[draft->form.ncolumns - 1] = (struct form_column){
+        .name = batch_text(d, cell(result, row, C_NAME)),
+        .native = batch_text(d, cell(result, row, C_NATIVE)),
+        .number = columns->number,
+        .generated = *PQgetvalue(result, row, C_GENERATED),
+    };
+    return column_fill(d, draft, result, row, columns);
 }
 
 /* Columns are mapped once their types are known: the result is gone over twice. */

@@ -1,6 +1,8 @@
 /* Describes tables by a few queries for some hundreds of them at once, however many they are. */
 #include "describe.h"
 
+#include "marks.h"
+
 #define BATCH_TABLES 500 /* bounds what is held in memory */
 
 static int by_oid(const void *a, const void *b)
@@ -50,8 +52,8 @@ struct draft *draft_find(struct describer *d, Oid table)
 
 int draft_column(const struct draft *draft, int attribute)
 {
-    for (uint32_t i = 0; i < draft->nattributes; i++)
-        if (draft->attributes[i] == attribute)
+    for (uint32_t i = 0; i < draft->form.ncolumns; i++)
+        if (draft->form.columns[i].number == (uint32_t)attribute)
             return (int)i;
     return -1;
 }
@@ -105,15 +107,18 @@ int describe_query(struct describer *d, const char *sql, const char *oids, const
 }
 
 /* Ours in a database that is or was a target, and what extensions bring along, is no data. */
+#define TABLES_WHERE                                                                      \
+    "c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'"        \
+    "  AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"                     \
+    "  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.objid = c.oid"          \
+    "   AND e.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND e.deptype = 'e')"  \
+    "  AND NOT (n.nspname = 'runnel' AND 2 = (SELECT count(*) FROM pg_catalog.pg_class o" \
+    "   WHERE o.relnamespace = n.oid AND o.relname IN ('pipeline', 'lane')))"
+
+const char tables_where_sql[] = TABLES_WHERE;
 static const char tables_sql[] =
     "SELECT c.oid, n.nspname, c.relname FROM pg_catalog.pg_class c"
-    " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-    " WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'"
-    "  AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
-    "  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.objid = c.oid"
-    "   AND e.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND e.deptype = 'e')"
-    "  AND NOT (n.nspname = 'runnel' AND 2 = (SELECT count(*) FROM pg_catalog.pg_class o"
-    "   WHERE o.relnamespace = n.oid AND o.relname IN ('pipeline', 'lane')))"
+    " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE " TABLES_WHERE
     " ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\"";
 
 static int wanted_row(struct describer *d, const PGresult *result, int row)
@@ -197,7 +202,7 @@ static void draft_measure(const struct describer *d, struct draft *draft)
     }
 }
 
-static int draft_add(struct describer *d, struct draft *draft, struct rnl_error *err)
+static void draft_close(const struct describer *d, struct draft *draft)
 {
     struct rnl_table *table = &draft->table;
 
@@ -207,7 +212,19 @@ static int draft_add(struct describer *d, struct draft *draft, struct rnl_error 
     table->foreign_keys = draft->foreign_keys;
     table->checks = draft->checks;
     table->partitions = draft->partitions;
-    return d->source->server.host->table_add(d->catalog, table, err);
+    draft->form.digest = form_digest(table);
+}
+
+static int draft_add(struct describer *d, struct draft *draft, struct rnl_error *err)
+{
+    struct buf text = {0};
+
+    form_print(&draft->form, &text);
+    draft->table.form = batch_text(d, buf_text(&text));
+    buf_free(&text);
+    if (!draft->table.form)
+        return error_memory(err);
+    return d->source->server.host->table_add(d->catalog, &draft->table, err);
 }
 
 static int batch_begin(struct describer *d, size_t first, size_t count)
@@ -237,7 +254,21 @@ static int batch_begin(struct describer *d, size_t first, size_t count)
     return 0;
 }
 
-static int batch_describe(struct describer *d, size_t first, size_t count, struct rnl_error *err)
+/* Where the forms begin to hold: what is told by the log before may be of other forms. */
+static int batch_place(struct describer *d, struct rnl_error *err)
+{
+    uint64_t lsn;
+    int status = marks_end(d->source->control, &lsn, err);
+
+    for (size_t i = 0; status == RNL_OK && i < d->ndrafts; i++) {
+        d->drafts[i].form.since = (struct place){.commit = lsn};
+        draft_close(d, &d->drafts[i]);
+    }
+    return status;
+}
+
+/* What is read stands in the batch's arena. */
+static int batch_read(struct describer *d, size_t first, size_t count, struct rnl_error *err)
 {
     char *oids = NULL;
     Oid *list;
@@ -249,7 +280,9 @@ static int batch_describe(struct describer *d, size_t first, size_t count, struc
     oids = list ? oids_text(list, count) : NULL;
     if (!oids)
         return error_memory(err);
-    status = describe_query(d, details_sql, oids, "describe tables", details_row, err);
+    status = marks_describe(d, oids, err);
+    if (status == RNL_OK)
+        status = describe_query(d, details_sql, oids, "describe tables", details_row, err);
     if (status == RNL_OK)
         status = columns_describe(d, oids, err);
     if (status == RNL_OK)
@@ -258,8 +291,18 @@ static int batch_describe(struct describer *d, size_t first, size_t count, struc
         status = constraints_describe(d, oids, err);
     if (status == RNL_OK)
         status = partitions_describe(d, oids, err);
+    if (status == RNL_OK)
+        status = batch_place(d, err);
     free(oids);
-    qsort(d->drafts, count, sizeof(*d->drafts), draft_by_name);
+    return status;
+}
+
+static int batch_describe(struct describer *d, size_t first, size_t count, struct rnl_error *err)
+{
+    int status = batch_read(d, first, count, err);
+
+    if (status == RNL_OK)
+        qsort(d->drafts, count, sizeof(*d->drafts), draft_by_name);
     for (size_t i = 0; status == RNL_OK && i < count; i++)
         status = draft_add(d, &d->drafts[i], err);
     arena_free(&d->batch);
@@ -287,6 +330,16 @@ static int all_describe(struct describer *d, struct rnl_error *err)
     return status == RNL_OK ? sequences_add(d, err) : status;
 }
 
+void describer_free(struct describer *d)
+{
+    arena_free(&d->batch);
+    arena_free(&d->arena);
+    free(d->wanted);
+    free(d->oids);
+    free(d->types.items);
+    free(d->sequences);
+}
+
 int source_describe(void *self, struct rnl_catalog *catalog, struct rnl_error *err)
 {
     struct describer d = {.source = self, .catalog = catalog};
@@ -294,11 +347,27 @@ int source_describe(void *self, struct rnl_catalog *catalog, struct rnl_error *e
 
     if (status == RNL_OK)
         status = source_report(self, catalog, err);
-    arena_free(&d.batch);
-    arena_free(&d.arena);
-    free(d.wanted);
-    free(d.oids);
-    free(d.types.items);
-    free(d.sequences);
+    describer_free(&d);
     return status;
+}
+
+int table_describe(struct describer *d, Oid oid, const char *schema, const char *name,
+                   struct rnl_error *err)
+{
+    int status;
+
+    d->wanted = calloc(1, sizeof(*d->wanted));
+    d->oids = calloc(1, sizeof(*d->oids));
+    if (!d->wanted || !d->oids)
+        return error_memory(err);
+    d->nwanted = 1;
+    d->oids[0] = oid;
+    *d->wanted =
+        (struct wanted){oid, arena_strdup(&d->arena, schema), arena_strdup(&d->arena, name)};
+    if (!d->wanted->schema || !d->wanted->name)
+        return error_memory(err);
+    status = leaves_describe(d, err);
+    if (status == RNL_OK)
+        status = sequences_describe(d, err);
+    return status == RNL_OK ? batch_read(d, 0, 1, err) : status;
 }

@@ -2,6 +2,7 @@
 #ifndef POSTGRES_DESCRIBE_H
 #define POSTGRES_DESCRIBE_H
 
+#include "form.h"
 #include "source.h"
 #include "types.h"
 
@@ -11,13 +12,12 @@ struct draft {
     bool partitioned;
     struct rnl_table table;
     struct rnl_column *columns;
-    int *attributes; /* the server's number of each column: those that were dropped keep theirs */
+    struct form form; /* its columns stand beside the table's */
     struct rnl_index *indexes;
     struct rnl_foreign_key *foreign_keys;
     struct rnl_check *checks;
     struct rnl_partition *partitions;
-    uint32_t columns_room, attributes_room, nattributes, indexes_room, foreign_keys_room,
-        checks_room, partitions_room;
+    uint32_t columns_room, form_room, indexes_room, foreign_keys_room, checks_room, partitions_room;
 };
 
 /* A table that the operator wants. */
@@ -76,6 +76,12 @@ int columns_describe(struct describer *d, const char *oids, struct rnl_error *er
 int indexes_describe(struct describer *d, const char *oids, struct rnl_error *err);
 int constraints_describe(struct describer *d, const char *oids, struct rnl_error *err);
 int partitions_describe(struct describer *d, const char *oids, struct rnl_error *err);
+
+/* One table alone, without a catalog: it is d->drafts[0]; d, zeroed but for source, is the caller's
+ * to free. */
+int table_describe(struct describer *d, Oid oid, const char *schema, const char *name,
+                   struct rnl_error *err);
+void describer_free(struct describer *d);
 
 /* leaves.c: of all wanted tables */
 int leaves_describe(struct describer *d, struct rnl_error *err);

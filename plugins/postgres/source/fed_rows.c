@@ -8,11 +8,20 @@ static int bad_stream(const char *what, struct rnl_error *err)
                     "the server sent %s in the stream of changes that doesn't fit", what);
 }
 
-static int bad_value(const struct fed_table *table, const struct bound_column *column,
-                     struct rnl_error *err)
+static int bad_value(const struct fed_table *table, const struct relation *relation,
+                     const struct bound_column *column, struct rnl_error *err)
 {
     const char *native = column->source->native;
 
+    if (relation->fit != FIT_EXACT) {
+        rnl_fail(err, RNL_E_CONFIG, "source.table_altered",
+                 "the table %s.%s was altered: a value of its column \"%s\", from %s, is no %s",
+                 table->described->schema, table->described->name, column->source->name,
+                 relation->fit == FIT_OLDER ? "before that" : "behind that",
+                 native ? native : "value of its type");
+        rnl_hint(err, "load the table again, or go on with ddl = \"evolve\"");
+        return RNL_E_CONFIG;
+    }
     if (column->kind == PG_TIMESTAMP || column->kind == PG_TIMESTAMPTZ) {
         rnl_fail(err, RNL_E_DATA, "postgres.timestamp_range",
                  "a timestamp in %s.%s, column \"%s\", is later than the year 294246: it can't be "
@@ -74,7 +83,7 @@ static int side_read(struct feed *feed, const struct relation *relation, int sid
                              &feed->scratch, &feed->raw, &decoded[index]))
             return feed->scratch.failed || feed->raw.failed
                        ? error_memory(err)
-                       : bad_value(table, &table->columns[index], err);
+                       : bad_value(table, relation, &table->columns[index], err);
     }
     return RNL_OK;
 }
@@ -87,10 +96,9 @@ static const struct rnl_value *side_settle(struct feed *feed, uint32_t ncolumns,
 }
 
 /* NULL: rows of a table that nobody follows, or that are in the target already. */
-static const struct relation *wanted(struct feed *feed, uint32_t id, struct rnl_error *err,
-                                     int *status)
+static struct relation *wanted(struct feed *feed, uint32_t id, struct rnl_error *err, int *status)
 {
-    const struct relation *relation = relation_find(feed, id);
+    struct relation *relation = relation_find(feed, id);
 
     *status = RNL_OK;
     if (!relation) {
@@ -110,15 +118,63 @@ static int row_give(struct feed *feed, const struct rnl_row *row, struct rnl_bun
     return feed->host->bundle_add(out, row, err);
 }
 
+static bool has_label(const struct rnl_column *column, const struct pgoutput_cell *cell)
+{
+    for (uint32_t i = 0; i < column->nlabels; i++)
+        if (strncmp(column->labels[i], (const char *)cell->bytes, cell->len) == 0 &&
+            column->labels[i][cell->len] == '\0')
+            return true;
+    return false;
+}
+
+/* A label was added to a type: the stream doesn't say so, the first row that has it does. */
+static int labels_judge(struct feed *feed, struct relation *relation,
+                        const struct pgoutput_message *message, struct rnl_bundle *out,
+                        struct rnl_error *err)
+{
+    const struct fed_table *table = &feed->tables[relation->table];
+
+    if (!table->labels || relation->labelled || message->nnew != relation->ncolumns)
+        return RNL_OK;
+    for (uint32_t i = 0; i < relation->ncolumns; i++) {
+        const struct pgoutput_cell *cell = &message->new_row[i];
+        const struct rnl_column *column;
+
+        if (relation->columns[i] == NO_COLUMN || cell->kind != 't')
+            continue;
+        column = COLUMN(table->described, relation->columns[i]);
+        if (!(column->flags & RNL_COLUMN_ENUM) || has_label(column, cell))
+            continue;
+        relation->labelled = relation->again = true;
+        relation->fit = FIT_UNKNOWN;
+        return relation_judge(feed, relation, out, err);
+    }
+    return RNL_OK;
+}
+
+static int row_judge(struct feed *feed, struct relation *relation,
+                     const struct pgoutput_message *message, struct rnl_bundle *out,
+                     struct rnl_error *err)
+{
+    int status = relation_judge(feed, relation, out, err);
+
+    if (status == RNL_OK && message->kind != 'D')
+        status = labels_judge(feed, relation, message, out, err);
+    return status;
+}
+
 int fed_row(struct feed *feed, const struct pgoutput_message *message, struct rnl_bundle *out,
             struct rnl_error *err)
 {
     struct rnl_row row = {.size = sizeof(row)};
     int status;
-    const struct relation *relation = wanted(feed, message->relation, err, &status);
+    struct relation *relation = wanted(feed, message->relation, err, &status);
     uint32_t ncolumns;
 
     if (!relation)
+        return status;
+    status = row_judge(feed, relation, message, out, err);
+    if (status != RNL_OK)
         return status;
     ncolumns = feed->tables[relation->table].described->ncolumns;
     if (!values_room(feed, ncolumns))

@@ -96,6 +96,7 @@ static int take_message(struct feed *feed, const struct stream_item *item, struc
 
     if (status != RNL_OK)
         return status;
+    feed->change_lsn = item->lsn;
     if (!feed->inside && strchr("CIUDT", message.kind))
         return rnl_fail(err, RNL_E_FATAL, "postgres.protocol",
                         "the server sent \"%s\" outside of a transaction",
@@ -131,8 +132,12 @@ static int take_item(struct feed *feed, const struct stream_item *item, struct r
 {
     int status;
 
-    if (item->bytes)
-        return take_message(feed, item, out, err);
+    if (item->bytes) {
+        status = take_message(feed, item, out, err);
+        feed->held = *item;
+        feed->is_held = status == RNL_ALTERED;
+        return status;
+    }
     if (!feed->inside && item->lsn > feed->seen)
         feed->seen = item->lsn;
     status = mark_idle(feed, out, err);
@@ -158,6 +163,17 @@ static bool is_over(const struct feed *feed)
     return feed->to && !feed->inside && feed->marked >= feed->to;
 }
 
+/* The next item; one that the host was told of an alteration at, before any other. */
+static int next_item(struct feed *feed, int64_t wait_us, struct stream_item *item,
+                     struct rnl_error *err)
+{
+    if (!feed->is_held)
+        return stream_next(feed->stream, wait_us, item, err);
+    *item = feed->held;
+    feed->is_held = false;
+    return RNL_OK;
+}
+
 static int feed_more(struct feed *feed, struct rnl_bundle *out, int timeout_ms,
                      struct rnl_error *err)
 {
@@ -165,7 +181,11 @@ static int feed_more(struct feed *feed, struct rnl_bundle *out, int timeout_ms,
 
     for (;;) {
         struct stream_item item;
-        int status = stream_next(feed->stream, patience_us(feed, began_us, end_us), &item, err);
+        int status = feed->inside ? RNL_OK : feed_settle(feed, out, err);
+
+        if (status != RNL_OK)
+            return status;
+        status = next_item(feed, patience_us(feed, began_us, end_us), &item, err);
 
         if (status == RNL_AGAIN) {
             if (feed->given || feed->marked_now)
@@ -179,7 +199,7 @@ static int feed_more(struct feed *feed, struct rnl_bundle *out, int timeout_ms,
         }
         if (status == RNL_OK)
             status = take_item(feed, &item, out, err);
-        if (status < 0)
+        if (status < 0 || status == RNL_ALTERED)
             return status;
         if (is_over(feed))
             return RNL_DONE;
@@ -216,13 +236,23 @@ static int feed_read(void *self, struct rnl_bundle *out, int timeout_ms, struct 
 static void feed_close(void *self)
 {
     struct feed *feed = self;
+    struct follow *f = feed->source->follow;
 
+    pthread_mutex_lock(&f->catalog_lock);
+    f->catalog = NULL;
+    pthread_mutex_unlock(&f->catalog_lock);
     stream_close(feed->stream);
     pgoutput_free(&feed->decoder);
     relations_free(feed);
-    for (uint32_t i = 0; feed->tables && i < feed->ntables; i++)
+    for (uint32_t i = 0; feed->tables && i < feed->ntables; i++) {
         free(feed->tables[i].columns);
+        look_free(feed->tables[i].pending);
+    }
     free(feed->tables);
+    free(feed->natives);
+    free(feed->met);
+    conn_close(feed->side);
+    arena_free(&feed->arena);
     for (int side = ROW_AFTER; side <= ROW_BEFORE; side++) {
         free(feed->values[side]);
         free(feed->decoded[side]);
@@ -309,12 +339,15 @@ static int feed_prepare(struct feed *feed, const struct rnl_unit *unit, struct r
 {
     struct position from, to = {.lsn = 0};
 
-    feed->ntables = feed->source->follow->ntables;
+    feed->ntables = feed->host->table_count(feed->catalog);
     feed->tables = calloc(feed->ntables + 1u, sizeof(*feed->tables));
     if (!feed->tables)
         return error_memory(err);
-    for (uint32_t i = 0; i < feed->ntables; i++)
+    for (uint32_t i = 0; i < feed->ntables; i++) {
         feed->tables[i].described = feed->host->table_at(feed->catalog, i);
+        if (!form_of(feed->tables[i].described, &feed->arena, &feed->tables[i].form))
+            return error_memory(err);
+    }
     if (!position_parse(unit->position, &from) || (unit->to.len && !position_parse(unit->to, &to)))
         return bad_position(err);
     feed->to = to.lsn;
@@ -325,6 +358,9 @@ static int feed_prepare(struct feed *feed, const struct rnl_unit *unit, struct r
     /* the views have been read: none may hold locks, or keep dead rows, while changes are followed
      */
     slot_made(feed->source->follow);
+    pthread_mutex_lock(&feed->source->follow->catalog_lock);
+    feed->source->follow->catalog = feed->catalog;
+    pthread_mutex_unlock(&feed->source->follow->catalog_lock);
     source_leave(feed->source);
     return stream_open(feed->source, from.lsn, &feed->stream, err);
 }

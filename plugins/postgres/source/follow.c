@@ -52,9 +52,11 @@ void follow_free(struct pg_source *source)
         return;
     conn_close(f->maker);
     arena_free(&f->arena);
+    arena_free(&f->notes.arena);
     if (f->wake >= 0)
         close(f->wake);
     pthread_mutex_destroy(&f->lock);
+    pthread_mutex_destroy(&f->catalog_lock);
     free(f);
     source->follow = NULL;
 }
@@ -68,12 +70,11 @@ static int follow_new(struct pg_source *source, const char *pipeline,
         return error_memory(err);
     source->follow = f;
     pthread_mutex_init(&f->lock, NULL);
+    pthread_mutex_init(&f->catalog_lock, NULL);
     f->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    f->catalog = catalog;
     f->ntables = catalog ? source->server.host->table_count(catalog) : 0;
-    f->shapes = arena_alloc(&f->arena, (f->ntables + 1) * sizeof(*f->shapes));
     f->inserts_only = arena_alloc(&f->arena, (f->ntables + 1) * sizeof(*f->inserts_only));
-    if (f->wake < 0 || !f->shapes || !f->inserts_only)
+    if (f->wake < 0 || !f->inserts_only)
         return error_memory(err);
     names_choose(source, f, pipeline);
     return RNL_OK;
@@ -141,10 +142,10 @@ int source_follow(void *self, const char *pipeline, const struct rnl_catalog *ca
     if (status == RNL_OK)
         status = follow_check_tables(source, f, catalog, err);
     if (status == RNL_OK)
-        status = shapes_learn(source, f, catalog, err);
-    if (status == RNL_OK)
         status = resuming ? follow_again(source, f, catalog, err)
                           : follow_begin(source, f, catalog, err);
+    if (status == RNL_OK)
+        status = notes_take(source, f, err);
     if (status != RNL_OK)
         follow_free(source);
     return status;

@@ -3,24 +3,11 @@
 #ifndef POSTGRES_FOLLOW_H
 #define POSTGRES_FOLLOW_H
 
+#include "notes.h"
 #include "position.h"
 #include "source.h"
 
-/* A column as the server's catalogue had it when the run began. */
-struct shape_column {
-    const char *name;
-    Oid type;
-    int32_t modifier;
-    uint32_t index;     /* in the catalog's table; NO_COLUMN: the operator left it out */
-    bool may_be_absent; /* computed: the server sends it or not, by its version and settings */
-};
-
 #define NO_COLUMN UINT32_MAX
-
-struct shape {
-    struct shape_column *columns;
-    uint32_t ncolumns;
-};
 
 /* Made by source_follow(), and there until close. */
 struct follow {
@@ -35,18 +22,21 @@ struct follow {
     char snapshot[64];
     uint64_t snapshot_lsn; /* all that the snapshot sees was committed before, all else behind */
 
-    struct arena arena;   /* of shapes; read only once made */
-    struct shape *shapes; /* by the catalog's index */
-    uint32_t ntables;
-    bool *inserts_only; /* by the catalog's index */
+    struct arena arena; /* of inserts_only */
+    uint32_t ntables;   /* of the catalog that follow() was given */
+    bool *inserts_only; /* by its indexes */
     unsigned money_digits;
-    const struct rnl_catalog *catalog; /* the host's; while it is followed */
+    /* The host's, as the cursor of changes has it: another one once tables were altered. */
+    pthread_mutex_t catalog_lock;
+    const struct rnl_catalog *catalog; /* under it; NULL while no cursor is open */
 
     int wake;                       /* an eventfd: the stream's thread looks up */
     atomic_uint_fast64_t confirmed; /* committed in the target: the server may forget it */
     atomic_uint_fast64_t goal;      /* the last log_end(): to be told of at once when reached */
     int64_t watched_ms;             /* the control thread's: when slot and publication were seen */
+    int64_t note_ms;                /* the control thread's: when tables are looked at next */
     pthread_mutex_t lock;
+    struct notes notes;       /* under lock */
     struct rnl_error trouble; /* under lock: what the control thread found; status 0: nothing */
 };
 
@@ -64,9 +54,8 @@ int follow_check_server(struct pg_source *source, struct follow *f, bool making,
 int follow_check_tables(struct pg_source *source, struct follow *f,
                         const struct rnl_catalog *catalog, struct rnl_error *err);
 
-/* shapes.c */
-int shapes_learn(struct pg_source *source, struct follow *f, const struct rnl_catalog *catalog,
-                 struct rnl_error *err);
+/* notes.c */
+int notes_take(struct pg_source *source, struct follow *f, struct rnl_error *err);
 
 /* publication.c */
 int publication_make(struct pg_source *source, struct follow *f, const struct rnl_catalog *catalog,

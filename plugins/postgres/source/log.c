@@ -121,8 +121,10 @@ static int watch(struct pg_source *source, const PGresult *result, struct rnl_er
                  "the replication slot \"%s\" is about to be lost: it is further behind than "
                  "max_slot_wal_keep_size allows",
                  f->slot);
+    pthread_mutex_lock(&f->catalog_lock);
     if (f->catalog)
         status = publication_check(source, f, f->catalog, err);
+    pthread_mutex_unlock(&f->catalog_lock);
     return status;
 }
 
@@ -174,6 +176,8 @@ int source_log_state(void *self, struct rnl_slice bytes, struct rnl_log_state *s
         status = watch(source, result, err);
         if (status == RNL_E_CONFIG)
             trouble_tell(f, err);
+        if (status == RNL_OK)
+            status = notes_take(source, f, err);
     }
     PQclear(result);
     return status;

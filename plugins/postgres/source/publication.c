@@ -1,6 +1,8 @@
 /* Publications: which tables' changes the server tells; made before the slot, and watched. */
 #include "follow.h"
 
+#include "form.h"
+
 static const struct rnl_table *followed(const struct pg_source *source,
                                         const struct rnl_catalog *catalog, uint32_t index)
 {
@@ -178,6 +180,32 @@ static bool filtered(const PGresult *result, int row)
     return row >= 0 && cell_true(result, row, 2);
 }
 
+/*
+ * Whether the catalog's table is there no more: another one may have its name. The stream can't
+ * tell that, the notes do.
+ */
+static int table_is_gone(struct pg_source *source, const struct rnl_table *table, bool *gone,
+                         struct rnl_error *err)
+{
+    struct arena arena = {0};
+    struct form form;
+    PGresult *result;
+    int status = conn_query(source->control,
+                            "SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n"
+                            " ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2",
+                            2, (const char *const[]){table->schema, table->name},
+                            "look for a table", &result, err);
+
+    *gone = false;
+    if (status != RNL_OK)
+        return status;
+    if (form_of(table, &arena, &form))
+        *gone = PQntuples(result) == 0 || (form.oid && cell_oid(result, 0, 0) != form.oid);
+    arena_free(&arena);
+    PQclear(result);
+    return RNL_OK;
+}
+
 static int check_table(struct pg_source *source, const struct rnl_table *table,
                        const PGresult *result, const struct follow *f, struct rnl_error *err)
 {
@@ -196,6 +224,10 @@ static int check_table(struct pg_source *source, const struct rnl_table *table,
         }
     }
     if (!found) {
+        bool gone;
+
+        if (table_is_gone(source, table, &gone, err) != RNL_OK || gone)
+            return err->status;
         rnl_fail(err, RNL_E_CONFIG, "source.publication_tables",
                  "the publication \"%s\" doesn't hold the table %s.%s: its changes are not told",
                  f->publication, table->schema, table->name);
@@ -345,7 +377,8 @@ int publication_check(struct pg_source *source, const struct follow *f,
     if (status == RNL_OK)
         status = conn_query(source->control, sql.ptr, 1, (const char *const[]){names.ptr},
                             "look at the publication's tables", &result, err);
-    for (uint32_t i = 0; status == RNL_OK && i < f->ntables; i++)
+    err->status = status;
+    for (uint32_t i = 0; status == RNL_OK && i < source->server.host->table_count(catalog); i++)
         status = check_table(source, followed(source, catalog, i), result, f, err);
     PQclear(result);
     buf_free(&sql);

@@ -1,4 +1,4 @@
-/* The stream's words about tables, held to what the run knows of them. */
+/* The stream's words about tables: which of the catalog's they are, and what columns they have. */
 #include "feed.h"
 
 #include "types.h"
@@ -34,6 +34,7 @@ static void relation_clear(struct relation *relation)
 {
     free(relation->columns);
     free(relation->keys);
+    arena_free(&relation->arena);
     *relation = (struct relation){.id = relation->id};
 }
 
@@ -55,6 +56,7 @@ static struct relation *relation_make(struct feed *feed, uint32_t id)
 
     if (found) {
         relation_clear(found);
+        found->again = true;
         return found;
     }
     if (feed->nrelations == feed->relations_room) {
@@ -74,6 +76,16 @@ static struct relation *relation_make(struct feed *feed, uint32_t id)
     return &feed->relations[at];
 }
 
+static bool table_numbered(const struct feed *feed, Oid oid, uint32_t *index)
+{
+    for (uint32_t i = 0; oid && i < feed->ntables; i++)
+        if (feed->tables[i].form.oid == oid) {
+            *index = i;
+            return true;
+        }
+    return false;
+}
+
 static bool table_named(const struct feed *feed, const char *schema, const char *name,
                         uint32_t *index)
 {
@@ -86,6 +98,14 @@ static bool table_named(const struct feed *feed, const char *schema, const char 
         }
     }
     return false;
+}
+
+int feed_side(struct feed *feed, struct pg_conn **conn, struct rnl_error *err)
+{
+    int status = feed->side ? RNL_OK : conn_open(&feed->source->server, &feed->side, err);
+
+    *conn = feed->side;
+    return status;
 }
 
 /*
@@ -104,7 +124,7 @@ static int ask_root(struct feed *feed, uint32_t id, bool *found, uint32_t *index
     struct pg_conn *conn;
     PGresult *result = NULL;
     char text[16];
-    int status = conn_open(&feed->source->server, &conn, err);
+    int status = feed_side(feed, &conn, err);
 
     if (status != RNL_OK)
         return status;
@@ -114,76 +134,42 @@ static int ask_root(struct feed *feed, uint32_t id, bool *found, uint32_t *index
     for (int i = 0; status == RNL_OK && !*found && i < PQntuples(result); i++)
         *found = table_named(feed, PQgetvalue(result, i, 0), PQgetvalue(result, i, 1), index);
     PQclear(result);
-    conn_close(conn);
     return status;
 }
 
-static int table_find(struct feed *feed, const struct pgoutput_message *message, bool *found,
-                      uint32_t *index, struct rnl_error *err)
+/*
+ * By its number: under another name it is the same table. One of its name and another number was
+ * made in its place.
+ */
+static int table_find(struct feed *feed, const struct pgoutput_message *message,
+                      struct relation *relation, struct rnl_error *err)
 {
     const struct pg_source *source = feed->source;
+    uint32_t *index = &relation->table;
+    int status;
 
-    *found = table_named(feed, message->schema, message->name, index);
-    for (size_t i = 0; !*found && i < source->nleaves; i++) {
+    if (table_numbered(feed, message->relation, index)) {
+        relation->followed = true;
+        return RNL_OK;
+    }
+    for (size_t i = 0; !relation->leaf && i < source->nleaves; i++) {
         const struct leaf *leaf = &source->leaves[i];
 
-        if (strcmp(leaf->name, message->name) == 0 && strcmp(leaf->schema, message->schema) == 0)
-            *found = table_named(feed, leaf->root_schema, leaf->root, index);
+        if (leaf->oid == message->relation && !leaf->is_root)
+            relation->leaf = table_numbered(feed, leaf->root_oid, index) ||
+                             table_named(feed, leaf->root_schema, leaf->root, index);
     }
-    return *found ? RNL_OK : ask_root(feed, message->relation, found, index, err);
-}
-
-static int table_altered(const struct rnl_table *table, const char *column, const char *how,
-                         struct rnl_error *err)
-{
-    rnl_fail(err, RNL_E_CONFIG, "source.table_altered",
-             "the table %s.%s was altered: its column \"%s\" %s; its changes can't be followed "
-             "across that",
-             table->schema, table->name, column, how);
-    rnl_hint(err, "alter the table in the target likewise and load it again (--restart), or "
-                  "exclude it");
-    return RNL_E_CONFIG;
-}
-
-static const struct shape_column *shape_find(const struct shape *shape, const char *name)
-{
-    for (uint32_t i = 0; i < shape->ncolumns; i++)
-        if (strcmp(shape->columns[i].name, name) == 0)
-            return &shape->columns[i];
-    return NULL;
-}
-
-static const struct pgoutput_column *told_find(const struct pgoutput_message *message,
-                                               const char *name)
-{
-    for (uint16_t i = 0; i < message->ncolumns; i++)
-        if (strcmp(message->columns[i].name, name) == 0)
-            return &message->columns[i];
-    return NULL;
-}
-
-/* Each column of the stream is known, with its type; and all that are known are there. */
-static int compare(const struct rnl_table *table, const struct shape *shape,
-                   const struct pgoutput_message *message, struct relation *relation,
-                   struct rnl_error *err)
-{
-    for (uint16_t i = 0; i < message->ncolumns; i++) {
-        const struct pgoutput_column *told = &message->columns[i];
-        const struct shape_column *known = shape_find(shape, told->name);
-
-        if (!known)
-            return table_altered(table, told->name, "is new, or had another name", err);
-        if (known->type != told->type || known->modifier != told->modifier)
-            return table_altered(table, told->name, "has, or had, another type", err);
-        relation->columns[i] = known->index;
-        relation->keys[i] = told->key;
+    relation->followed = relation->leaf;
+    if (relation->followed)
+        return RNL_OK;
+    if (table_named(feed, message->schema, message->name, index)) {
+        relation->followed = true;
+        relation->replaced = feed->tables[*index].form.oid != 0;
+        return RNL_OK;
     }
-    for (uint32_t i = 0; i < shape->ncolumns; i++)
-        if (!shape->columns[i].may_be_absent && !told_find(message, shape->columns[i].name))
-            return table_altered(
-                table, shape->columns[i].name,
-                "is not in the stream: it is new, or the publication leaves it out", err);
-    return RNL_OK;
+    status = ask_root(feed, message->relation, &relation->leaf, index, err);
+    relation->followed = relation->leaf;
+    return status;
 }
 
 /* How each column's text is read. */
@@ -200,32 +186,135 @@ static int table_bind(struct feed *feed, struct fed_table *table, struct rnl_err
         column->source = COLUMN(table->described, i);
         column->kind = (enum pg_kind)type_reading(column->source).kind;
         column->digits = feed->source->follow->money_digits;
+        table->labels = table->labels || column->source->flags & RNL_COLUMN_ENUM;
     }
     return RNL_OK;
 }
 
+/* --- types -------------------------------------------------------------------------------- */
+
+/* A type as the server spells it, kept as long as the cursor. */
+struct native {
+    Oid type;
+    int32_t modifier;
+    const char *text;
+};
+
+static const char *native_find(const struct feed *feed, Oid type, int32_t modifier)
+{
+    for (uint32_t i = 0; i < feed->nnatives; i++)
+        if (feed->natives[i].type == type && feed->natives[i].modifier == modifier)
+            return feed->natives[i].text;
+    return NULL;
+}
+
+static int native_add(struct feed *feed, Oid type, int32_t modifier, const char *text,
+                      struct rnl_error *err)
+{
+    struct native *list = realloc(feed->natives, (feed->nnatives + 1ul) * sizeof(*list));
+
+    if (!list)
+        return error_memory(err);
+    feed->natives = list;
+    list += feed->nnatives;
+    *list = (struct native){type, modifier, arena_strdup(&feed->arena, text ? text : "")};
+    if (!list->text)
+        return error_memory(err);
+    feed->nnatives++;
+    return RNL_OK;
+}
+
+/* Asks for those that aren't known yet. */
+static int natives_learn(struct feed *feed, const struct pgoutput_message *message,
+                         struct rnl_error *err)
+{
+    static const char sql[] = "SELECT u.t, u.m, pg_catalog.format_type(u.t, u.m) FROM ROWS FROM ("
+                              "pg_catalog.unnest($1::pg_catalog.oid[]), "
+                              "pg_catalog.unnest($2::pg_catalog.int4[])) u(t, m)";
+    struct buf types = {0}, modifiers = {0};
+    struct pg_conn *conn;
+    PGresult *result = NULL;
+    int status = RNL_OK;
+
+    for (uint16_t i = 0; i < message->ncolumns; i++) {
+        const struct pgoutput_column *column = &message->columns[i];
+
+        if (native_find(feed, column->type, column->modifier))
+            continue;
+        buf_printf(&types, "%s%u", types.len ? "," : "{", column->type);
+        buf_printf(&modifiers, "%s%d", modifiers.len ? "," : "{", column->modifier);
+    }
+    if (!types.len)
+        return types.failed ? error_memory(err) : RNL_OK;
+    buf_puts(&types, "}");
+    buf_puts(&modifiers, "}");
+    if (!buf_text(&types) || !buf_text(&modifiers))
+        status = error_memory(err);
+    if (status == RNL_OK)
+        status = feed_side(feed, &conn, err);
+    if (status == RNL_OK)
+        status = conn_query(conn, sql, 2, (const char *const[]){types.ptr, modifiers.ptr},
+                            "look at types", &result, err);
+    for (int i = 0; status == RNL_OK && i < PQntuples(result); i++)
+        if (!native_find(feed, cell_oid(result, i, 0), (int32_t)cell_number(result, i, 1)))
+            status = native_add(feed, cell_oid(result, i, 0), (int32_t)cell_number(result, i, 1),
+                                cell(result, i, 2), err);
+    PQclear(result);
+    buf_free(&types);
+    buf_free(&modifiers);
+    return status;
+}
+
+static int columns_take(struct feed *feed, struct relation *relation,
+                        const struct pgoutput_message *message, struct rnl_error *err)
+{
+    uint32_t count = message->ncolumns;
+    int status = natives_learn(feed, message, err);
+
+    if (status != RNL_OK)
+        return status;
+    relation->columns = calloc(count + 1u, sizeof(*relation->columns));
+    relation->keys = calloc(count + 1u, sizeof(*relation->keys));
+    relation->types = arena_alloc(&relation->arena, count * sizeof(*relation->types) + 1);
+    relation->modifiers = arena_alloc(&relation->arena, count * sizeof(*relation->modifiers) + 1);
+    relation->told.columns =
+        arena_alloc(&relation->arena, count * sizeof(*relation->told.columns) + 1);
+    relation->schema = arena_strdup(&relation->arena, message->schema);
+    relation->name = arena_strdup(&relation->arena, message->name);
+    if (!relation->columns || !relation->keys || !relation->types || !relation->modifiers ||
+        !relation->told.columns || !relation->schema || !relation->name)
+        return error_memory(err);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct pgoutput_column *column = &message->columns[i];
+        const char *native = native_find(feed, column->type, column->modifier);
+
+        relation->columns[i] = NO_COLUMN;
+        relation->keys[i] = column->key;
+        relation->types[i] = column->type;
+        relation->modifiers[i] = column->modifier;
+        relation->told.columns[i] = (struct form_column){
+            .name = arena_strdup(&relation->arena, column->name), .native = native ? native : ""};
+        if (!relation->told.columns[i].name)
+            return error_memory(err);
+    }
+    relation->ncolumns = relation->told.ncolumns = count;
+    relation->identity = message->identity;
+    return RNL_OK;
+}
+
+/* How the columns go with the catalog's is found out when a row of it comes, and counts. */
 int relation_read(struct feed *feed, const struct pgoutput_message *message, struct rnl_error *err)
 {
     struct relation *relation = relation_make(feed, message->relation);
-    struct fed_table *table;
-    bool found;
     int status;
 
     if (!relation)
         return error_memory(err);
-    relation->columns = calloc(message->ncolumns + 1u, sizeof(*relation->columns));
-    relation->keys = calloc(message->ncolumns + 1u, sizeof(*relation->keys));
-    if (!relation->columns || !relation->keys)
-        return error_memory(err);
-    relation->ncolumns = message->ncolumns;
-    status = table_find(feed, message, &found, &relation->table, err);
-    if (status != RNL_OK || !found)
-        return status;
-    table = &feed->tables[relation->table];
-    status = compare(table->described, &feed->source->follow->shapes[relation->table], message,
-                     relation, err);
-    if (status == RNL_OK)
-        status = table_bind(feed, table, err);
-    relation->followed = status == RNL_OK;
+    status = table_find(feed, message, relation, err);
+    if (status == RNL_OK && relation->followed)
+        status = columns_take(feed, relation, message, err);
+    if (status == RNL_OK && relation->followed)
+        status = table_bind(feed, &feed->tables[relation->table], err);
+    relation->followed = relation->followed && status == RNL_OK;
     return status;
 }

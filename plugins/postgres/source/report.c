@@ -111,7 +111,8 @@ void source_find(struct pg_source *source, uint32_t severity, const char *code, 
         .count = -1,
     };
 
-    source->server.host->finding(source->server.ctx, &finding);
+    if (!source->quiet)
+        source->server.host->finding(source->server.ctx, &finding);
 }
 
 static void kind_row(struct pg_source *source, const struct rnl_catalog *catalog,

@@ -58,6 +58,7 @@ struct pg_source {
     char end[POSITION_TEXT];      /* what log_end() lent last */
     struct follow *follow;        /* follow.h; NULL: changes aren't followed */
     uint64_t number;              /* of this use of the source: at random */
+    bool quiet;                   /* one for looking at a table beside: it reports nothing */
 
     struct arena arena; /* of leaves; made by describe, read only afterwards */
     struct leaf *leaves;
@@ -88,6 +89,7 @@ static inline Oid cell_oid(const PGresult *result, int row, int column)
 }
 
 /* describe.c */
+extern const char tables_where_sql[]; /* which of c (pg_class) and n (pg_namespace) are tables */
 int source_describe(void *self, struct rnl_catalog *catalog, struct rnl_error *err);
 /* leaves.c: those of a table, *count of them; NULL: it isn't known */
 const struct leaf *leaves_of(const struct pg_source *source, const char *schema, const char *name,

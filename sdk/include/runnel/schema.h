@@ -258,6 +258,9 @@ struct rnl_table {
     const struct rnl_partition *partitions;
     uint32_t npartitions, partition_size;
     const char *storage; /* what else its CREATE TABLE says, in the dialect: "ENGINE=Aria" */
+    /* The source's own words about the form that the table has here, valid UTF-8: the host keeps
+     * them with the table, and hands them back; NULL: none. */
+    const char *form;
 };
 
 #endif
