@@ -33,9 +33,14 @@ static int mark(struct feed *feed, struct rnl_bundle *out, uint64_t lsn, int64_t
 static int mark_idle(struct feed *feed, struct rnl_bundle *out, struct rnl_error *err)
 {
     uint64_t goal = atomic_load(&feed->source->follow->goal);
+    int status;
 
     if (feed->inside || feed->seen <= feed->marked)
         return RNL_AGAIN;
+    /* one who waits for the place wants what was altered before it */
+    status = feed_settle(feed, out, err);
+    if (status != RNL_OK)
+        return status;
     if ((feed->marked < goal && feed->seen >= goal) || (feed->to && feed->seen >= feed->to) ||
         now_us() / 1000 - feed->marked_ms >= CALM_MS)
         return mark(feed, out, feed->seen, 0, err);
@@ -192,7 +197,7 @@ static int feed_more(struct feed *feed, struct rnl_bundle *out, int timeout_ms,
                 return RNL_AGAIN;
             status = mark_idle(feed, out, err);
             if (status != RNL_AGAIN)
-                return status < 0 ? status : RNL_AGAIN;
+                return status == RNL_OK ? RNL_AGAIN : status;
             if (now_us() >= end_us)
                 return RNL_AGAIN;
             continue;

@@ -70,6 +70,19 @@ static int look_at(struct feed *feed, Oid oid, struct look **look, struct rnl_er
     return status == RNL_OK ? look_take(feed->source, conn, oid, look, err) : status;
 }
 
+/* It was so when it was noted already, unless its mark is another one by now. */
+static void pending_date(struct follow *f, Oid oid, struct look *look)
+{
+    const struct note *note;
+
+    pthread_mutex_lock(&f->lock);
+    note = notes_find(&f->notes, oid);
+    if (note && look->draft ? strcmp(note->look, look->draft->form.look) == 0
+                            : !note && !look->draft)
+        look->lsn = f->notes.lsn;
+    pthread_mutex_unlock(&f->lock);
+}
+
 /* Looks at each table that may be another one than the catalog's. */
 static int suspects_look(struct feed *feed, struct rnl_error *err)
 {
@@ -88,6 +101,7 @@ static int suspects_look(struct feed *feed, struct rnl_error *err)
         status = look_at(feed, oid, &table->pending, err);
         if (status != RNL_OK)
             return status;
+        pending_date(f, oid, table->pending);
         feed->stale = true;
     }
     return RNL_OK;

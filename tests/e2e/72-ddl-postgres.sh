@@ -1,0 +1,166 @@
+# Tables of PostgreSQL that are altered while they are followed: the target takes each form at its
+# place.
+# shellcheck shell=bash
+# once
+. "${0%/*}/lib.sh"
+
+# Sets db, SRC and DST: databases of two servers, or of one.
+pair() { # TARGET
+    to=$1
+    server postgres PORT >/dev/null
+    server "$to" PORT >/dev/null
+    db=e2e_72_${E2E_TEST#test_}_$to
+    db=${db:0:50}
+    database_new postgres "${db}_src"
+    database_new "$to" "$db"
+    SRC=$(database_url postgres "${db}_src")
+    DST=$(database_url "$to" "$db")
+}
+
+src() { database_sql postgres "${db}_src" "$@"; }
+dst() { query "$to" "$db" "$1"; }
+make() { database_load postgres "${db}_src" <<<"$1"; }
+
+start() { # [OPTIONS]
+    log=$E2E_SCRATCH/$E2E_TEST.$to.log
+    "$E2E_RUNNEL" migrate "$SRC" "$DST" --follow --name "$db" "$@" >>"$log" 2>&1 &
+    run=$!
+    # shellcheck disable=SC2064
+    trap "kill -KILL $run 2>/dev/null || true" EXIT
+}
+stop() {
+    kill -INT "$run"
+    wait "$run" || true
+}
+drain() { # [OPTIONS]
+    expect_exit 0 runnel migrate "$SRC" "$DST" --follow --drain --name "$db" "$@"
+}
+verified() { expect_exit 0 runnel verify "$SRC" "$DST"; }
+following() { grep -qw following "$log"; }
+ended() { ! kill -0 "$run" 2>/dev/null; }
+
+# The columns of a table, in their order.
+columns() { # src|dst TABLE
+    local sql="select column_name from information_schema.columns where table_name = '$2' and
+        table_schema = '$([ "$1.$(engine_of "$to")" = dst.mysql ] && echo "$db" || echo public)'
+        order by ordinal_position"
+    if [ "$1" = src ]; then src -c "$sql"; else dst "$sql"; fi | tr -d '\r' | tr '\n' ' '
+}
+same_columns() { # TABLE
+    same "$(columns src "$1" | tr ' ' '\n' | sort | xargs)" \
+        "$(columns dst "$1" | tr ' ' '\n' | sort | xargs)" "columns of $1"
+}
+
+tables='create table t (id int primary key, v varchar(10), n int not null default 3, x int);
+create table other (id int primary key, v text);
+create table goes (id int primary key, v text);
+insert into t (id, v) select i, i::text from generate_series(1, 50) i;
+insert into other select i, i::text from generate_series(1, 50) i;
+insert into goes values (1, 'x');'
+
+# One form after another, with rows of each, and two forms in one transaction.
+steps=(
+    "alter table t add w varchar(20) not null default 'filled'"
+    "alter table t rename v to vv"
+    "begin; insert into t (id, n) values (900001, 7); alter table t drop n;
+        update t set vv = 'amid' where id = 900001; insert into t (id, w) values (900002, 'new'); commit"
+    "alter table t alter x type bigint; insert into t (id, x) values (900003, 5000000000)"
+    "alter table t alter vv type text; insert into t (id, vv) values (900004, repeat('long', 20))"
+    "alter table t add n varchar(10); update t set n = 'N' where id = 900004"
+    "alter table t drop x; alter table t add x text; update t set x = 'again' where id = 900003"
+    "alter table t rename vv to y; alter table t rename w to vv; alter table t rename y to w"
+)
+
+# Rows of whatever form the table has.
+write_rows() {
+    local i=0
+    while [ ! -e "$E2E_SCRATCH/enough" ]; do
+        i=$((i + 1))
+        echo "insert into t (id) values ($((1000 + i))); update t set id = id where id = $((i % 50 + 1));
+            delete from t where id = $((1000 + i / 2)); insert into other values ($((1000 + i)), 'o$i');"
+        sleep 0.01
+    done
+}
+
+drift_into() { # TARGET
+    local step
+    pair "$1"
+    make "$tables"
+    start
+    wait_for 40 following
+    rm -f "$E2E_SCRATCH/enough"
+    write_rows | src -v ON_ERROR_STOP=0 >/dev/null 2>&1 &
+    writer=$!
+    for step in "${steps[@]}"; do
+        make "$step"
+        sleep 0.3
+    done
+    make "create index t_w on t (vv)"
+    make "drop table goes"
+    touch "$E2E_SCRATCH/enough"
+    wait "$writer"
+    wait_for 40 grep -q 'goes: it was dropped' "$log"
+    stop
+    # down, and altered further: each form is met at its own place
+    make "insert into t (id) values (1)  on conflict do nothing; alter table t add a1 int default 1"
+    make "insert into t (id) values (800001)"
+    make "alter table t rename a1 to a2"
+    make "insert into t (id, a2) values (800002, 2)"
+    make "alter table t add a3 int"
+    make "insert into t (id, a3) values (800003, 3)"
+    make "alter table t drop a3"
+    make "insert into t (id) values (800004)"
+    make "alter table t rename a2 to a4; alter table t alter a4 type bigint"
+    make "insert into t (id, a4) values (800005, 6000000000)"
+    make "alter table other alter v set not null; create unique index other_v on other (v)"
+    drain
+    same_columns t
+    same 0 "$(dst "select count(*) from information_schema.tables where table_name = 'goes'
+        and table_schema in ('public', '$db')")" 'tables that were dropped'
+    verified
+}
+
+test_drift_into_postgres() {
+    drift_into postgres
+    same 1 "$(dst "select count(*) from pg_indexes where indexname = 'other_v'")" 'unique indexes'
+    same NO "$(dst "select is_nullable from information_schema.columns
+        where table_name = 'other' and column_name = 'v'")" 'NOT NULL'
+}
+test_drift_into_mariadb() { drift_into mariadb; }
+
+# The target stays as it is; what goes with it goes on.
+test_ignored() {
+    pair postgres
+    make "$tables"
+    start --ddl ignore
+    wait_for 40 following
+    make "alter table t rename v to vv; alter table t add w int; insert into t (id, vv, w) values (60, 'r', 1)"
+    make "alter table t drop x; update t set vv = 's' where id = 1; insert into t (id, w) values (61, 2)"
+    stop
+    drain --ddl ignore
+    same 'r 3;s 3; 3' "$(dst "select coalesce(v, '') || ' ' || n from t where id in (1, 60, 61)
+        order by id = 61, id = 1" | paste -sd ';')" 'rows'
+    same 'id v n x' "$(columns dst t | xargs)" 'columns'
+}
+
+# Another table of the name, and a new one: their rows stand in no log.
+test_tables_made() {
+    pair postgres
+    make "$tables"
+    start
+    wait_for 40 following
+    make "create table made (id int primary key, v text); insert into made values (1, 'before')"
+    made() { [ "$(dst "select count(*) from made" 2>/dev/null)" = 1 ]; }
+    wait_for 60 made
+    make "insert into made values (2, 'after')"
+    make "drop table goes; create table goes (id int primary key, w int); insert into goes values (5, 5), (6, 6)"
+    replaced() { [ "$(dst "select sum(w) from goes" 2>/dev/null)" = 11 ]; }
+    wait_for 60 replaced
+    make "insert into goes values (7, 7)"
+    stop
+    drain
+    same_columns goes
+    verified
+}
+
+run_tests
