@@ -237,8 +237,9 @@ int repair_update(struct pg_writer *w, const struct bound_table *table, const st
 int apply_bind(struct pg_sink *sink, const struct rnl_catalog *catalog, struct rnl_error *err);
 /* apply.c: the rows of a bundle of changes */
 int apply_changes(struct pg_writer *w, struct rnl_bundle *in, struct rnl_error *err);
-/* The part or transaction that the rows stood in is over. */
+/* The part or transaction that the rows stood in is over; undone: as if it had never been. */
 void apply_ended(struct pg_writer *w);
+void apply_undone(struct pg_writer *w);
 void apply_free(struct pg_writer *w);
 /* copy.c: the row by its key, as far as that can be said in a line: "id = 5" */
 void row_words(struct buf *words, const struct bound_table *table, const struct rnl_row *row);

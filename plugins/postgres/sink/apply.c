@@ -5,6 +5,12 @@
 
 void apply_ended(struct pg_writer *w)
 {
+    if (w->apply)
+        w->apply->savepoint = false;
+}
+
+void apply_undone(struct pg_writer *w)
+{
     if (!w->apply)
         return;
     w->apply->settled = false;

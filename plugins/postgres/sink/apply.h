@@ -64,7 +64,7 @@ struct apply {
     uint32_t ntruncated, truncated_room;
     bool replay;
     bool unindexed; /* a table lacks an index on its key */
-    bool settled;   /* the transaction has its settings */
+    bool settled;   /* the session has its settings */
     bool savepoint; /* runnel_set stands in it */
     bool again;     /* rows are gone over once more: policies were counted before */
 };

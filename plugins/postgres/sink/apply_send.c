@@ -8,18 +8,18 @@
 #define FIELDS_KEPT (4 << 20) /* what one large row took is given back */
 
 /*
- * Of the transaction, as text: our own triggers (ddl_touch.c) stand aside, and rows are found by
- * their keys' indexes, however many there are: a plan that was made while a table was empty would
+ * Of the session, as text: our own triggers (ddl_touch.c) stand aside, and rows are found by their
+ * keys' indexes, however many there are: a plan that was made while a table was empty would
  * read all of it for each row later.
  */
 static const char settings_sql[] =
-    "SELECT set_config('runnel.repair', 'on', true), set_config('enable_hashjoin', 'off', true),"
-    " set_config('enable_mergejoin', 'off', true), set_config('enable_seqscan', 'off', true)";
+    "SELECT set_config('runnel.repair', 'on', false), set_config('enable_hashjoin', 'off', false),"
+    " set_config('enable_mergejoin', 'off', false), set_config('enable_seqscan', 'off', false)";
 
 /* Without such an index each row would read all of the table: then once for all of a statement. */
 static const char unindexed_sql[] =
-    "SELECT set_config('runnel.repair', 'on', true), set_config('enable_hashjoin', 'on', true),"
-    " set_config('enable_seqscan', 'on', true)";
+    "SELECT set_config('runnel.repair', 'on', false), set_config('enable_hashjoin', 'on', false),"
+    " set_config('enable_seqscan', 'on', false)";
 
 static const char *settings_of(const struct apply *a)
 {

@@ -36,7 +36,7 @@ int writer_undo(void *writer, struct rnl_error *err)
 
     copy_drop(w);
     changes_undo(w);
-    apply_ended(w);
+    apply_undone(w);
     return conn_exec(w->conn, "ROLLBACK TO SAVEPOINT runnel_part; RELEASE SAVEPOINT runnel_part",
                      "go back to a savepoint", err);
 }

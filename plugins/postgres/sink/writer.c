@@ -133,6 +133,6 @@ int writer_rollback(void *writer, struct rnl_error *err)
     copy_drop(w);
     w->nchanges = 0;
     w->mode = WRITER_IDLE;
-    apply_ended(w);
+    apply_undone(w);
     return conn_exec(w->conn, "ROLLBACK", "roll back", err);
 }

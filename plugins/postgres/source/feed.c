@@ -3,7 +3,8 @@
 
 #include <time.h>
 
-#define LINGER_US 500        /* for more, behind a transaction */
+#define BEHIND_US 20000      /* who is so late reads on until bundles are full */
+#define LINGER_US 2000       /* for more, then; who is in time gives each transaction at once */
 #define LINGER_MOST_US 10000 /* of one bundle */
 #define CALM_MS 2000         /* between marks when nothing of interest comes */
 
@@ -110,6 +111,7 @@ static int take_message(struct feed *feed, const struct stream_item *item, struc
     case 'B':
         feed->inside = true;
         feed->spans = false;
+        feed->behind = item->sent_us - message.time_us > BEHIND_US;
         feed->rows = 0;
         feed->commit_lsn = message.lsn;
         return RNL_OK;
@@ -158,6 +160,8 @@ static int64_t patience_us(const struct feed *feed, int64_t began_us, int64_t en
     if (feed->given || feed->marked_now) {
         int64_t most = began_us + LINGER_MOST_US - now;
 
+        if (!feed->inside && !feed->behind)
+            return 0;
         return most < LINGER_US ? most : LINGER_US;
     }
     return left < CALM_MS * 1000 / 4 ? left : CALM_MS * 1000 / 4;

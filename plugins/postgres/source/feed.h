@@ -85,6 +85,7 @@ struct feed {
     uint64_t rows;       /* of it so far */
     uint64_t given;      /* rows in this bundle */
     bool marked_now;     /* this bundle has a mark */
+    bool behind;         /* it was sent long after it was committed */
     uint64_t seen;       /* all before it has come and is marked, or holds nothing of interest */
     uint64_t marked;     /* the last place that was marked */
     int64_t marked_ms;

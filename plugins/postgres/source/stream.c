@@ -14,6 +14,7 @@
 #define BYTES_MOST (8u << 20) /* waiting; one message may be larger, alone */
 #define FEEDBACK_MOST_MS 1000
 #define BUSY_MOST_MS 5000   /* for a process of the server that is about to end */
+#define HEADER_TIME 17      /* in what begins with: */
 #define HEADER_DATA 25      /* 'w', start, end, time */
 #define HEADER_KEEPALIVE 18 /* 'k', end, time, whether an answer is wanted */
 #define EPOCH_2000_US INT64_C(946684800000000)
@@ -503,6 +504,8 @@ int stream_next(struct stream *s, int64_t wait_us, struct stream_item *out, stru
     }
     item = &s->taken[s->given++];
     out->lsn = item->lsn;
+    out->sent_us =
+        item->memory ? (int64_t)number_at(item->memory + HEADER_TIME) + EPOCH_2000_US : 0;
     out->bytes = item->memory ? (const uint8_t *)item->memory + HEADER_DATA : NULL;
     out->len = item->memory ? item->len - HEADER_DATA : 0;
     return RNL_OK;

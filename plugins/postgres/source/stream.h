@@ -11,6 +11,7 @@ struct stream_item {
     const uint8_t *bytes; /* of a message of the stream; NULL: all before lsn has come */
     size_t len;
     uint64_t lsn;
+    int64_t sent_us; /* of a message: since 1970, by the server's clock */
 };
 
 /* Starts to read behind lsn. RNL_E_CONFIG: the slot, or what stood behind it, is gone. */
