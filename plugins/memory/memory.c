@@ -29,6 +29,7 @@ struct subject {
     size_t bytes;               /* of all entries, delivered or not, until ack */
     uint64_t sequence;          /* of the newest entry */
     int subscriptions;
+    pthread_cond_t came, left; /* an entry; room for one: who waits for another isn't woken */
 };
 
 /* What the two ends of one pipeline share; lives while one of them is open. */
@@ -37,7 +38,6 @@ struct broker {
     char *pipeline;
     int ends;
     pthread_mutex_t lock; /* guards subjects and what hangs on them, and ends' interrupted */
-    pthread_cond_t changed;
     struct subject *subjects;
 };
 
@@ -77,7 +77,6 @@ static int64_t now_ms(void)
 static struct broker *broker_new(const char *pipeline)
 {
     struct broker *broker = calloc(1, sizeof(*broker));
-    pthread_condattr_t attr;
 
     if (!broker)
         return NULL;
@@ -87,10 +86,6 @@ static struct broker *broker_new(const char *pipeline)
         return NULL;
     }
     pthread_mutex_init(&broker->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&broker->changed, &attr);
-    pthread_condattr_destroy(&attr);
     return broker;
 }
 
@@ -113,10 +108,11 @@ static void broker_free(struct broker *broker)
             subject->first = entry->next;
             entry_free(entry);
         }
+        pthread_cond_destroy(&subject->came);
+        pthread_cond_destroy(&subject->left);
         free(subject->name);
         free(subject);
     }
-    pthread_cond_destroy(&broker->changed);
     pthread_mutex_destroy(&broker->lock);
     free(broker->pipeline);
     free(broker);
@@ -180,6 +176,7 @@ static void memory_close(void *self)
 static struct subject *subject_get(struct broker *broker, const char *name)
 {
     struct subject *subject;
+    pthread_condattr_t attr;
 
     for (subject = broker->subjects; subject; subject = subject->next)
         if (strcmp(subject->name, name) == 0)
@@ -192,6 +189,11 @@ static struct subject *subject_get(struct broker *broker, const char *name)
         free(subject);
         return NULL;
     }
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&subject->came, &attr);
+    pthread_cond_init(&subject->left, &attr);
+    pthread_condattr_destroy(&attr);
     subject->next = broker->subjects;
     broker->subjects = subject;
     return subject;
@@ -227,7 +229,7 @@ static int memory_publish(void *self, const struct rnl_message *message, struct 
     subject = subject_get(broker, message->subject);
     while (subject && !end->interrupted && subject->bytes > 0 &&
            subject->bytes + entry->body.len > end->queue_bytes)
-        pthread_cond_wait(&broker->changed, &broker->lock);
+        pthread_cond_wait(&subject->left, &broker->lock);
     if (!subject)
         status = no_memory(err);
     else if (end->interrupted)
@@ -240,7 +242,7 @@ static int memory_publish(void *self, const struct rnl_message *message, struct 
             subject->first = entry;
         subject->last = entry;
         subject->bytes += entry->body.len;
-        pthread_cond_broadcast(&broker->changed);
+        pthread_cond_broadcast(&subject->came);
     }
     pthread_mutex_unlock(&broker->lock);
     if (status != RNL_OK)
@@ -327,7 +329,7 @@ static int take(struct subscription *subscription, int timeout_ms, struct entry 
             break;
         if (now_ms() >= deadline_ms)
             return RNL_AGAIN;
-        pthread_cond_timedwait(&end->broker->changed, &end->broker->lock, &until);
+        pthread_cond_timedwait(&subject->came, &end->broker->lock, &until);
     }
     *entry = subject->first;
     subject->first = (*entry)->next;
@@ -368,7 +370,7 @@ static int memory_ack(void *handle, struct rnl_message *message, struct rnl_erro
     (void)err;
     pthread_mutex_lock(&subscription->end->broker->lock);
     subscription->subject->bytes -= entry->body.len;
-    pthread_cond_broadcast(&subscription->end->broker->changed);
+    pthread_cond_broadcast(&subscription->subject->left);
     pthread_mutex_unlock(&subscription->end->broker->lock);
     entry_free(entry);
     message->token = NULL;
@@ -390,7 +392,7 @@ static int memory_again(void *handle, struct rnl_message *message, int delay_ms,
     subject->first = entry;
     if (!subject->last)
         subject->last = entry;
-    pthread_cond_broadcast(&subscription->end->broker->changed);
+    pthread_cond_broadcast(&subject->came);
     pthread_mutex_unlock(&subscription->end->broker->lock);
     message->token = NULL;
     return RNL_OK;
@@ -410,7 +412,10 @@ static void memory_interrupt(void *self)
 
     pthread_mutex_lock(&end->broker->lock);
     end->interrupted = true;
-    pthread_cond_broadcast(&end->broker->changed);
+    for (struct subject *subject = end->broker->subjects; subject; subject = subject->next) {
+        pthread_cond_broadcast(&subject->came);
+        pthread_cond_broadcast(&subject->left);
+    }
     pthread_mutex_unlock(&end->broker->lock);
 }
 
