@@ -236,6 +236,13 @@ static int check_lanes(const struct reader *reader, struct rnl_error *err)
     return err->status;
 }
 
+/* Tables that nobody asks for by name can wait for the next start. */
+static void put_off(struct rnl_error *err)
+{
+    log_write(RNL_LOG_WARN, "reader", "more tables fit than the pipeline has: %s", err->text);
+    *err = (struct rnl_error)RNL_ERROR_INIT;
+}
+
 int reader_join(struct reader *reader, struct rnl_catalog *described, struct rnl_error *err)
 {
     struct joining j = {
@@ -255,8 +262,12 @@ int reader_join(struct reader *reader, struct rnl_catalog *described, struct rnl
         choose(&j);
         check_asked(&j, err);
     }
-    if (err->status == RNL_OK && j.count && check_lanes(reader, err) == RNL_OK)
+    if (err->status == RNL_OK && j.count)
+        check_lanes(reader, err);
+    if (err->status == RNL_OK && j.count)
         take_in(&j, err);
+    else if (err->status == RNL_E_CONFIG && !j.asked && reader_lanes_apart(reader))
+        put_off(err);
     free(j.again);
     free(j.add);
     return err->status;

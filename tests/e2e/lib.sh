@@ -241,6 +241,7 @@ change_source() {
 # Starts a run that follows, in the background: $follower; what it says is in $follow_log.
 follow_begin() { # [OPTIONS]
     follow_log=$E2E_SCRATCH/$E2E_TEST.follow
+    : >"$follow_log" # what an earlier run has said there isn't this one's
     "$E2E_RUNNEL" migrate "$SRC" "$DST" --follow "$@" >"$follow_log.out" 2>"$follow_log" &
     follower=$!
     at_end_kill "$follower"

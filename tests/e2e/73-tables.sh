@@ -1,0 +1,129 @@
+# Tables that join a pipeline which follows, and such that are loaded anew, while all are written to.
+# shellcheck shell=bash
+# once
+. "${0%/*}/lib.sh"
+
+export RUNNEL_RUN_DIR=$E2E_SCRATCH/run
+
+make_tables() {
+    change_source <<'SQL'
+create table d (n int primary key);
+insert into d values (0), (1), (2), (3), (4), (5), (6), (7), (8), (9);
+create table a (id int primary key, v int);
+create table p (id int primary key, u int, v int, constraint p_u unique (u));
+create table c (id int primary key, p int, v int, constraint c_p foreign key (p) references p (id));
+create table e (id int primary key, v int);
+create table k (a int, b varchar(20));
+create table unasked (id int primary key);
+insert into p select -(x.n + 10 * y.n + 100 * z.n + 1000 * w.n) - 1, -(x.n + 10 * y.n + 100 * z.n + 1000 * w.n) - 1, 0 from d x, d y, d z, d w;
+insert into e select -(x.n + 10 * y.n + 100 * z.n + 1000 * w.n + 10000 * v.n) - 1, 0 from d x, d y, d z, d w, d v;
+insert into k select -x.n - 1, 'old' from d x, d y, d z;
+SQL
+    case $FROM in
+    postgres*) change_source <<<"alter table k replica identity full;" ;;
+    esac
+}
+
+# Changes of all tables, until they have been asked to end.
+write_all() {
+    local i=1
+    while [ -e "$E2E_SCRATCH/writing" ]; do
+        cat <<SQL
+begin; insert into a values ($i, 0); update a set v = v + 1 where id = $((i / 2)); delete from a where id = $((i - 7)) and v = 0; commit;
+begin; insert into p values ($i, $i, 0); insert into c values ($i, $i, 0); update p set v = v + 1 where id = -($i % 5000) - 1; commit;
+begin; update p set u = -$i - 100000 where id = $i; update p set u = $i where id = $((i - 1)); update c set p = $((i - 1)) where id = $i and p > 1; commit;
+begin; insert into e values ($i, 0); update e set v = v + 1 where id = -(($i * 7919) % 100000) - 1; delete from e where id = -(($i * 31) % 1000) - 1; commit;
+begin; insert into k values ($i, 'new'); insert into k values ($i, 'new'); update k set b = 'set' where a = $((i - 2)); delete from k where a = $((i - 5)); commit;
+SQL
+        i=$((i + 1))
+    done
+}
+
+writer_begin() {
+    touch "$E2E_SCRATCH/writing"
+    write_all | change_source &
+    writer=$!
+    at_end_kill "$writer"
+}
+
+writer_end() {
+    rm "$E2E_SCRATCH/writing"
+    wait "$writer" || fail "the writer has failed"
+}
+
+has_rows() { [ "$(at_to "select count(*) > 1000 from $1")" = "$2" ]; }
+
+kill_it() {
+    kill -9 "$follower"
+    wait "$follower" 2>/dev/null || true
+}
+
+# Foreign and unique keys of the target's table.
+structure_of() { # TABLE
+    case $(engine_of "$TO") in
+    postgres) at_to "select (select count(*) from pg_constraint where contype = 'f' and conrelid = '$1'::regclass and convalidated), (select count(*) from pg_index where indrelid = '$1'::regclass and indisunique)" ;;
+    mysql) at_to "select sum(constraint_type = 'FOREIGN KEY'), sum(constraint_type <> 'FOREIGN KEY') from information_schema.table_constraints where table_schema = database() and table_name = '$1'" ;;
+    esac
+}
+
+true_of() { case $(engine_of "$TO") in postgres) echo t ;; *) echo 1 ;; esac }
+
+tables_join_and_are_loaded_anew() { # FROM TO
+    local some="--name t --tables a --tables p --bundle-rows 10 --commit-size 64k"
+
+    pair_new "$1" "$2"
+    make_tables
+    # shellcheck disable=SC2086
+    follow_start $some
+    writer_begin
+    # two more, and a crash while they are loaded: the command is the same as before
+    expect_exit 0 runnel tables add t e k
+    wait_for 60 has_rows e "$(true_of)"
+    kill_it
+    # shellcheck disable=SC2086
+    follow_start $some
+    follow_runs || follow_failed "it ended"
+    expect_exit 2 runnel tables add t nobody
+    said tables.unknown
+    expect_exit 2 runnel tables add t p
+    said tables.present
+    follow_runs || follow_failed "it ended for a table that isn't there"
+    follow_stop
+    # a selection that grows; one that shrinks is refused
+    # shellcheck disable=SC2086
+    follow_start $some --tables c
+    same '1|1' "$(structure_of c)" "the foreign key of a table that joined"
+    follow_stop
+    # shellcheck disable=SC2086
+    expect_exit 2 runnel migrate "$SRC" "$DST" --follow --drain $some
+    said resume.other_tables
+    # one anew, to which another points; and a crash meanwhile
+    # shellcheck disable=SC2086
+    follow_start $some --tables c
+    expect_exit 0 runnel tables reload t p --yes
+    kill_it
+    # shellcheck disable=SC2086
+    follow_start $some --tables c
+    expect_exit 0 runnel tables reload t k e --yes
+    follow_stop
+    # shellcheck disable=SC2086
+    follow_start $some --tables c
+    expect_exit 0 runnel tables list t
+    said loaded k
+    writer_end
+    # shellcheck disable=SC2086
+    follow_drain $some --tables c
+    expect_exit 0 runnel verify "$SRC" "$DST" --name t
+    same '1|1' "$(structure_of c)" "the foreign key to a table that was loaded anew"
+    same '0|2' "$(structure_of p)" "its unique key"
+    # at a start, of a pipeline that rests
+    # shellcheck disable=SC2086
+    expect_exit 0 runnel migrate "$SRC" "$DST" --follow --drain $some --tables c --reload a
+    expect_exit 0 runnel verify "$SRC" "$DST" --name t
+    expect_exit 0 runnel pipelines delete "$SRC" "$DST" --name t --yes
+}
+
+test_from_mariadb_to_postgres() { tables_join_and_are_loaded_anew mariadb postgres; }
+test_from_postgres_to_mariadb() { tables_join_and_are_loaded_anew postgres mariadb; }
+
+run_tests
