@@ -3,7 +3,7 @@
 
 #include "row_text.h"
 #include "util/clock.h"
-#include "verify_part.h"
+#include "verify_keys.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -403,6 +403,7 @@ static void verify_clear(struct verify *verify)
         free(state->fine_differing);
         free(state->found);
         free(state->suspects);
+        keys_free(state->keys);
         free(state->entries[SCAN_SOURCE]);
         free(state->entries[SCAN_TARGET]);
         free(state->key);

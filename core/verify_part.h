@@ -71,6 +71,8 @@ struct verify_state {
     bool found_all;           /* found is complete: a repair knows all */
     struct suspect *suspects; /* live: found, by key */
     size_t nsuspects;
+    struct verify_keys *keys; /* of the suspects */
+    bool by_keys;             /* is read by them in the reading under way */
     atomic_bool failed;
 };
 

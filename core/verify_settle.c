@@ -14,7 +14,7 @@
  */
 #include "util/clock.h"
 #include "util/log.h"
-#include "verify_part.h"
+#include "verify_keys.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -34,7 +34,9 @@ struct hot {
 
 struct settle {
     struct verify *verify;
-    struct scan_job *jobs; /* of one side and the tables concerned */
+    struct scan_job *jobs; /* of the reading under way */
+    size_t njobs;
+    bool *which; /* tables are read */
     struct hot *hot;
     size_t nhot, hot_room;
     uint64_t chance;
@@ -64,7 +66,7 @@ static int suspects_make(struct verify *verify, struct verify_state *state, stru
     qsort(state->suspects, count, sizeof(*state->suspects), by_key);
     state->nsuspects = count;
     verify->nsuspects += count;
-    return RNL_OK;
+    return keys_start(verify, state) ? RNL_OK : verify_no_memory(err);
 }
 
 static size_t open_in(const struct verify_state *state)
@@ -89,28 +91,54 @@ static size_t count_open(const struct verify *verify)
 
 /* --- looking -------------------------------------------------------------------------------- */
 
+/* A row that isn't looked for tells whether rows can be found by their keys: a few are enough. */
+static void see_other(struct verify *verify, struct verify_state *state, struct scan_lane *lane,
+                      const struct scan_job *job, const struct digest *key)
+{
+    if (!state->by_keys && (atomic_load(&state->keys->ncontrols[job->side]) == CONTROLS ||
+                            !atomic_load(&state->keys->usable)))
+        return;
+    pthread_mutex_lock(&verify->lock);
+    keys_saw_other(state, lane, job->side, key);
+    pthread_mutex_unlock(&verify->lock);
+}
+
+static struct suspect *find_suspect(const struct verify_state *state, struct scan_lane *lane,
+                                    const struct rnl_row *row, struct digest *key, int *counts,
+                                    struct rnl_error *err)
+{
+    struct suspect wanted = {0};
+
+    *counts = verify_row_counts(state, lane, row, key, err);
+    if (*counts <= 0)
+        return NULL;
+    wanted.key = key->hi;
+    return bsearch(&wanted, state->suspects, state->nsuspects, sizeof(wanted), by_key);
+}
+
 static int look_row(void *arg, struct scan_lane *lane, const struct scan_job *job,
                     const struct rnl_row *row, struct rnl_error *err)
 {
-    struct settle *settle = arg;
-    struct verify *verify = settle->verify;
+    struct verify *verify = ((struct settle *)arg)->verify;
     struct verify_state *state = verify_state_of(verify, job);
-    struct suspect wanted = {0}, *suspect;
+    struct suspect *suspect;
     struct digest key;
     uint64_t half;
-    int counts = verify_row_counts(state, lane, row, &key, err);
+    int counts;
 
-    if (counts <= 0)
+    suspect = find_suspect(state, lane, row, &key, &counts, err);
+    if (counts < 0)
         return counts;
-    wanted.key = key.hi;
-    suspect = bsearch(&wanted, state->suspects, state->nsuspects, sizeof(wanted), by_key);
-    if (!suspect)
+    if (!suspect) {
+        see_other(verify, state, lane, job, &key);
         return RNL_OK;
+    }
     if (verify_row_digest(state, lane, row, &key, &half, err) != RNL_OK)
         return err->status;
     pthread_mutex_lock(&verify->lock);
     suspect->now.sum += half;
     suspect->now.count++;
+    keys_saw(state, lane, job->side, &key, (size_t)(suspect - state->suspects));
     pthread_mutex_unlock(&verify->lock);
     return RNL_OK;
 }
@@ -120,33 +148,76 @@ static bool look_failed(void *arg, const struct scan_job *job, const struct rnl_
     return verify_failed(((struct settle *)arg)->verify, job, err);
 }
 
-static void forget_now(const struct verify *verify)
+static void forget_now(struct verify_state *state)
 {
+    for (size_t s = 0; s < state->nsuspects; s++)
+        state->suspects[s].now = (struct sight){0};
+}
+
+/* Adds jobs to those of the reading; by keys where that can be. */
+static bool add_jobs(struct settle *settle, struct verify_state *state, enum scan_side side)
+{
+    struct scan_job *jobs = state->jobs, *made = NULL, *moved;
+    size_t njobs = state->njobs;
+
+    forget_now(state);
+    state->by_keys = keys_can(state, side);
+    if (state->by_keys) {
+        njobs = keys_jobs(state, side, &made);
+        if (njobs == 0)
+            return false;
+        jobs = made;
+    }
+    moved = realloc(settle->jobs, (settle->njobs + njobs + 1) * sizeof(*moved));
+    if (moved) {
+        settle->jobs = moved;
+        for (size_t j = 0; j < njobs; j++)
+            if (jobs[j].side == side)
+                settle->jobs[settle->njobs++] = jobs[j];
+    }
+    free(made);
+    return moved;
+}
+
+/* Tables that were read by keys which found nothing there, not even what surely is there. */
+static bool read_in_vain(const struct verify *verify, enum scan_side side, bool *again)
+{
+    bool any = false;
+
+    for (uint32_t i = 0; i < verify->ntables; i++) {
+        struct verify_state *state = &verify->states[i];
+
+        again[i] = again[i] && state->by_keys && !keys_were_found(state, side);
+        any |= again[i];
+    }
+    return any;
+}
+
+static int read_tables(struct settle *settle, enum scan_side side, const bool *which,
+                       struct rnl_error *err)
+{
+    struct verify *verify = settle->verify;
+    struct scan_work work = {.row = look_row, .failed = look_failed, .arg = settle};
+
+    settle->njobs = 0;
     for (uint32_t i = 0; i < verify->ntables; i++)
-        for (size_t s = 0; s < verify->states[i].nsuspects; s++)
-            verify->states[i].suspects[s].now = (struct sight){0};
+        if (which[i] && !add_jobs(settle, &verify->states[i], side))
+            return verify_no_memory(err);
+    return scan_run(verify->scan, settle->jobs, settle->njobs, &work, err);
 }
 
 /* Reads one side; what each suspect shows there is in its now. */
 static int look(struct settle *settle, enum scan_side side, struct rnl_error *err)
 {
-    struct verify *verify = settle->verify;
-    struct scan_work work = {.row = look_row, .failed = look_failed, .arg = settle};
+    const struct verify *verify = settle->verify;
     int64_t begun_ms = clock_ms();
-    size_t njobs = 0;
     int status;
 
-    forget_now(verify);
-    for (uint32_t i = 0; i < verify->ntables; i++) {
-        const struct verify_state *state = &verify->states[i];
-
-        if (!open_in(state))
-            continue;
-        for (size_t j = 0; j < state->njobs; j++)
-            if (state->jobs[j].side == side)
-                settle->jobs[njobs++] = state->jobs[j];
-    }
-    status = scan_run(verify->scan, settle->jobs, njobs, &work, err);
+    for (uint32_t i = 0; i < verify->ntables; i++)
+        settle->which[i] = open_in(&verify->states[i]) > 0;
+    status = read_tables(settle, side, settle->which, err);
+    if (status == RNL_OK && read_in_vain(verify, side, settle->which))
+        status = read_tables(settle, side, settle->which, err);
     settle->read_ms[side] = clock_ms() - begun_ms;
     return status;
 }
@@ -438,8 +509,8 @@ int verify_settle(struct verify *verify, struct rnl_error *err)
     struct settle settle = {.verify = verify, .chance = verify->seed | 1};
     int status = RNL_OK;
 
-    settle.jobs = calloc(verify->njobs + 1, sizeof(*settle.jobs));
-    if (!settle.jobs)
+    settle.which = calloc(verify->ntables + 1, sizeof(*settle.which));
+    if (!settle.which)
         return verify_no_memory(err);
     for (uint32_t i = 0; i < verify->ntables && status == RNL_OK; i++) {
         struct verify_state *state = &verify->states[i];
@@ -454,6 +525,7 @@ int verify_settle(struct verify *verify, struct rnl_error *err)
     for (uint32_t i = 0; i < verify->ntables && status == RNL_OK; i++)
         status = conclude(verify, &verify->states[i], err);
     free(settle.hot);
+    free(settle.which);
     free(settle.jobs);
     return status;
 }

@@ -84,6 +84,8 @@ int source_log_end(void *self, struct rnl_slice *position, struct rnl_error *err
 bool source_log_reached(void *self, struct rnl_slice position, struct rnl_slice goal);
 int source_log_state(void *self, struct rnl_slice position, struct rnl_log_state *state,
                      struct rnl_error *err);
+bool source_reads_keys(void *self, const struct rnl_catalog *catalog, uint32_t table,
+                       const uint32_t *key, uint32_t nkey);
 const char *log_status_query(const struct source *source); /* file, position, filters */
 int source_identity(struct source *source, struct conn *conn, struct rnl_error *err);
 

@@ -66,4 +66,11 @@ static inline struct rnl_value decode_settle(const struct decoded *decoded,
     return value;
 }
 
+/* keys.c: a unit of some keys alone, and the condition for it; names: of the key's columns. */
+static inline bool by_keys(const struct rnl_unit *unit)
+{
+    return unit->size >= sizeof(*unit) && unit->nkeys && unit->nkey;
+}
+bool keys_sql(const struct rnl_unit *unit, const char *const *names, struct buf *sql);
+
 #endif

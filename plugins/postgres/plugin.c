@@ -184,6 +184,7 @@ static const struct rnl_sink_ops ops = {
     .letters = sink_letters,
     .evolve = sink_evolve,
     .read_anew = sink_read_anew,
+    .reads_keys = sink_reads_keys,
 };
 
 static const struct rnl_plugin plugin = {

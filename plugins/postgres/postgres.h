@@ -279,6 +279,7 @@ int writer_expect(void *writer, const struct rnl_row *row, struct rnl_row *out,
 /* The snapshot is out of date: rows were committed. */
 void read_forget_view(struct pg_sink *sink);
 void sink_read_anew(void *self);
+bool sink_reads_keys(void *self, uint32_t table, const uint32_t *key, uint32_t nkey);
 /* check.c */
 int sink_check(void *self, const struct rnl_job *job, const struct rnl_catalog *catalog,
                struct rnl_error *err);

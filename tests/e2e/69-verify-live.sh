@@ -19,10 +19,11 @@ create table queue (id $number, v varchar(40));
 create table heap (a int, b varchar(10));
 $full
 create table cold (id int primary key, v varchar(40));
+create table codes (a varchar(20), b int, n int, primary key (a, b));
 END
     for i in {1..300}; do
         echo "insert into items (v, n) values ('s$i', $i); insert into cold values ($i, 'c$i');"
-        echo "insert into heap values ($((i % 7)), 'x$((i % 5))');"
+        echo "insert into heap values ($((i % 7)), 'x$((i % 5))'); insert into codes values ('c-$((i / 3))', $i, 0);"
     done
     echo 'insert into switches select id, 0 from items where id <= 10;'
 }
@@ -38,6 +39,7 @@ statements() { # WRITER ENGINE
         echo "insert into items (v, n) values ('w$1-$i', $r);
             update items set v = 'u$1-$i', n = n + 1 where id = $((r % 200 + 1));
             update counters set n = n + 1 where id = $((r % 2 + 1));
+            update codes set n = n + 1 where a = 'c-$((r % 100))';
             update switches set s = 1 - s where id = $((r % 10 + 1));
             insert into queue (v) values ('$1-$i'); delete from queue where v = '$1-$i';"
         [ $((i % 3)) -gt 0 ] || echo "delete from items where id > 300 and n % 10 = $((r % 10));"
@@ -78,10 +80,10 @@ verify_live() { # FROM TO
     # rows that nobody writes to, and one among those that all write to
     query "$TO" "$db_to" "update cold set v = 'damaged' where id = 77; delete from cold where id = 78;
         insert into cold values (5000, 'more'); update items set n = n + 1 where id = 250;
-        insert into heap values (8, 'never')"
+        insert into heap values (8, 'never'); insert into codes values ('none', 7, 0)"
     expect_exit 4 runnel verify "$SRC" "$DST" --name live --values
     said '1 missing, 1 extra, 1 different' 'missing    id=78' 'extra      id=5000' \
-        'different  id=77: v (damaged, not c77)' 'different  id=250: n' 'extra      a=8, b=never'
+        'different  id=77: v (damaged, not c77)' 'extra      a=none, b=7' 'different  id=250: n' 'extra      a=8, b=never'
     not_said 'not settled'
     expect_exit 2 runnel verify "$SRC" "$DST" --name live --repair
     said verify.follower_runs

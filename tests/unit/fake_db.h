@@ -29,6 +29,7 @@ struct fake_db {
     atomic_int cursors_open, writers_open, reads;
     atomic_int interrupts;
     int64_t rows_read;
+    bool reads_keys, keys_in_vain; /* by its first column; but finds nothing */
     /* how it misbehaves */
     int fail_status; /* of the read of table fail_table */
     uint32_t fail_table;
@@ -142,6 +143,17 @@ static int fake_cursor_open(void *self, const struct rnl_catalog *catalog, uint3
     return fake_open(self, unit, cursor, err);
 }
 
+static bool fake_is_asked(const struct fake_db *db, const struct rnl_unit *unit,
+                          const struct rnl_value *row)
+{
+    if (unit->size < sizeof(*unit) || !unit->nkeys)
+        return true;
+    for (uint32_t i = 0; i < unit->nkeys && !db->keys_in_vain; i++)
+        if (unit->keys[i].i == row[unit->key[0]].i)
+            return true;
+    return false;
+}
+
 static int fake_read(void *self, struct rnl_bundle *out, int timeout_ms, struct rnl_error *err)
 {
     struct fake_cursor *cursor = self;
@@ -161,6 +173,10 @@ static int fake_read(void *self, struct rnl_bundle *out, int timeout_ms, struct 
                               .nvalues = (uint16_t)db->tables[table].ncolumns,
                               .after = fake_row(db, table, cursor->at)};
 
+        if (!fake_is_asked(db, cursor->unit, row.after)) {
+            cursor->at++;
+            continue;
+        }
         if (cursor->unit->columns) {
             for (uint32_t i = 0; i < cursor->unit->ncolumns; i++)
                 few[i] = row.after[cursor->unit->columns[i]];
@@ -190,6 +206,20 @@ static void fake_close(void *self)
 static void fake_interrupt(void *self)
 {
     atomic_fetch_add(&((struct fake_db *)self)->interrupts, 1);
+}
+
+static bool fake_reads_keys(void *self, const struct rnl_catalog *catalog, uint32_t table,
+                            const uint32_t *key, uint32_t nkey)
+{
+    (void)catalog;
+    (void)table;
+    return ((struct fake_db *)self)->reads_keys && nkey == 1 && key[0] == 0;
+}
+
+static inline bool fake_sink_reads_keys(void *self, uint32_t table, const uint32_t *key,
+                                        uint32_t nkey)
+{
+    return fake_reads_keys(self, NULL, table, key, nkey);
 }
 
 /* --- as a sink ------------------------------------------------------------ */
@@ -318,6 +348,7 @@ static const struct rnl_source_ops fake_source_ops = {
     .cursor_read = fake_read,
     .cursor_close = fake_close,
     .interrupt = fake_interrupt,
+    .reads_keys = fake_reads_keys,
 };
 
 static const struct rnl_sink_ops fake_sink_ops __attribute__((unused)) = {
@@ -333,6 +364,7 @@ static const struct rnl_sink_ops fake_sink_ops __attribute__((unused)) = {
     .writer_read_close = fake_close,
     .writer_remove = fake_writer_remove,
     .interrupt = fake_interrupt,
+    .reads_keys = fake_sink_reads_keys,
 };
 
 #endif

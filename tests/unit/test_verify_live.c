@@ -264,6 +264,40 @@ static void test_differences_among_changes_are_named(void **state)
     assert_int_equal(f->report.tables[KEYED].listed[2].columns[0], 1);
 }
 
+/* Only the rows in question are read again, not their table. */
+static void test_rows_are_read_by_their_keys(void **state)
+{
+    struct fixture *f = *state;
+    int64_t whole;
+
+    f->churn = churn_back_and_forth;
+    f->lag = 70;
+    db_apply(&f->target, &(struct change){SET, KEYED, 417, 1});
+    db_apply(&f->target, &(struct change){DROP, KEYED, 418, 0});
+    assert_int_equal(run(f), RNL_OK);
+    assert_counts(f, KEYED, 1, 0, 1, 0);
+    whole = f->target.rows_read;
+    f->source.reads_keys = f->target.reads_keys = true;
+    f->target.rows_read = 0;
+    assert_int_equal(run(f), RNL_OK);
+    assert_counts(f, KEYED, 1, 0, 1, 0);
+    assert_true(f->target.rows_read < whole / 2);
+}
+
+/* A side that finds nothing by keys, although it has the rows, raises no alarm. */
+static void test_keys_that_find_nothing_are_not_trusted(void **state)
+{
+    struct fixture *f = *state;
+
+    f->churn = churn_back_and_forth;
+    churn_back_and_forth(f);
+    f->lag = 70;
+    f->source.reads_keys = f->target.reads_keys = f->target.keys_in_vain = true;
+    db_apply(&f->target, &(struct change){SET, KEYED, 417, 1});
+    assert_int_equal(run(f), RNL_OK);
+    assert_counts(f, KEYED, 0, 0, 1, 0);
+}
+
 /* A counter: never the same twice, and the target never shows what was looked at just then. */
 static void churn_counter(struct fixture *f)
 {
@@ -342,6 +376,8 @@ int main(void)
         TEST(test_no_alarm_while_both_are_written_to),
         TEST(test_no_alarm_for_rows_that_go_back_and_forth),
         TEST(test_differences_among_changes_are_named),
+        TEST(test_rows_are_read_by_their_keys),
+        TEST(test_keys_that_find_nothing_are_not_trusted),
         TEST(test_a_counter_is_seen_to_be_right),
         TEST(test_what_never_stands_still_is_told_apart),
         TEST(test_a_fence_that_fails_ends_it),

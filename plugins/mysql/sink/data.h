@@ -329,6 +329,7 @@ size_t utf8_length(const unsigned char *text);
 /* expect.c, read.c */
 void read_forget_view(struct my_sink *sink);
 void sink_read_anew(void *self);
+bool sink_reads_keys(void *self, uint32_t table, const uint32_t *key, uint32_t nkey);
 int writer_expect(void *writer, const struct rnl_row *row, struct rnl_row *out,
                   struct rnl_error *err);
 int sink_read_plan(void *self, const struct rnl_catalog *catalog, uint32_t table,

@@ -127,4 +127,5 @@ const struct rnl_sink_ops sink_ops = {
     .letters = sink_letters,
     .read_anew = sink_read_anew,
     .evolve = sink_evolve,
+    .reads_keys = sink_reads_keys,
 };

@@ -201,6 +201,62 @@ static bool bound_add(struct text *sql, const struct reader *r, struct rnl_slice
     return true;
 }
 
+bool sink_reads_keys(void *self, uint32_t index, const uint32_t *key, uint32_t nkey)
+{
+    struct rnl_error unheard = RNL_ERROR_INIT; /* no table, no keys */
+    const struct bound_table *table = bound_find(self, index, &unheard);
+
+    for (uint32_t k = 0; table && k < nkey; k++)
+        switch (table->columns[key[k]].kind) {
+        case MY_INT:
+        case MY_TEXT:
+        case MY_CHAR:
+            break;
+        default:
+            return false;
+        }
+    return table && nkey > 0;
+}
+
+static bool literal(struct text *sql, const struct rnl_value *value)
+{
+    switch (value->type) {
+    case RNL_T_INT:
+        text_printf(sql, "%lld", (long long)value->i);
+        return true;
+    case RNL_T_UINT:
+        text_printf(sql, "%llu", (unsigned long long)value->u);
+        return true;
+    case RNL_T_TEXT:
+        text_add(sql, "_utf8mb4 ");
+        text_hex(sql, value->ptr, value->len);
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Only rows of these keys: (`a` = 1 AND `b` = 2) OR … */
+static bool keys_add(struct text *sql, const struct reader *r, const struct rnl_unit *unit,
+                     const char *joint)
+{
+    if (unit->size < sizeof(*unit) || !unit->nkeys)
+        return true;
+    text_printf(sql, "%s(", joint);
+    for (uint32_t row = 0; row < unit->nkeys; row++)
+        for (uint32_t k = 0; k < unit->nkey; k++) {
+            if (unit->key[k] >= r->table->source->ncolumns)
+                return false;
+            text_add(sql, k ? " AND " : row ? ") OR (" : "(");
+            text_name(sql, r->table->columns[unit->key[k]].name);
+            text_add(sql, " = ");
+            if (!literal(sql, &unit->keys[(size_t)row * unit->nkey + k]))
+                return false;
+        }
+    text_add(sql, "))");
+    return true;
+}
+
 static bool make_query(const struct reader *r, const struct rnl_unit *unit, struct text *sql)
 {
     text_add(sql, r->writer->sink->server.mariadb ? "SELECT SQL_NO_CACHE " : "SELECT ");
@@ -210,7 +266,8 @@ static bool make_query(const struct reader *r, const struct rnl_unit *unit, stru
     }
     text_printf(sql, " FROM %s", r->table->qualified);
     return bound_add(sql, r, unit->from, " WHERE ", ">=") &&
-           bound_add(sql, r, unit->to, unit->from.len ? " AND " : " WHERE ", "<");
+           bound_add(sql, r, unit->to, unit->from.len ? " AND " : " WHERE ", "<") &&
+           keys_add(sql, r, unit, unit->from.len || unit->to.len ? " AND " : " WHERE ");
 }
 
 static int choose_columns(struct reader *r, const struct rnl_unit *unit, struct rnl_error *err)

@@ -111,6 +111,49 @@ static int bound_add(struct cursor *cursor, struct text *sql, struct rnl_slice p
     return place_condition(sql, cursor->table, &cursor->key, place, side);
 }
 
+/* Only rows of these keys: (`a` = 1 AND `b` = 2) OR … */
+static int keys_add(const struct cursor *cursor, const struct rnl_unit *unit, struct text *sql,
+                    const char **joint)
+{
+    if (!unit->nkeys || unit->size < sizeof(*unit))
+        return 0;
+    text_printf(sql, "%s(", *joint);
+    *joint = " AND ";
+    for (uint32_t row = 0; row < unit->nkeys; row++)
+        for (uint32_t k = 0; k < unit->nkey; k++) {
+            const struct rnl_column *column;
+
+            if (unit->key[k] >= cursor->table->ncolumns)
+                return -1;
+            column = &cursor->table->columns[unit->key[k]];
+            text_add(sql, k ? " AND " : row ? ") OR (" : "(");
+            text_name(sql, column->name);
+            text_add(sql, " = ");
+            if (literal_add(sql, column, &unit->keys[(size_t)row * unit->nkey + k]))
+                return -1;
+        }
+    text_add(sql, "))");
+    return 0;
+}
+
+bool source_reads_keys(void *self, const struct rnl_catalog *catalog, uint32_t index,
+                       const uint32_t *key, uint32_t nkey)
+{
+    const struct source *source = self;
+    const struct rnl_table *table = source->ctx->host->table_at(catalog, index);
+
+    for (uint32_t k = 0; k < nkey; k++) {
+        const struct rnl_column *column = &table->columns[key[k]];
+        bool number = column->type == RNL_T_INT || column->type == RNL_T_UINT;
+        bool text = column->type == RNL_T_TEXT && column->charset && column->collation &&
+                    column->nlabels == 0;
+
+        if (!number && !text && column->type != RNL_T_UUID)
+            return false;
+    }
+    return nkey > 0 && !table->query;
+}
+
 static int select_write(struct cursor *cursor, const struct rnl_unit *unit, struct text *sql)
 {
     const struct rnl_table *table = cursor->table;
@@ -143,7 +186,8 @@ static int select_write(struct cursor *cursor, const struct rnl_unit *unit, stru
     }
     if (bound_add(cursor, sql, unit->position, PLACE_BEHIND, &joint) ||
         (!unit->position.len && bound_add(cursor, sql, unit->from, PLACE_FROM, &joint)) ||
-        bound_add(cursor, sql, unit->to, PLACE_BEFORE, &joint))
+        bound_add(cursor, sql, unit->to, PLACE_BEFORE, &joint) ||
+        keys_add(cursor, unit, sql, &joint))
         return -1;
     for (uint32_t i = 0; i < cursor->key.ncolumns; i++) {
         text_add(sql, i ? ", " : " ORDER BY ");

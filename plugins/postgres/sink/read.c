@@ -5,6 +5,10 @@
 #include <poll.h>
 #include <stdlib.h>
 
+#define TEXT_OID 25
+#define VARCHAR_OID 1043
+#define KEY_MOST 16
+
 struct reader {
     struct pg_writer *writer;
     const struct bound_table *table;
@@ -178,6 +182,44 @@ static bool page_of(struct rnl_slice slice, int64_t *page)
     return *end == '\0' && *page >= 0;
 }
 
+bool sink_reads_keys(void *self, uint32_t index, const uint32_t *key, uint32_t nkey)
+{
+    struct rnl_error unheard = RNL_ERROR_INIT; /* no table, no keys */
+    const struct bound_table *table = bound_find(self, index, &unheard);
+
+    for (uint32_t k = 0; table && k < nkey; k++)
+        switch (table->columns[key[k]].kind) {
+        case PG_INT2:
+        case PG_INT4:
+        case PG_INT8:
+        case PG_NUMERIC:
+        case PG_UUID:
+            break;
+        case PG_TEXT: /* another's literal needn't be one of an enum */
+            if (table->columns[key[k]].type != TEXT_OID &&
+                table->columns[key[k]].type != VARCHAR_OID)
+                return false;
+            break;
+        default:
+            return false;
+        }
+    return table && nkey > 0 && nkey <= KEY_MOST;
+}
+
+static bool add_keys(const struct reader *r, const struct rnl_unit *unit, struct buf *sql)
+{
+    const char *names[KEY_MOST];
+
+    if (unit->nkey > KEY_MOST)
+        return false;
+    for (uint32_t k = 0; k < unit->nkey; k++) {
+        if (unit->key[k] >= r->table->source->ncolumns)
+            return false;
+        names[k] = r->table->columns[unit->key[k]].name;
+    }
+    return keys_sql(unit, names, sql);
+}
+
 static bool make_query(const struct reader *r, const struct rnl_unit *unit, struct buf *sql)
 {
     int64_t from, to;
@@ -196,6 +238,11 @@ static bool make_query(const struct reader *r, const struct rnl_unit *unit, stru
         buf_printf(sql, " WHERE ctid >= '(%" PRId64 ",0)'::tid", from);
     if (to >= 0)
         buf_printf(sql, " %s ctid < '(%" PRId64 ",0)'::tid", from >= 0 ? "AND" : "WHERE", to);
+    if (by_keys(unit)) {
+        buf_puts(sql, from >= 0 || to >= 0 ? " AND " : " WHERE ");
+        if (!add_keys(r, unit, sql))
+            return false;
+    }
     buf_puts(sql, ") TO STDOUT (FORMAT binary)");
     return buf_text(sql) != NULL;
 }

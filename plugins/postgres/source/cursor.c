@@ -105,9 +105,10 @@ static const char ordered_sql[] = "SET LOCAL enable_seqscan = off; SET LOCAL ena
 static const char plain_sql[] = "SET LOCAL enable_seqscan = on; SET LOCAL enable_sort = on;"
                                 "SET LOCAL enable_bitmapscan = on";
 
-static int choose_plans(struct cursor *c, struct rnl_error *err)
+/* Some keys alone are looked for each by itself. */
+static int choose_plans(struct cursor *c, const struct rnl_unit *unit, struct rnl_error *err)
 {
-    bool ordered = key_is_read(c);
+    bool ordered = key_is_read(c) && !by_keys(unit);
     int status = RNL_OK;
 
     if (c->lane->ordered != ordered)
@@ -126,13 +127,13 @@ static int start_copy(struct cursor *c, const struct rnl_unit *unit, struct rnl_
     PGresult *place = NULL, *result;
     bool behind = unit->position.len && key_is_read(c);
     char doing[256];
-    int status = choose_plans(c, err);
+    int status = choose_plans(c, unit, err);
 
     if (status == RNL_OK && behind) {
         from = &resumed;
         status = resume_bound(c, unit->position, from, &place, err);
     }
-    if (status == RNL_OK && !copy_sql(c, from, behind, &sql))
+    if (status == RNL_OK && !copy_sql(c, unit, from, behind, &sql))
         status = sql.failed ? error_memory(err) : refuse_unit(c, err);
     PQclear(place);
     if (status != RNL_OK) {

@@ -34,7 +34,8 @@ struct cursor {
 };
 
 /* read_sql.c: the statement that reads; from: where, behind it or from it on */
-bool copy_sql(const struct cursor *c, const struct bound *from, bool behind, struct buf *sql);
+bool copy_sql(const struct cursor *c, const struct rnl_unit *unit, const struct bound *from,
+              bool behind, struct buf *sql);
 /* Whether the columns of the key are read, so that places can be marked. */
 bool key_is_read(const struct cursor *c);
 

@@ -46,9 +46,41 @@ static bool page_compare(const char *operator, const struct bound * bound, struc
     return len > 0 && len < 11;
 }
 
+bool source_reads_keys(void *self, const struct rnl_catalog *catalog, uint32_t index,
+                       const uint32_t *key, uint32_t nkey)
+{
+    const struct pg_source *source = self;
+    const struct rnl_table *table = source->server.host->table_at(catalog, index);
+
+    for (uint32_t k = 0; k < nkey; k++) {
+        const struct rnl_column *column = COLUMN(table, key[k]);
+
+        /* another's literal needn't be one of an enum or a domain */
+        if (column->type_name ||
+            (column->type != RNL_T_INT && column->type != RNL_T_TEXT && column->type != RNL_T_UUID))
+            return false;
+    }
+    return nkey > 0 && nkey <= KEY_COLUMNS && !table->query;
+}
+
+/* Only rows of these keys. */
+static bool add_keys(const struct cursor *c, const struct rnl_unit *unit, struct buf *sql)
+{
+    const char *names[KEY_COLUMNS];
+
+    if (unit->nkey > KEY_COLUMNS)
+        return false;
+    for (uint32_t k = 0; k < unit->nkey; k++) {
+        if (unit->key[k] >= c->table->ncolumns)
+            return false;
+        names[k] = COLUMN(c->table, unit->key[k])->name;
+    }
+    return keys_sql(unit, names, sql);
+}
+
 /* What of the leaf is read: by place, from where it is gone on, and by the operator's filter. */
-static bool add_conditions(const struct cursor *c, const struct bound *from, bool behind,
-                           struct buf *sql)
+static bool add_conditions(const struct cursor *c, const struct rnl_unit *unit,
+                           const struct bound *from, bool behind, struct buf *sql)
 {
     const struct bound *to = &c->place.to;
     const char *word = " WHERE ";
@@ -73,8 +105,14 @@ static bool add_conditions(const struct cursor *c, const struct bound *from, boo
             key_compare(c, "<", to, sql);
         word = " AND ";
     }
-    if (c->table->where && *c->table->where && !c->table->query)
+    if (c->table->where && *c->table->where && !c->table->query) {
         buf_printf(sql, "%s(%s\n)", word, c->table->where);
+        word = " AND ";
+    }
+    if (by_keys(unit)) {
+        buf_puts(sql, word);
+        good = good && add_keys(c, unit, sql);
+    }
     return good;
 }
 
@@ -98,7 +136,8 @@ static void add_origin(const struct cursor *c, struct buf *sql)
     buf_name(sql, c->table->name);
 }
 
-bool copy_sql(const struct cursor *c, const struct bound *from, bool behind, struct buf *sql)
+bool copy_sql(const struct cursor *c, const struct rnl_unit *unit, const struct bound *from,
+              bool behind, struct buf *sql)
 {
     buf_puts(sql, "COPY (SELECT ");
     for (uint32_t i = 0; i < c->ncolumns; i++) {
@@ -107,7 +146,7 @@ bool copy_sql(const struct cursor *c, const struct bound *from, bool behind, str
         buf_puts(sql, type_reading(c->columns[i].source).cast);
     }
     add_origin(c, sql);
-    if (!add_conditions(c, from, behind, sql))
+    if (!add_conditions(c, unit, from, behind, sql))
         return false;
     if (key_is_read(c)) {
         buf_puts(sql, " ORDER BY ");

@@ -91,6 +91,7 @@ static const struct rnl_source_ops ops = {
     .log_end = source_log_end,
     .log_reached = source_log_reached,
     .log_state = source_log_state,
+    .reads_keys = source_reads_keys,
 };
 
 const struct rnl_plugin source_plugin = {

@@ -86,6 +86,12 @@ struct rnl_unit {
     /* Of changes: what one who stands at a table's start has already is left out for that table. */
     const struct rnl_start *starts;
     uint32_t nstarts, start_size;
+    /* With nkeys: of the chunk's rows only those whose columns key have one of these values: nkey
+     * of them for each, one after another. More rows may come. Only where reads_keys() allows it.
+     */
+    const uint32_t *key;
+    const struct rnl_value *keys;
+    uint32_t nkey, nkeys;
 };
 
 /* A column that goes on under another name. */

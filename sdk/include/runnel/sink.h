@@ -224,6 +224,8 @@ struct rnl_sink_ops {
      * given up. Control thread, while no cursor is open.
      */
     void (*read_anew)(void *self);
+    /* Optional. As reads_keys of a source, for writer_read_open. Control thread, after bind. */
+    bool (*reads_keys)(void *self, uint32_t table, const uint32_t *key, uint32_t nkey);
 };
 
 #endif

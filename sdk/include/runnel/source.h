@@ -117,6 +117,11 @@ struct rnl_source_ops {
     /* What one who stands at position is behind, and what the server keeps for the pipeline. */
     int (*log_state)(void *self, struct rnl_slice position, struct rnl_log_state *state,
                      struct rnl_error *err);
+
+    /* Optional. Whether rows of a table can be read quickly by values of these columns: see keys of
+     * struct rnl_unit. */
+    bool (*reads_keys)(void *self, const struct rnl_catalog *catalog, uint32_t table,
+                       const uint32_t *key, uint32_t nkey);
 };
 
 #endif
