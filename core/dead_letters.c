@@ -58,7 +58,7 @@ static bool tally_add(struct tallies *tallies, const struct rnl_letter *letter)
 static void tallies_tell(const struct tallies *tallies, struct findings *findings)
 {
     for (size_t i = 0; i < tallies->count; i++)
-        findings_add(findings, &(struct rnl_finding){
+        findings_put(findings, &(struct rnl_finding){
                                    .size = sizeof(struct rnl_finding),
                                    .severity = RNL_WARNING,
                                    .code = "rows.set_aside",

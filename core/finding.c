@@ -105,7 +105,7 @@ static bool make_room(struct findings *findings)
     return true;
 }
 
-void findings_add(struct findings *findings, const struct rnl_finding *finding)
+static void add(struct findings *findings, const struct rnl_finding *finding, bool anew)
 {
     struct rnl_finding copy = {0};
     uint32_t *slot;
@@ -117,7 +117,9 @@ void findings_add(struct findings *findings, const struct rnl_finding *finding)
     if (slot && *slot) {
         struct rnl_finding *same = &findings->items[*slot - 1];
 
-        if (copy.count > 0)
+        if (anew)
+            same->count = copy.count;
+        else if (copy.count > 0)
             same->count = (same->count > 0 ? same->count : 0) + copy.count;
     } else if (slot && make_room(findings)) {
         copy.code = arena_strdup(&findings->arena, copy.code ? copy.code : "");
@@ -134,6 +136,16 @@ void findings_add(struct findings *findings, const struct rnl_finding *finding)
         findings->by_table = NULL;
     }
     pthread_mutex_unlock(&findings->lock);
+}
+
+void findings_add(struct findings *findings, const struct rnl_finding *finding)
+{
+    add(findings, finding, false);
+}
+
+void findings_put(struct findings *findings, const struct rnl_finding *finding)
+{
+    add(findings, finding, true);
 }
 
 bool findings_block(struct findings *findings, const char *schema, const char *table)

@@ -9,6 +9,8 @@ struct findings *findings_new(void);
 void findings_free(struct findings *findings);
 /* Any thread. The same code, table, object and policy twice: kept once, counts added. */
 void findings_add(struct findings *findings, const struct rnl_finding *finding);
+/* The same, of something that was counted anew: the count takes the place of an earlier one. */
+void findings_put(struct findings *findings, const struct rnl_finding *finding);
 /* Whether a BLOCKER names the table, or none at all: then nothing can be read of it. */
 bool findings_block(struct findings *findings, const char *schema, const char *table);
 /*

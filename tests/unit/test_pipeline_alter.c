@@ -188,7 +188,8 @@ static void lanes_stand_together_in_the_end(void **state)
     put(&config.reader.settings, "log_part", 1); /* each on one lane alone */
     assert_int_equal(run_to_end(&config, 1), 0);
     put(&config.reader.settings, "log", 20);
-    config.limit_events = 1;
+    config.bundle_rows = 1;
+    config.limit_events = 2; /* the second on one lane alone */
     assert_int_equal(run_it(&config, false, 0, NULL), PIPELINE_STOPPED);
     open_sink(&config, &session);
     assert_int_equal(session.plugin->sink.recall(session.self, config.name, &memory, &err), RNL_OK);

@@ -382,7 +382,17 @@ static void rows_of_changes_set_aside_are_told(void **state)
     await_changes(&running, 698);
     assert_int_equal(running.view.total.rows_aside, 2);
     assert_int_equal(pipeline_now(running.pipeline), PIPELINE_DEGRADED);
+    /* they are as many after a rest */
+    pipeline_pause(running.pipeline);
+    for (int64_t deadline_ms = clock_ms() + WAIT_MS;
+         pipeline_now(running.pipeline) != PIPELINE_PAUSED;)
+        assert_true(clock_ms() < deadline_ms);
+    pipeline_resume(running.pipeline);
     pipeline_stop(running.pipeline, false);
+    await(&running.ending);
+    assert_int_equal(findings_count(pipeline_findings(running.pipeline), RNL_WARNING), 2);
+    for (size_t f = 0; f < 2; f++)
+        assert_int_equal(findings_at(pipeline_findings(running.pipeline), f)->count, 1);
     assert_int_equal(run_end(&running), PIPELINE_STOPPED);
     unsetenv("TOY_BAD");
     teardown(&config);

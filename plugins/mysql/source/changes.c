@@ -204,13 +204,11 @@ static int mark_idle(struct changes *changes, struct rnl_error *err)
     return status;
 }
 
-/* What came before an error is given first. */
+/* What the bundle holds up to its mark counts all the same: the host gives that. */
 static int error_keep(struct changes *changes, struct rnl_error *err)
 {
-    if (!changes->out_rows && !changes->out_marked)
-        return err->status;
     changes->failed = *err;
-    return RNL_AGAIN;
+    return err->status;
 }
 
 /* Nothing waits to be read, and nothing is there to be given. */

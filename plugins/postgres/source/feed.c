@@ -238,8 +238,8 @@ static int feed_read(void *self, struct rnl_bundle *out, int timeout_ms, struct 
         return status;
     feed->failed = status;
     feed->error = *err;
-    /* what came whole before it is given first */
-    return feed->marked_now ? RNL_OK : status;
+    return status; /* what came whole before it stands up to the bundle's mark: the host gives that
+                    */
 }
 
 static void feed_close(void *self)

@@ -20,7 +20,8 @@ struct rnl_log_state {
  * bundles. With nothing to tell it marks from time to time how far it has come. Whatever the host
  * does between two calls, the connection stays alive. What can't be followed any more (a statement
  * in the log in place of rows, an unknown event, a position that the server has no more) is
- * RNL_E_CONFIG that says what the operator can do; nothing is skipped.
+ * RNL_E_CONFIG that says what the operator can do; nothing is skipped. When cursor_read fails, what
+ * the bundle holds up to its mark is given on all the same.
  *
  * Tables are altered while they are followed. Where the log says so (a statement, rows of another
  * form), cursor_read calls host->bundle_alter() for each table concerned and returns RNL_ALTERED;
