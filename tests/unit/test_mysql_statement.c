@@ -44,6 +44,7 @@ static void ddl_names_its_tables(void **state)
         {"RENAME TABLE a TO b, c.d TO e", "/a /b c/d /e"},
         {"RENAME TABLE IF EXISTS a WAIT 5 TO b", "/a /b"},
         {"CREATE TABLE `t` (a int)", "/t"},
+        {"CREATE TABLE IF NOT EXISTS t (a int)", "/t"},
         {"CREATE OR REPLACE TABLE IF NOT EXISTS t (a int)", "/t"},
         {"CREATE UNIQUE INDEX i USING BTREE ON db.t (a)", "db/t"},
         {"DROP INDEX i ON t", "/t"},
@@ -69,7 +70,6 @@ static void harmless_ones_are_passed_over(void **state)
     static const char *const cases[] = {
         "",
         "-- nothing",
-        "CREATE TABLE IF NOT EXISTS t (a int)",
         "CREATE TEMPORARY TABLE t (a int)",
         "DROP TEMPORARY TABLE IF EXISTS t",
         "CREATE VIEW v AS SELECT * FROM t",

@@ -141,6 +141,16 @@ int binlog_table_fit(struct binlog_table *table, const struct rnl_table *describ
                      struct rnl_error *err);
 
 /*
+ * The same for rows that go into another form of the table: column i of described becomes column
+ * places[i] of into (UINT32_MAX: it is left out); what stands nowhere is RNL_T_UNCHANGED.
+ */
+int binlog_table_fit_into(struct binlog_table *table, const struct rnl_table *described,
+                          const struct rnl_table *into, const uint32_t *places,
+                          struct rnl_error *err);
+/* Between two transactions: tables may be others from here on, and are told again. */
+void binlog_forget(struct binlog *log);
+
+/*
  * Reads the next row of the event that binlog_next gave last, a BINLOG_ROWS of a fitted table:
  * RNL_OK, RNL_DONE, or why not. Values stand in the order of the described columns and are what a
  * cursor of the table's rows would give; what is not in the log is RNL_T_UNCHANGED. before is

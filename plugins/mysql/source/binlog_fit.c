@@ -378,3 +378,34 @@ int binlog_table_fit(struct binlog_table *shown, const struct rnl_table *describ
     shown->fitted = !status;
     return status;
 }
+
+static int place_set(struct log_table *table, struct field_op *op, const struct rnl_table *into,
+                     uint32_t place, struct rnl_error *err)
+{
+    op->column = place;
+    if (place == UINT32_MAX)
+        return RNL_OK;
+    if (into->columns[place].type == op->described->type)
+        return RNL_OK;
+    return altered(table, err, "another type of column", op->described->name);
+}
+
+int binlog_table_fit_into(struct binlog_table *shown, const struct rnl_table *described,
+                          const struct rnl_table *into, const uint32_t *places,
+                          struct rnl_error *err)
+{
+    struct log_table *table = (struct log_table *)shown;
+    int status = binlog_table_fit(shown, described, err);
+
+    for (uint32_t i = 0; i < shown->ncolumns && !status; i++)
+        if (table->ops[i].column != UINT32_MAX)
+            status = place_set(table, &table->ops[i], into, places[table->ops[i].column], err);
+    table->described = into;
+    shown->fitted = !status;
+    return status;
+}
+
+void binlog_forget(struct binlog *log)
+{
+    tables_forget(log);
+}

@@ -1,6 +1,7 @@
 /* A cursor of changes: takes events from the server's log, and gives rows in their transactions. */
 #include "changes.h"
 #include "changes_start.h"
+#include "form.h"
 
 #include <time.h>
 
@@ -19,8 +20,15 @@ static int64_t now_ms(void)
 
 static int by_name(const void *a, const void *b)
 {
-    return strcmp(((const struct followed *)a)->table->name,
-                  ((const struct followed *)b)->table->name);
+    const struct followed *const *first = a, *const *second = b;
+
+    return strcmp((*first)->name, (*second)->name);
+}
+
+void tables_order(struct changes *changes)
+{
+    if (changes->ntables)
+        qsort(changes->by_name, changes->ntables, sizeof(*changes->by_name), by_name);
 }
 
 static int tables_learn(struct changes *changes, const struct rnl_catalog *catalog)
@@ -29,17 +37,20 @@ static int tables_learn(struct changes *changes, const struct rnl_catalog *catal
     uint32_t count = host->table_count(catalog), widest = 1;
 
     changes->tables = calloc(count + 1, sizeof(*changes->tables));
-    if (!changes->tables)
+    changes->by_name = calloc(count + 1, sizeof(*changes->by_name));
+    if (!changes->tables || !changes->by_name)
         return -1;
     for (uint32_t i = 0; i < count; i++) {
         const struct rnl_table *table = host->table_at(catalog, i);
 
         if (table->query)
             continue;
-        changes->tables[changes->ntables++] = (struct followed){.table = table, .index = i};
+        changes->by_name[changes->ntables] = &changes->tables[changes->ntables];
+        changes->tables[changes->ntables++] =
+            (struct followed){.table = table, .name = table->name, .index = i};
         widest = table->ncolumns > widest ? table->ncolumns : widest;
     }
-    qsort(changes->tables, changes->ntables, sizeof(*changes->tables), by_name);
+    tables_order(changes);
     changes->before = calloc(widest, sizeof(*changes->before));
     changes->after = calloc(widest, sizeof(*changes->after));
     return changes->before && changes->after ? 0 : -1;
@@ -91,6 +102,7 @@ int changes_open(struct source *source, const struct rnl_catalog *catalog,
         return error_memory(err);
     changes->kind = CURSOR_CHANGES;
     changes->source = source;
+    changes->catalog = catalog;
     changes->failed = (struct rnl_error)RNL_ERROR_INIT;
     lanes_close(source); /* all is read: their views would hold up whoever alters or truncates */
     changes->log = binlog_new();
@@ -99,6 +111,8 @@ int changes_open(struct source *source, const struct rnl_catalog *catalog,
         status = starts_take(changes, unit, err);
     if (!status)
         status = changes_start(changes, unit, err);
+    if (!status && changes->at.nddl)
+        status = altered_recall(changes, err);
     if (status) {
         changes_close(changes);
         return status;
@@ -253,7 +267,13 @@ int changes_read(void *self, struct rnl_bundle *out, int timeout_ms, struct rnl_
     changes->out_rows = 0;
     changes->out_marked = changes->gathered = false;
     changes->spans = changes->tx.rows != 0;
+    if (changes->untold) {
+        status = altered_tell_again(changes, err);
+        return status ? status : RNL_ALTERED;
+    }
     status = bundle_fill(changes, timeout_ms, &idle, err);
+    if (status == STEP_ALTERED)
+        return RNL_ALTERED; /* nothing may be marked behind that before the host has followed */
     if (status >= 0)
         status = mark_idle(changes, err);
     if (status < 0)
@@ -269,12 +289,21 @@ void changes_close(void *self)
 
     dump_close(changes->dump);
     binlog_free(changes->log);
-    for (uint32_t i = 0; i < changes->ntables; i++)
-        if (changes->tables[i].start) {
+    for (uint32_t i = 0; i < changes->ntables; i++) {
+        if (changes->tables[i].start)
             position_free(changes->tables[i].start);
-            free(changes->tables[i].start);
-        }
+        free(changes->tables[i].start);
+        free(changes->tables[i].map);
+    }
+    while (changes->forms) {
+        struct form *form = changes->forms;
+
+        changes->forms = form->next;
+        form_free(form);
+        free(form);
+    }
     free(changes->tables);
+    free(changes->by_name);
     free(changes->before);
     free(changes->after);
     waiting_free(changes);

@@ -8,11 +8,16 @@
 #include "spool.h"
 #include "statement.h"
 
-/* A table of the catalog; the cursor's are sorted by name. */
+/* A table of the catalog. */
 struct followed {
     const struct rnl_table *table;
+    const char *name;       /* in the log, by now; "": it is gone */
     uint32_t index;         /* in the catalog */
     struct position *start; /* what one who stands there has is left out; NULL: nothing */
+    /* Where the host ignores what alters tables: the form of rows, and where each of its columns
+     * stands in table; NULL: rows are as table says. */
+    struct form *form;
+    uint32_t *map;
 };
 
 /* The transaction that is being read. */
@@ -43,8 +48,12 @@ struct changes {
     struct source *source;
     struct dump *dump;
     struct binlog *log;
+    const struct rnl_catalog *catalog; /* the host's */
     struct followed *tables;
+    struct followed **by_name; /* of tables, as the log names them */
     uint32_t ntables;
+    struct form *forms; /* all that were made, for followed */
+    bool untold;        /* forms differ from the catalog since before the cursor was opened */
     struct rnl_value *before, *after; /* of the widest table */
 
     struct position at; /* all before it was given */
@@ -76,11 +85,14 @@ struct changes {
 };
 
 /* What a step did. */
-enum step { STEP_ON = 0, STEP_GIVE = 3 }; /* beside negative states: go on; give the bundle now */
+/* beside negative states: go on; give the bundle now; and say that tables are others behind it */
+enum step { STEP_ON = 0, STEP_GIVE = 3, STEP_ALTERED = 4 };
 
 /* changes_rows.c */
 struct followed *followed_find(struct changes *changes, const char *schema, const char *name);
 bool is_our_schema(const struct changes *changes, const char *schema);
+/* Whether the table was read at a moment when this transaction was in it. */
+bool is_in_start(const struct changes *changes, const struct followed *followed);
 int rows_begin(struct changes *changes, struct rnl_error *err);
 int rows_pump(struct changes *changes, struct rnl_error *err);
 int spool_pump(struct changes *changes, struct rnl_error *err);
@@ -100,6 +112,20 @@ int xa_end(struct changes *changes, struct rnl_slice id, bool commit, struct rnl
 bool xa_is_reopened(const struct changes *changes);
 void waiting_free(struct changes *changes);
 int transaction_text(const struct changes *changes, char *out, size_t size);
+
+/* changes.c: after names of tables changed */
+void tables_order(struct changes *changes);
+
+/* changes_event.c: behind a statement that altered tables; its position, or empty */
+int altered_position(struct changes *changes, struct rnl_slice *position, struct rnl_error *err);
+
+/* changes_ddl.c: statements that alter tables */
+int altered_refuse(const struct changes *changes, const char *table, struct rnl_error *err);
+int altered_take(struct changes *changes, const struct statement *statement, const char *schema,
+                 bool database, struct rnl_error *err);
+/* Forms as the position tells them; and telling what the host hasn't heard of. */
+int altered_recall(struct changes *changes, struct rnl_error *err);
+int altered_tell_again(struct changes *changes, struct rnl_error *err);
 
 /* changes_statement.c */
 int statement_take(struct changes *changes, struct rnl_error *err);

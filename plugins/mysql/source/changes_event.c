@@ -35,6 +35,19 @@ static int mark_give(struct changes *changes, int64_t committed_us, struct rnl_e
     return status == RNL_DONE ? STEP_GIVE : STEP_ON;
 }
 
+/* With statements that the host ignores it would say that its tables are still to be altered. */
+int altered_position(struct changes *changes, struct rnl_slice *position, struct rnl_error *err)
+{
+    size_t nddl = changes->at.nddl;
+    int status;
+
+    changes->at.nddl = 0;
+    status = mark_write(changes, err);
+    changes->at.nddl = nddl;
+    *position = (struct rnl_slice){changes->mark.ptr, changes->mark.len};
+    return status;
+}
+
 int place_mark_now(struct changes *changes, struct rnl_error *err)
 {
     return in_flight(changes) ? STEP_ON : mark_give(changes, 0, err);

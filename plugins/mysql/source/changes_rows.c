@@ -1,6 +1,7 @@
 /* Rows of the log that concern tables which are followed: into the bundle, or aside until their
  * transaction ends. */
 #include "changes.h"
+#include "form.h"
 
 #include <strings.h>
 
@@ -21,23 +22,22 @@ struct followed *followed_find(struct changes *changes, const char *schema, cons
         return NULL;
     while (low < high) {
         uint32_t middle = (low + high) / 2;
-        int order = strcmp(changes->tables[middle].table->name, name);
+        int order = strcmp(changes->by_name[middle]->name, name);
 
         if (order == 0)
-            return &changes->tables[middle];
+            return *name ? changes->by_name[middle] : NULL;
         if (order < 0)
             low = middle + 1;
         else
             high = middle;
     }
     for (uint32_t i = 0; changes->source->names_fold && i < changes->ntables; i++)
-        if (strcasecmp(changes->tables[i].table->name, name) == 0)
+        if (*name && strcasecmp(changes->tables[i].name, name) == 0)
             return &changes->tables[i];
     return NULL;
 }
 
-/* Whether the table was read at a moment when this transaction was in it. */
-static bool is_in_start(const struct changes *changes, const struct followed *followed)
+bool is_in_start(const struct changes *changes, const struct followed *followed)
 {
     const struct position *start = followed->start;
     const struct transaction *tx = &changes->tx;
@@ -90,12 +90,16 @@ int rows_begin(struct changes *changes, struct rnl_error *err)
     if (table->user == &nobody || (changes->tx.skipped && !changes->tx.reopened))
         return RNL_OK;
     followed = table->user;
+    if (!changes->tx.xa && is_in_start(changes, followed))
+        return RNL_OK; /* whatever its form was then */
     if (!table->fitted) {
-        status = binlog_table_fit(table, followed->table, err);
+        status = followed->form ? binlog_table_fit_into(table, &followed->form->table,
+                                                        followed->table, followed->map, err)
+                                : binlog_table_fit(table, followed->table, err);
         if (status)
             return status;
     }
-    changes->rows = changes->tx.xa || !is_in_start(changes, followed);
+    changes->rows = true;
     return RNL_OK;
 }
 

@@ -1,4 +1,5 @@
-/* Statements that stand in the log as text: ends of transactions, and what can't be followed. */
+/* Statements that stand in the log as text: ends of transactions, what alters tables, and what
+ * can't be followed. */
 #include "changes.h"
 
 #define SHOWN 200 /* bytes of a statement in a message */
@@ -27,17 +28,6 @@ static int shown(const struct changes *changes)
     size_t len = changes->event.query.text.len;
 
     return (int)(len > SHOWN ? SHOWN : len);
-}
-
-static int altered_refuse(const struct changes *changes, const char *table, struct rnl_error *err)
-{
-    rnl_fail(err, RNL_E_CONFIG, "source.table_altered",
-             "table %s%s%s was altered, and changes can't be followed over it: %.*s",
-             changes->source->server.database, table ? "." : "", table ? table : "", shown(changes),
-             (const char *)changes->event.query.text.ptr);
-    rnl_hint(err, "load again with --restart when the structure is settled, or leave the table "
-                  "out");
-    return err->status;
 }
 
 static int rows_refuse(const struct changes *changes, struct rnl_error *err)
@@ -84,11 +74,6 @@ static int effect_take(struct changes *changes, enum statement_kind kind, const 
     switch (kind) {
     case STATEMENT_TRUNCATE:
         return named->followed ? truncate_add(changes, named->followed, err) : STEP_ON;
-    case STATEMENT_DDL:
-        return named->followed ? altered_refuse(changes, named->followed->table->name, err)
-                               : STEP_ON;
-    case STATEMENT_DROP_DATABASE:
-        return named->ours ? altered_refuse(changes, NULL, err) : STEP_ON;
     case STATEMENT_ROWS:
         return named->ours || is_our_schema(changes, named->schema) ? rows_refuse(changes, err)
                                                                     : STEP_ON;
@@ -132,6 +117,11 @@ int statement_take(struct changes *changes, struct rnl_error *err)
     case STATEMENT_XA_COMMIT:
     case STATEMENT_XA_ROLLBACK:
         return xa_end(changes, statement.rest, kind == STATEMENT_XA_COMMIT, err);
+    case STATEMENT_DDL:
+    case STATEMENT_DROP_DATABASE:
+        if (tx->skipped || !named.ours)
+            return tx->open ? STEP_ON : transaction_end(changes, err);
+        return altered_take(changes, &statement, schema, kind == STATEMENT_DROP_DATABASE, err);
     default:
         status = effect_take(changes, kind, &named, err);
         return status || tx->open ? status : transaction_end(changes, err);

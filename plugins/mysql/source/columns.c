@@ -56,26 +56,6 @@ static const struct type_name types[] = {
     {"vector", RNL_T_VECTOR, 0, 0},
 };
 
-/* Columns of the query, behind the table's name. */
-enum {
-    C_TABLE,
-    C_NAME, /* from here to C_GENERATED: definition_columns */
-    C_NATIVE,
-    C_NULLABLE,
-    C_CHARSET,
-    C_COLLATION,
-    C_DEFAULT,
-    C_EXTRA,
-    C_GENERATED,
-    C_TYPE,
-    C_LENGTH,
-    C_PRECISION,
-    C_SCALE,
-    C_FRACTION,
-    C_COMMENT,
-    C_SRID,
-};
-
 static const struct type_name *type_find(const char *name)
 {
     static const struct type_name unknown = {"", RNL_T_NATIVE, 0, 0};
@@ -161,7 +141,7 @@ static bool is_period(const char *expression)
     return strcasecmp(expression, "ROW START") == 0 || strcasecmp(expression, "ROW END") == 0;
 }
 
-static int generated_set(struct drafts *drafts, struct rnl_column *column, MYSQL_ROW row)
+static int generated_set(struct pool *pool, bool mariadb, struct rnl_column *column, MYSQL_ROW row)
 {
     const char *expression = row[C_GENERATED] ? row[C_GENERATED] : "";
 
@@ -170,16 +150,14 @@ static int generated_set(struct drafts *drafts, struct rnl_column *column, MYSQL
     column->flags |= RNL_COLUMN_GENERATED;
     if (strcasestr(row[C_EXTRA], "VIRTUAL"))
         column->flags |= RNL_COLUMN_VIRTUAL;
-    column->generated = drafts->source->server.mariadb
-                            ? pool_text(&drafts->pool, expression)
-                            : expression_plain(&drafts->pool, expression);
+    column->generated = mariadb ? pool_text(pool, expression) : expression_plain(pool, expression);
     return column->generated ? 0 : -1;
 }
 
-static int default_set(struct drafts *drafts, struct rnl_column *column, MYSQL_ROW row)
+static int default_set(struct pool *pool, bool mariadb, struct rnl_column *column, MYSQL_ROW row)
 {
     struct default_input input = {
-        .mariadb = drafts->source->server.mariadb,
+        .mariadb = mariadb,
         .text = row[C_DEFAULT],
         .extra = row[C_EXTRA],
         .type = column->type,
@@ -188,13 +166,13 @@ static int default_set(struct drafts *drafts, struct rnl_column *column, MYSQL_R
 
     if (column->flags & RNL_COLUMN_GENERATED)
         return 0;
-    return default_parse(&drafts->pool, &input, &column->default_kind, &column->default_text);
+    return default_parse(pool, &input, &column->default_kind, &column->default_text);
 }
 
 /* MariaDB writes COMPRESSED into a comment behind the type. */
-static int storage_take(struct drafts *drafts, struct rnl_column *column, MYSQL_ROW row)
+static int storage_take(struct pool *pool, struct rnl_column *column, MYSQL_ROW row)
 {
-    char *native = pool_text(&drafts->pool, row[C_NATIVE]);
+    char *native = pool_text(pool, row[C_NATIVE]);
     char *comment = native ? strstr(native, " /*") : NULL;
 
     column->native = native;
@@ -206,22 +184,8 @@ static int storage_take(struct drafts *drafts, struct rnl_column *column, MYSQL_
     return 0;
 }
 
-static int column_row(struct drafts *drafts, MYSQL_ROW row)
+int column_fill(struct pool *pool, bool mariadb, MYSQL_ROW row, struct rnl_column *column)
 {
-    struct draft *draft = drafts_find(drafts, row[C_TABLE]);
-    struct pool *pool = &drafts->pool;
-    struct rnl_column *column;
-
-    if (!draft)
-        return 0;
-    column = items_grow(pool, draft->columns, &draft->table.ncolumns, &draft->columns_size,
-                        sizeof(*column));
-    if (!column)
-        return -1;
-    draft->columns = column;
-    column += draft->table.ncolumns - 1;
-    for (int i = C_NAME; i <= C_GENERATED; i++)
-        definition_add(&draft->definition, row[i]);
     if (!row[C_EXTRA])
         return -1;
     column->name = pool_text(pool, row[C_NAME]);
@@ -235,9 +199,28 @@ static int column_row(struct drafts *drafts, MYSQL_ROW row)
     if (column->flags & (RNL_COLUMN_ENUM | RNL_COLUMN_SET) &&
         labels_parse(pool, row[C_NATIVE], &column->labels, &column->nlabels))
         return -1;
-    if (!column->name || storage_take(drafts, column, row) || generated_set(drafts, column, row))
+    if (!column->name || storage_take(pool, column, row) ||
+        generated_set(pool, mariadb, column, row))
         return -1;
-    return default_set(drafts, column, row);
+    return default_set(pool, mariadb, column, row);
+}
+
+static int column_row(struct drafts *drafts, MYSQL_ROW row)
+{
+    struct draft *draft = drafts_find(drafts, row[C_TABLE]);
+    struct rnl_column *column;
+
+    if (!draft)
+        return 0;
+    column = items_grow(&drafts->pool, draft->columns, &draft->table.ncolumns, &draft->columns_size,
+                        sizeof(*column));
+    if (!column)
+        return -1;
+    draft->columns = column;
+    column += draft->table.ncolumns - 1;
+    for (int i = C_NAME; i <= C_GENERATED; i++)
+        definition_add(&draft->definition, row[i]);
+    return column_fill(&drafts->pool, drafts->source->server.mariadb, row, column);
 }
 
 int columns_describe(struct drafts *drafts, struct rnl_error *err)

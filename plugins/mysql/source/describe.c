@@ -51,6 +51,10 @@ void where_database(struct drafts *drafts, struct text *sql, const char *column)
 {
     text_printf(sql, " WHERE %s = ", column);
     text_quoted(sql, drafts->source->server.database);
+    if (!drafts->only)
+        return;
+    text_printf(sql, " AND %sTABLE_NAME = ", strncmp(column, "t.", 2) == 0 ? "t." : "");
+    text_quoted(sql, drafts->only);
 }
 
 int drafts_query(struct drafts *drafts, struct text *sql, draft_row_fn *row_fn,
@@ -181,7 +185,7 @@ static int tables_describe(struct drafts *drafts, struct rnl_error *err)
 }
 
 /* What a load keeps of itself in a target. */
-static bool is_own(const char *name)
+bool table_is_own(const char *name)
 {
     static const char *const names[] = {"runnel_pipelines", "runnel_units", "runnel_lanes",
                                         "runnel_steps", "runnel_dead_letters"};
@@ -199,7 +203,7 @@ static void drafts_select(struct drafts *drafts, const struct rnl_catalog *catal
     size_t kept = 0;
 
     for (size_t i = 0; i < drafts->count; i++)
-        if (!is_own(drafts->items[i].table.name) &&
+        if (!table_is_own(drafts->items[i].table.name) &&
             host->table_wanted(catalog, drafts->source->server.database,
                                drafts->items[i].table.name))
             drafts->items[kept++] = drafts->items[i];
@@ -235,6 +239,25 @@ static int infos_keep(struct drafts *drafts, struct rnl_error *err)
     return RNL_OK;
 }
 
+/* The lists that were collected become the table's. */
+static void table_close(struct draft *draft)
+{
+    struct rnl_table *table = &draft->table;
+
+    for (uint32_t c = 0; c < table->ncolumns; c++)
+        if (draft->columns[c].flags & RNL_COLUMN_IDENTITY)
+            draft->columns[c].next_value = table->next_identity;
+    table->size = sizeof(*table);
+    table->columns = draft->columns;
+    table->indexes = draft->indexes;
+    table->foreign_keys = draft->foreign_keys;
+    table->checks = draft->checks;
+    table->column_size = sizeof(struct rnl_column);
+    table->index_size = sizeof(struct rnl_index);
+    table->foreign_key_size = sizeof(struct rnl_foreign_key);
+    table->check_size = sizeof(struct rnl_check);
+}
+
 static int tables_add(struct drafts *drafts, struct rnl_catalog *catalog, struct rnl_error *err)
 {
     const struct rnl_host *host = drafts->source->ctx->host;
@@ -242,27 +265,45 @@ static int tables_add(struct drafts *drafts, struct rnl_catalog *catalog, struct
 
     for (size_t i = 0; i < drafts->count && !status; i++) {
         struct draft *draft = &drafts->items[i];
-        struct rnl_table *table = &draft->table;
 
-        for (uint32_t c = 0; c < table->ncolumns; c++)
-            if (draft->columns[c].flags & RNL_COLUMN_IDENTITY)
-                draft->columns[c].next_value = table->next_identity;
-        table->columns = draft->columns;
-        table->indexes = draft->indexes;
-        table->foreign_keys = draft->foreign_keys;
-        table->checks = draft->checks;
-        table->column_size = sizeof(struct rnl_column);
-        table->index_size = sizeof(struct rnl_index);
-        table->foreign_key_size = sizeof(struct rnl_foreign_key);
-        table->check_size = sizeof(struct rnl_check);
-        if (!table->ncolumns)
+        table_close(draft);
+        if (!draft->table.ncolumns)
             status = rnl_fail(err, RNL_E_CONFIG, "mysql.missing_privilege",
                               "the columns of table %s.%s can't be seen by this user",
-                              table->schema, table->name);
+                              draft->table.schema, draft->table.name);
         else
-            status = host->table_add(catalog, table, err);
+            status = host->table_add(catalog, &draft->table, err);
     }
     return status;
+}
+
+int table_describe(struct drafts *drafts, const char *name, const struct rnl_table **table,
+                   struct rnl_error *err)
+{
+    int status;
+
+    drafts->only = name;
+    *table = NULL;
+    status = tables_describe(drafts, err);
+    if (status || !drafts->count)
+        return status;
+    for (size_t i = 1; i < drafts->count; i++) /* one of the same letters in another case */
+        if (strcmp(drafts->items[i].table.name, name) == 0)
+            drafts->items[0] = drafts->items[i];
+    drafts->count = 1;
+    status = columns_describe(drafts, err);
+    if (!status)
+        status = keys_describe(drafts, err);
+    if (!status)
+        status = checks_describe(drafts, err);
+    if (!status)
+        status = partitions_describe(drafts, err);
+    if (status)
+        return status;
+    table_close(&drafts->items[0]);
+    if (drafts->items[0].table.ncolumns)
+        *table = &drafts->items[0].table;
+    return RNL_OK;
 }
 
 int source_describe(void *self, struct rnl_catalog *catalog, struct rnl_error *err)

@@ -26,6 +26,7 @@ struct drafts {
     struct draft *items;
     size_t count, size;
     struct draft *last;  /* of drafts_find: rows of one table come together */
+    const char *only;    /* the one table to be described; NULL: all */
     bool asking;         /* drafts_query() only asks ahead */
     struct ahead *ahead; /* see ahead.c */
 };
@@ -57,6 +58,37 @@ int storage_set(struct drafts *drafts, struct draft *draft, const char *engine, 
                 const char *collation);
 int partitions_describe(struct drafts *drafts, struct rnl_error *err);
 
+/*
+ * One table as it stands now; *table is NULL when there is none. drafts: zeroed but for the source,
+ * whose control connection is used; the table lives as long as its pool, items are malloc'd.
+ */
+int table_describe(struct drafts *drafts, const char *name, const struct rnl_table **table,
+                   struct rnl_error *err);
+
+/* Columns of a row that tells of a column, behind its table's name. */
+enum column_field {
+    C_TABLE,
+    C_NAME, /* from here to C_GENERATED: definition_columns */
+    C_NATIVE,
+    C_NULLABLE,
+    C_CHARSET,
+    C_COLLATION,
+    C_DEFAULT,
+    C_EXTRA,
+    C_GENERATED,
+    C_TYPE,
+    C_LENGTH,
+    C_PRECISION,
+    C_SCALE,
+    C_FRACTION,
+    C_COMMENT,
+    C_SRID,
+    C_FIELDS
+};
+/* column: zeroed. -1: out of memory, or labels of no known form */
+int column_fill(struct pool *pool, bool mariadb, MYSQL_ROW row, struct rnl_column *column);
+/* What a load keeps of itself in a target. */
+bool table_is_own(const char *name);
 int columns_describe(struct drafts *drafts, struct rnl_error *err);
 int keys_describe(struct drafts *drafts, struct rnl_error *err);
 /* After columns: a MariaDB json_valid check makes its column JSON. */

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OPEN_MAX 100000 /* XA transactions prepared at one time */
+#define DDL_MAX_BYTES ((size_t)256 * 1024) /* of statements kept, and each position has them */
+#define OPEN_MAX 100000                    /* XA transactions prepared at one time */
 
 /* The few forms of JSON that position_write makes: what is left of it. */
 struct json {
@@ -133,6 +134,74 @@ static int opens_take(struct json *in, struct position *position)
     return sign_take(in, ']') ? 0 : -1;
 }
 
+static void ddl_free(struct position_ddl *ddl)
+{
+    free(ddl->schema);
+    free(ddl->mode);
+    free(ddl->text);
+}
+
+int position_ddl_add(struct position *position, const struct position_ddl *ddl)
+{
+    struct position_ddl *larger, copy;
+    size_t bytes = strlen(ddl->text);
+
+    for (size_t i = 0; i < position->nddl; i++)
+        bytes += strlen(position->ddl[i].text);
+    if (bytes > DDL_MAX_BYTES)
+        return -1;
+    larger = realloc(position->ddl, (position->nddl + 1) * sizeof(*larger));
+    if (!larger)
+        return -1;
+    position->ddl = larger;
+    copy = (struct position_ddl){strdup(ddl->schema), strdup(ddl->mode), strdup(ddl->text)};
+    if (!copy.schema || !copy.mode || !copy.text) {
+        ddl_free(&copy);
+        return -1;
+    }
+    larger[position->nddl++] = copy;
+    return 0;
+}
+
+static int ddl_take(struct json *in, struct position *position)
+{
+    struct position_ddl ddl = {0};
+    int status = sign_take(in, '{') ? 0 : -1;
+
+    while (!status) {
+        char *name = NULL, **to;
+
+        status = text_take(in, &name);
+        to = status || !name               ? NULL
+             : strcmp(name, "schema") == 0 ? &ddl.schema
+             : strcmp(name, "mode") == 0   ? &ddl.mode
+             : strcmp(name, "text") == 0   ? &ddl.text
+                                           : NULL;
+        free(name);
+        if (!to || *to || !sign_take(in, ':') || text_take(in, to))
+            status = -1;
+        else if (!sign_take(in, ','))
+            break;
+    }
+    if (!status && ddl.schema && ddl.mode && ddl.text && sign_take(in, '}'))
+        status = position_ddl_add(position, &ddl);
+    else
+        status = -1;
+    ddl_free(&ddl);
+    return status;
+}
+
+static int ddls_take(struct json *in, struct position *position)
+{
+    if (position->nddl || !sign_take(in, '['))
+        return -1;
+    do
+        if (ddl_take(in, position))
+            return -1;
+    while (sign_take(in, ','));
+    return sign_take(in, ']') ? 0 : -1;
+}
+
 static int number_parse(const char *text, uint64_t *number)
 {
     char *end;
@@ -185,6 +254,8 @@ static int member_take(struct json *in, struct position *position, char **gtid)
         status = (position->exact = word_take(in, "true")) || word_take(in, "false") ? 0 : -1;
     else if (strcmp(name, "xa") == 0)
         status = opens_take(in, position);
+    else if (strcmp(name, "ddl") == 0)
+        status = ddls_take(in, position);
     else
         status = text_take(in, &value);
     if (!status && value)
@@ -235,6 +306,9 @@ void position_free(struct position *position)
         free(position->open[i].at);
     }
     free(position->open);
+    for (size_t i = 0; i < position->nddl; i++)
+        ddl_free(&position->ddl[i]);
+    free(position->ddl);
     *position = (struct position){0};
 }
 
@@ -248,6 +322,21 @@ static void opens_write(const struct position *position, struct text *out)
             text_add(out, ", \"at\": ");
             text_json(out, position->open[i].at);
         }
+        text_add(out, "}");
+    }
+    text_add(out, "]");
+}
+
+static void ddls_write(const struct position *position, struct text *out)
+{
+    text_add(out, ", \"ddl\": [");
+    for (size_t i = 0; i < position->nddl; i++) {
+        text_add(out, i ? ", {\"schema\": " : "{\"schema\": ");
+        text_json(out, position->ddl[i].schema);
+        text_add(out, ", \"mode\": ");
+        text_json(out, position->ddl[i].mode);
+        text_add(out, ", \"text\": ");
+        text_json(out, position->ddl[i].text);
         text_add(out, "}");
     }
     text_add(out, "]");
@@ -280,6 +369,8 @@ void position_write(const struct position *position, struct text *out)
     }
     if (position->nopen)
         opens_write(position, out);
+    if (position->nddl)
+        ddls_write(position, out);
     text_add(out, position->exact ? ", \"exact\": true}" : ", \"exact\": false}");
 }
 

@@ -15,6 +15,13 @@ struct position_open {
     char *at; /* which one it is: its GTID, or "file:pos"; NULL: none of its rows concern us */
 };
 
+/* A statement that altered followed tables, and that the target's tables don't follow. */
+struct position_ddl {
+    char *schema; /* the session's */
+    char *mode;   /* "a": "…" is a name; "e": a backslash is itself */
+    char *text;
+};
+
 struct position {
     bool mariadb;
     bool exact;      /* of a view: it holds what is before, and nothing else */
@@ -29,6 +36,9 @@ struct position {
     char *from;
     struct position_open *open;
     size_t nopen;
+    /* In their order: what makes the form that rows have here out of the catalog's. */
+    struct position_ddl *ddl;
+    size_t nddl;
 };
 
 /* 0, or -1: these bytes are no position, or memory is out. */
@@ -36,6 +46,9 @@ int position_parse(struct position *position, struct rnl_slice bytes);
 /* Behind what out holds. */
 void position_write(const struct position *position, struct text *out);
 void position_free(struct position *position);
+
+/* 0, or -1: out of memory, or such statements are too many and too long. */
+int position_ddl_add(struct position *position, const struct position_ddl *ddl);
 
 /* Whether one who stands at position has all that stands before goal. */
 bool position_reached(const struct position *position, const struct position *goal);

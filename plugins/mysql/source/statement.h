@@ -2,8 +2,7 @@
 #ifndef MYSQL_STATEMENT_H
 #define MYSQL_STATEMENT_H
 
-#include <runnel/value.h>
-#include <stdbool.h>
+#include "lexer.h"
 
 enum statement_kind {
     STATEMENT_OTHER = 1, /* changes neither rows nor what rows are made of */
@@ -28,11 +27,12 @@ struct statement {
     struct rnl_slice rest;
 };
 
-#define STATEMENT_NAME_MAX 512
-
 /* schema: "" where the session's is meant; table: NULL where a schema is told. */
 typedef void statement_name_fn(void *user, const char *schema, const char *table);
 
 enum statement_kind statement_read(struct statement *statement, statement_name_fn *fn, void *user);
+
+/* in: at the first word, behind SET STATEMENT … FOR. */
+void statement_begin(const struct statement *statement, struct lexer *in);
 
 #endif
