@@ -22,8 +22,9 @@ struct trial {
     unsigned steps;  /* done so far: ids are made unique by it */
     /* rows of the table, by id from 1 */
     int64_t rows;
-    int64_t extra[MOST + 1];
+    int64_t extra[MOST + 1], must[MOST + 1];
     bool other[MOST + 1];
+    char kind[MOST + 1];
 };
 
 /* ---- forms of the table ----------------------------------------------------------- */
@@ -47,49 +48,109 @@ struct trial {
         .default_kind = RNL_DEFAULT_LITERAL, .default_text = "7"         \
     }
 
+#define MUST(others, what, text)                                                           \
+    {                                                                                      \
+        .name = "must", .native = "int", .type = RNL_T_INT, .width = 4, .flags = (others), \
+        .default_kind = (what), .default_text = (text)                                     \
+    }
+#define KIND(words, count, spelled)                                                    \
+    {                                                                                  \
+        .name = "kind", .native = (spelled), .charset = "utf8mb4", .type = RNL_T_TEXT, \
+        .length = 1, .flags = RNL_COLUMN_ENUM, .labels = (words), .nlabels = (count),  \
+        .default_kind = RNL_DEFAULT_LITERAL, .default_text = "a"                       \
+    }
+
 /* A form, and of each column what stands in it whatever it is called: see fill(). */
 struct form {
     const char *name;
     const char *stems;
-    struct rnl_column columns[6];
+    struct rnl_column columns[7];
     struct rnl_index indexes[3];
     uint32_t nindexes;
+    const struct rnl_check *check;
 };
 
+static const char *const ab[] = {"a", "b"}, *const abc[] = {"a", "b", "c"};
+static const struct rnl_check positive = {
+    .name = "kit_positive", .expression = "`must` >= 0", .enforced = 1};
 static const struct rnl_index_part part_id = {.column = 0}, part_1 = {.column = 1},
-                                   part_2 = {.column = 2};
+                                   part_2 = {.column = 2},
+                                   id_must[] = {{.column = 0}, {.column = 4}};
 #define PRIMARY                                            \
     {                                                      \
         .name = "PRIMARY", .parts = &part_id, .nparts = 1, \
         .flags = RNL_INDEX_PRIMARY | RNL_INDEX_UNIQUE      \
+    }
+#define BY_WORD                                              \
+    {                                                        \
+        .name = "kit_by_word", .parts = &part_1, .nparts = 1 \
+    }
+#define BY_N                                                                         \
+    {                                                                                \
+        .name = "kit_by_n", .parts = &part_2, .nparts = 1, .flags = RNL_INDEX_UNIQUE \
+    }
+#define N_TEXT                                                                          \
+    {                                                                                   \
+        .name = "n", .native = "varchar(40)", .charset = "utf8mb4", .type = RNL_T_TEXT, \
+        .length = 40                                                                    \
     }
 
 static const struct form forms[] = {
     {"runnel_kit_evolve",
      "iwn",
      {KEY, TEXT("word", 200), NUMBER("int", 4, RNL_COLUMN_NULLABLE)},
-     {PRIMARY, {.name = "kit_by_word", .parts = &part_1, .nparts = 1}},
-     2},
+     {PRIMARY, BY_WORD},
+     2,
+     NULL},
     {"runnel_kit_evolve", /* two are added */
      "iwnxo",
      {KEY, TEXT("word", 200), NUMBER("int", 4, RNL_COLUMN_NULLABLE), EXTRA, TEXT("other", 300)},
-     {PRIMARY, {.name = "kit_by_word", .parts = &part_1, .nparts = 1}},
-     2},
+     {PRIMARY, BY_WORD},
+     2,
+     NULL},
     {"runnel_kit_evolve", /* word is called term, and n and term get more room */
      "iwnxo",
      {KEY, TEXT("term", 300), NUMBER("bigint", 8, RNL_COLUMN_NULLABLE), EXTRA, TEXT("other", 300)},
-     {PRIMARY, {.name = "kit_by_word", .parts = &part_1, .nparts = 1}},
-     2},
+     {PRIMARY, BY_WORD},
+     2,
+     NULL},
     {"runnel_kit_evolve", /* term and other swap their names, extra goes, another index */
      "iwno",
      {KEY, TEXT("other", 300), NUMBER("bigint", 8, RNL_COLUMN_NULLABLE), TEXT("term", 300)},
-     {PRIMARY, {.name = "kit_by_n", .parts = &part_2, .nparts = 1, .flags = RNL_INDEX_UNIQUE}},
-     2},
+     {PRIMARY, BY_N},
+     2,
+     NULL},
     {"runnel_kit_evolved", /* another name, and n is there in each row */
      "iwno",
      {KEY, TEXT("other", 300), NUMBER("bigint", 8, 0), TEXT("term", 300)},
-     {PRIMARY, {.name = "kit_by_n", .parts = &part_2, .nparts = 1, .flags = RNL_INDEX_UNIQUE}},
-     2},
+     {PRIMARY, BY_N},
+     2,
+     NULL},
+    {"runnel_kit_evolved", /* n becomes a text; a column that can't be NULL; labels */
+     "iwNomk",
+     {KEY, TEXT("other", 300), N_TEXT, TEXT("term", 300), MUST(0, RNL_DEFAULT_NONE, NULL),
+      KIND(ab, 2, "enum('a','b')")},
+     {PRIMARY, BY_N},
+     2,
+     NULL},
+    {"runnel_kit_evolved", /* a label more, another key, a check */
+     "iwNomk",
+     {KEY, TEXT("other", 300), N_TEXT, TEXT("term", 300),
+      MUST(RNL_COLUMN_KEY, RNL_DEFAULT_NONE, NULL), KIND(abc, 3, "enum('a','b','c')")},
+     {{.name = "PRIMARY",
+       .parts = id_must,
+       .nparts = 2,
+       .flags = RNL_INDEX_PRIMARY | RNL_INDEX_UNIQUE},
+      BY_N},
+     2,
+     &positive},
+    {"runnel_kit_evolved", /* the key as before, no check, and a default */
+     "iwNomk",
+     {KEY, TEXT("other", 300), N_TEXT, TEXT("term", 300),
+      MUST(RNL_COLUMN_NULLABLE, RNL_DEFAULT_LITERAL, "5"), KIND(abc, 3, "enum('a','b','c')")},
+     {PRIMARY, BY_N},
+     2,
+     NULL},
 };
 enum { FORMS = sizeof(forms) / sizeof(forms[0]) };
 
@@ -110,6 +171,9 @@ static int add_form(struct rnl_catalog *catalog, const struct form *form, struct
                                     .indexes = form->indexes,
                                     .nindexes = form->nindexes,
                                     .index_size = sizeof(form->indexes[0]),
+                                    .checks = form->check,
+                                    .nchecks = form->check ? 1 : 0,
+                                    .check_size = sizeof(*form->check),
                                     .rows = -1,
                                     .bytes = -1};
 
@@ -154,39 +218,68 @@ static int add_child(struct rnl_catalog *catalog, struct rnl_error *err)
 
 /* The values of row id in a form; texts lie in room until the next call. */
 static void fill(const struct trial *trial, const struct form *form, int64_t id,
-                 struct rnl_value *values, char room[2][40])
+                 struct rnl_value *values, char room[4][40])
 {
+    static const char texts[] = "woNk"; /* as in room */
+
     snprintf(room[0], 40, "word %lld", (long long)id);
     snprintf(room[1], 40, "other %lld", (long long)id);
+    snprintf(room[2], 40, "%lld", 3 * (long long)id);
+    snprintf(room[3], 40, "%c", trial->kind[id]);
     for (uint32_t i = 0; form->stems[i]; i++) {
-        char stem = form->stems[i];
-        const char *text = room[stem == 'o'];
+        const char stem = form->stems[i], *at = strchr(texts, stem);
 
         values[i] = (struct rnl_value){.type = RNL_T_INT, .i = id};
         if (stem == 'n')
             values[i].i = 3 * id;
         if (stem == 'x')
             values[i].i = trial->extra[id];
-        if (stem == 'w' || stem == 'o')
+        if (stem == 'm')
+            values[i].i = trial->must[id];
+        if (at) {
+            const char *text = room[at - texts];
+
             values[i] =
                 (struct rnl_value){.type = RNL_T_TEXT, .len = (uint32_t)strlen(text), .ptr = text};
+        }
         if (stem == 'o' && !trial->other[id])
             values[i] = (struct rnl_value){.type = RNL_T_NULL};
     }
 }
 
-/* Rows as inserts of changes; of the last two, the one says nothing of what has a default. */
-static int insert(struct trial *trial, const struct form *form, int64_t count,
+/* Whether a row that says nothing of the column gets what fill() has of it. */
+static bool has_default(const struct form *form, uint32_t column)
+{
+    const struct rnl_column *c = &form->columns[column];
+
+    return c->default_kind != RNL_DEFAULT_NONE || form->stems[column] == 'o';
+}
+
+/* What stands in a row that is new in this form. */
+static void begin_row(struct trial *trial, const struct form *form, int64_t id, bool silent)
+{
+    const char *must = strchr(form->stems, 'm');
+    uint32_t at = must ? (uint32_t)(must - form->stems) : 0;
+
+    trial->extra[id] = silent || !strchr(form->stems, 'x') ? 7 : id;
+    trial->other[id] = !silent && strchr(form->stems, 'o');
+    trial->must[id] = !must ? 0 : silent && has_default(form, at) ? 5 : id;
+    trial->kind[id] = silent || !must ? 'a' : form->columns[5].nlabels == 3 ? 'c' : 'b';
+}
+
+/* The last count rows as inserts; of them one says nothing of what has a default. */
+static int insert(struct trial *trial, const struct form *form, int64_t count, bool replay,
                   struct rnl_error *err)
 {
     const struct bundle_head head = {.pipeline = bundle_pipeline(pipeline),
                                      .number = 1,
                                      .lane = LANE,
                                      .unit = UNIT,
-                                     .flags = RNL_BUNDLE_CHANGES};
+                                     .flags =
+                                         RNL_BUNDLE_CHANGES | (replay ? RNL_BUNDLE_REPLAY : 0u)};
     struct rnl_bundle *filled = bundle_new(1000, 1 << 20), *bundle = NULL;
-    struct rnl_value values[6];
-    char room[2][40];
+    struct rnl_value values[7];
+    char room[4][40];
     void *bytes = NULL;
     size_t len;
     int status = filled ? RNL_OK : kit_no_memory(err);
@@ -196,14 +289,11 @@ static int insert(struct trial *trial, const struct form *form, int64_t count,
                                     .op = RNL_INSERT,
                                     .nvalues = (uint16_t)columns_of(form),
                                     .after = values};
-        int64_t id = ++trial->rows;
-        bool silent = i == 1;
+        int64_t id = trial->rows - count + 1 + i;
 
-        trial->extra[id] = silent || !strchr(form->stems, 'x') ? 7 : id;
-        trial->other[id] = !silent && strchr(form->stems, 'o');
         fill(trial, form, id, values, room);
-        for (uint32_t k = 0; silent && form->stems[k]; k++)
-            if (form->stems[k] == 'x' || form->stems[k] == 'o')
+        for (uint32_t k = 0; i == 1 && form->stems[k]; k++)
+            if (has_default(form, k))
                 values[k] = (struct rnl_value){.type = RNL_T_UNCHANGED};
         status = bundle_add(filled, &row, err);
     }
@@ -217,6 +307,14 @@ static int insert(struct trial *trial, const struct form *form, int64_t count,
     bundle_free(filled);
     free(bytes);
     return status;
+}
+
+static int insert_new(struct trial *trial, const struct form *form, int64_t count,
+                      struct rnl_error *err)
+{
+    for (int64_t i = 0; i < count; i++)
+        begin_row(trial, form, ++trial->rows, i == 1);
+    return insert(trial, form, count, false, err);
 }
 
 static int commit(struct trial *trial, struct rnl_error *err)
@@ -278,8 +376,8 @@ static int expected(struct trial *trial, const struct form *form, struct reading
 {
     const struct rnl_unit unit = {.size = sizeof(unit)};
     struct rnl_row out = {.size = sizeof(out)};
-    struct rnl_value values[6];
-    char room[2][40];
+    struct rnl_value values[7];
+    char room[4][40];
 
     for (int64_t id = 1; id <= trial->rows; id++) {
         const struct rnl_row row = {.size = sizeof(row),
@@ -402,11 +500,18 @@ static bool check_form(struct trial *trial, const struct form *form,
         !check_rows(trial, form, "an altered table keeps its rows"))
         return false;
     kit_doing(trial->kit, "takes rows for an altered table");
-    status = insert(trial, form, 3, &err);
+    status = insert_new(trial, form, 3, &err);
     if (status == RNL_OK)
         status = commit(trial, &err);
-    return kit_ok(trial->kit, status, &err, "takes rows for an altered table") &&
-           check_rows(trial, form, "what a row doesn't say gets the target's default");
+    if (!kit_ok(trial->kit, status, &err, "takes rows for an altered table") ||
+        !check_rows(trial, form, "what a row doesn't say gets the target's default"))
+        return false;
+    kit_doing(trial->kit, "takes them once more in a replay");
+    status = insert(trial, form, 3, true, &err);
+    if (status == RNL_OK)
+        status = commit(trial, &err);
+    return kit_ok(trial->kit, status, &err, "takes them once more in a replay") &&
+           check_rows(trial, form, "what a row doesn't say stays in a replay");
 }
 
 static bool check_forms(struct trial *trial)
@@ -417,7 +522,10 @@ static bool check_forms(struct trial *trial)
     return check_form(trial, &forms[1], NULL, 0, "adds columns") &&
            check_form(trial, &forms[2], &term, 1, "renames a column, and gives others more room") &&
            check_form(trial, &forms[3], swap, 2, "swaps names, drops a column, makes an index") &&
-           check_form(trial, &forms[4], NULL, 0, "renames a table");
+           check_form(trial, &forms[4], NULL, 0, "renames a table") &&
+           check_form(trial, &forms[5], NULL, 0, "gives a column another type, and adds others") &&
+           check_form(trial, &forms[6], NULL, 0, "makes another key, a check and a label") &&
+           check_form(trial, &forms[7], NULL, 0, "takes a key, a check and NOT NULL back");
 }
 
 /* ---- the checks, in their order ------------------------------------------------------- */
@@ -459,7 +567,7 @@ static bool check_gone(struct trial *trial)
            go_on(trial, 1, NONE, NULL, 0, "drops a table that others refer to") &&
            next_catalog(trial, &forms[0], false) &&
            go_on(trial, 1, NONE, NULL, 0, "drops a table") &&
-           (status = insert(trial, &forms[0], LOADED, &err)) == RNL_OK &&
+           (status = insert_new(trial, &forms[0], LOADED, &err)) == RNL_OK &&
            (status = commit(trial, &err)) == RNL_OK &&
            check_rows(trial, &forms[0], "takes rows for the table that is left");
 }
@@ -477,15 +585,15 @@ static bool check_new(struct trial *trial)
 
 void kit_evolve(struct kit_use *use)
 {
-    struct trial trial = {
-        .kit = use->kit,
-        .ops = &use->plugin->sink,
-        .is = catalog_new(),
-        .job = {.size = sizeof(trial.job),
-                .lanes = 1,
-                .pipeline = pipeline,
-                .write_mode = RNL_FAIL_IF_NOT_EMPTY,
-                .structure = RNL_WITH_TABLES | RNL_WITH_INDEXES | RNL_WITH_FOREIGN_KEYS}};
+    struct trial trial = {.kit = use->kit,
+                          .ops = &use->plugin->sink,
+                          .is = catalog_new(),
+                          .job = {.size = sizeof(trial.job),
+                                  .lanes = 1,
+                                  .pipeline = pipeline,
+                                  .write_mode = RNL_FAIL_IF_NOT_EMPTY,
+                                  .structure = RNL_WITH_TABLES | RNL_WITH_INDEXES |
+                                               RNL_WITH_FOREIGN_KEYS | RNL_WITH_CHECKS}};
     struct rnl_error err = RNL_ERROR_INIT;
 
     if (!trial.ops->evolve) {
