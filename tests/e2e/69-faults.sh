@@ -156,6 +156,29 @@ test_a_target_that_stands_still() {
 }
 is_locked() { [ "$(at_to "select count(*) from pg_locks where relation = 't'::regclass and mode = 'AccessExclusiveLock'")" = 1 ]; }
 
+# --- a server that says nothing any more ----------------------------------------------------------
+
+# It stands still, and its connections with it: that is noticed, and outlived.
+test_a_server_that_falls_silent() {
+    local pid
+    own_servers own mariadb
+    pair_new mariadb postgres
+    make_tables
+    follow_start --name silent
+    change_source <<<"insert into t values (2, 'x'); insert into keyless values (2, 'x');"
+    equal
+    pid=$(cat "$E2E_SCRATCH/own/mariadb/pid")
+    at_end_kill "$pid"
+    kill -STOP "$pid"
+    (wait_for 40 grep -q "mysql.silent" "$follow_log") || follow_failed "nobody noticed"
+    kill -CONT "$pid"
+    change_source <<<"insert into t values (3, 'y'); insert into keyless values (3, 'y');"
+    equal
+    follow_stop
+    expect_exit 0 runnel verify "$SRC" "$DST" --name silent
+    "$testbed" stop "$E2E_SCRATCH/own" --remove
+}
+
 # --- two runs of one pipeline -------------------------------------------------------------------
 
 test_two_runs_of_one_pipeline() {
@@ -284,5 +307,56 @@ failover() { # NAME
 }
 test_another_mariadb_takes_the_place() { failover mariadb; }
 test_another_mysql9_takes_the_place() { failover mysql9; }
+
+# --- structure that changes while rows are read ---------------------------------------------------
+
+big_and_late() {
+    change_source <<'SQL'
+create table ten (n int primary key);
+insert into ten values (0), (1), (2), (3), (4), (5), (6), (7), (8), (9);
+create table big (id int primary key, v varchar(200));
+insert into big select a.n + 10 * b.n + 100 * c.n + 1000 * d.n + 10000 * e.n, repeat('big ', 40) from ten a, ten b, ten c, ten d, ten e;
+create table late (id int primary key, v varchar(200));
+insert into late values (1, 'one'), (2, 'two');
+SQL
+}
+rows_arrived() { [ "$(at_to "select count(*) from big" 2>/dev/null)" -gt 0 ]; }
+settled() { follow_gone || grep -qsw following "$follow_log"; }
+
+# A table that nobody has read yet is altered, or emptied: never an empty table, or a made-up value.
+altered_in_the_load() { # FROM TO STATEMENT
+    local rc=0
+    pair_new "$1" "$2"
+    big_and_late
+    follow_begin --name load --lanes 1 --chunk-size 1M --commit-size 64k --bundle-rows 10
+    wait_for 30 rows_arrived
+    kill -STOP "$follower"
+    change_source <<<"$3"
+    change_source <<<"insert into late (id, v) values (3, 'three');"
+    kill -CONT "$follower"
+    wait_for 60 settled
+    if follow_gone; then
+        wait "$follower" || rc=$?
+        same 2 "$rc" "its exit code"
+        out=$follow_log.out err=$follow_log
+        grep -qE 'table_(changed|altered)' "$follow_log" || follow_failed "no word of the altered table"
+        said restart
+        expect_exit 0 runnel migrate "$SRC" "$DST" --follow --drain --name load --restart --yes
+        say "$1: $3: stopped"
+    else
+        wait_same 30 "select count(*), max(id) from late"
+        follow_drain --name load
+        say "$1: $3: followed"
+    fi
+    expect_exit 0 runnel verify "$SRC" "$DST" --name load
+    same "$(at_from "select * from late order by id")" "$(at_to "select * from late order by id")" "its rows"
+}
+test_a_table_altered_in_the_load() {
+    local from
+    for from in mariadb mysql9 postgres; do
+        altered_in_the_load "$from" postgres17 "alter table late add more int default 7 not null;"
+        altered_in_the_load "$from" postgres17 "truncate table late;"
+    done
+}
 
 run_tests
