@@ -396,6 +396,13 @@ static int read_changes(struct follow *follow, struct rnl_bundle *bundle, bool *
     return status;
 }
 
+/* Nobody is to wait any more for a source that answers no questions: see look(). */
+static void source_interrupt(struct reader *reader)
+{
+    if (source_of(reader)->interrupt)
+        source_of(reader)->interrupt(reader->source.self);
+}
+
 static void *changes_main(void *arg)
 {
     struct follow *follow = arg;
@@ -407,8 +414,10 @@ static void *changes_main(void *arg)
     bool drained = false;
     int status = bundle ? read_changes(follow, bundle, &drained, &err) : no_memory(&err);
 
-    if (status < 0 && !atomic_load(&run->hard))
+    if (status < 0 && !atomic_load(&run->hard)) {
         run_fail_in_order(run, &err);
+        source_interrupt(follow->reader);
+    }
     if (drained)
         flags |= RNL_BUNDLE_UNIT_END;
     if (follow->altered)
