@@ -2,6 +2,7 @@
 #include "../bundle.h"
 #include "../plan.h"
 #include "kit.h"
+#include "kit_forms.h"
 #include "kit_rows.h"
 
 #include <stdlib.h>
@@ -26,193 +27,6 @@ struct trial {
     bool other[MOST + 1];
     char kind[MOST + 1];
 };
-
-/* ---- forms of the table ----------------------------------------------------------- */
-
-#define KEY                                                                                      \
-    {                                                                                            \
-        .name = "id", .native = "bigint", .type = RNL_T_INT, .width = 8, .flags = RNL_COLUMN_KEY \
-    }
-#define TEXT(title, characters)                                                      \
-    {                                                                                \
-        .name = (title), .native = "varchar(" #characters ")", .charset = "utf8mb4", \
-        .type = RNL_T_TEXT, .length = (characters), .flags = RNL_COLUMN_NULLABLE     \
-    }
-#define NUMBER(type_name, bytes, others)                                                           \
-    {                                                                                              \
-        .name = "n", .native = (type_name), .type = RNL_T_INT, .width = (bytes), .flags = (others) \
-    }
-#define EXTRA                                                            \
-    {                                                                    \
-        .name = "extra", .native = "int", .type = RNL_T_INT, .width = 4, \
-        .default_kind = RNL_DEFAULT_LITERAL, .default_text = "7"         \
-    }
-
-#define MUST(others, what, text)                                                           \
-    {                                                                                      \
-        .name = "must", .native = "int", .type = RNL_T_INT, .width = 4, .flags = (others), \
-        .default_kind = (what), .default_text = (text)                                     \
-    }
-#define KIND(words, count, spelled)                                                    \
-    {                                                                                  \
-        .name = "kind", .native = (spelled), .charset = "utf8mb4", .type = RNL_T_TEXT, \
-        .length = 1, .flags = RNL_COLUMN_ENUM, .labels = (words), .nlabels = (count),  \
-        .default_kind = RNL_DEFAULT_LITERAL, .default_text = "a"                       \
-    }
-
-/* A form, and of each column what stands in it whatever it is called: see fill(). */
-struct form {
-    const char *name;
-    const char *stems;
-    struct rnl_column columns[7];
-    struct rnl_index indexes[3];
-    uint32_t nindexes;
-    const struct rnl_check *check;
-};
-
-static const char *const ab[] = {"a", "b"}, *const abc[] = {"a", "b", "c"};
-static const struct rnl_check positive = {
-    .name = "kit_positive", .expression = "`must` >= 0", .enforced = 1};
-static const struct rnl_index_part part_id = {.column = 0}, part_1 = {.column = 1},
-                                   part_2 = {.column = 2},
-                                   id_must[] = {{.column = 0}, {.column = 4}};
-#define PRIMARY                                            \
-    {                                                      \
-        .name = "PRIMARY", .parts = &part_id, .nparts = 1, \
-        .flags = RNL_INDEX_PRIMARY | RNL_INDEX_UNIQUE      \
-    }
-#define BY_WORD                                              \
-    {                                                        \
-        .name = "kit_by_word", .parts = &part_1, .nparts = 1 \
-    }
-#define BY_N                                                                         \
-    {                                                                                \
-        .name = "kit_by_n", .parts = &part_2, .nparts = 1, .flags = RNL_INDEX_UNIQUE \
-    }
-#define N_TEXT                                                                          \
-    {                                                                                   \
-        .name = "n", .native = "varchar(40)", .charset = "utf8mb4", .type = RNL_T_TEXT, \
-        .length = 40                                                                    \
-    }
-
-static const struct form forms[] = {
-    {"runnel_kit_evolve",
-     "iwn",
-     {KEY, TEXT("word", 200), NUMBER("int", 4, RNL_COLUMN_NULLABLE)},
-     {PRIMARY, BY_WORD},
-     2,
-     NULL},
-    {"runnel_kit_evolve", /* two are added */
-     "iwnxo",
-     {KEY, TEXT("word", 200), NUMBER("int", 4, RNL_COLUMN_NULLABLE), EXTRA, TEXT("other", 300)},
-     {PRIMARY, BY_WORD},
-     2,
-     NULL},
-    {"runnel_kit_evolve", /* word is called term, and n and term get more room */
-     "iwnxo",
-     {KEY, TEXT("term", 300), NUMBER("bigint", 8, RNL_COLUMN_NULLABLE), EXTRA, TEXT("other", 300)},
-     {PRIMARY, BY_WORD},
-     2,
-     NULL},
-    {"runnel_kit_evolve", /* term and other swap their names, extra goes, another index */
-     "iwno",
-     {KEY, TEXT("other", 300), NUMBER("bigint", 8, RNL_COLUMN_NULLABLE), TEXT("term", 300)},
-     {PRIMARY, BY_N},
-     2,
-     NULL},
-    {"runnel_kit_evolved", /* another name, and n is there in each row */
-     "iwno",
-     {KEY, TEXT("other", 300), NUMBER("bigint", 8, 0), TEXT("term", 300)},
-     {PRIMARY, BY_N},
-     2,
-     NULL},
-    {"runnel_kit_evolved", /* n becomes a text; a column that can't be NULL; labels */
-     "iwNomk",
-     {KEY, TEXT("other", 300), N_TEXT, TEXT("term", 300), MUST(0, RNL_DEFAULT_NONE, NULL),
-      KIND(ab, 2, "enum('a','b')")},
-     {PRIMARY, BY_N},
-     2,
-     NULL},
-    {"runnel_kit_evolved", /* a label more, another key, a check */
-     "iwNomk",
-     {KEY, TEXT("other", 300), N_TEXT, TEXT("term", 300),
-      MUST(RNL_COLUMN_KEY, RNL_DEFAULT_NONE, NULL), KIND(abc, 3, "enum('a','b','c')")},
-     {{.name = "PRIMARY",
-       .parts = id_must,
-       .nparts = 2,
-       .flags = RNL_INDEX_PRIMARY | RNL_INDEX_UNIQUE},
-      BY_N},
-     2,
-     &positive},
-    {"runnel_kit_evolved", /* the key as before, no check, and a default */
-     "iwNomk",
-     {KEY, TEXT("other", 300), N_TEXT, TEXT("term", 300),
-      MUST(RNL_COLUMN_NULLABLE, RNL_DEFAULT_LITERAL, "5"), KIND(abc, 3, "enum('a','b','c')")},
-     {PRIMARY, BY_N},
-     2,
-     NULL},
-};
-enum { FORMS = sizeof(forms) / sizeof(forms[0]) };
-
-static uint32_t columns_of(const struct form *form)
-{
-    return (uint32_t)strlen(form->stems);
-}
-
-static int add_form(struct rnl_catalog *catalog, const struct form *form, struct rnl_error *err)
-{
-    const struct rnl_table table = {.size = sizeof(table),
-                                    .schema = "runnel_kit",
-                                    .name = form->name,
-                                    .dialect = "mysql",
-                                    .columns = form->columns,
-                                    .ncolumns = columns_of(form),
-                                    .column_size = sizeof(form->columns[0]),
-                                    .indexes = form->indexes,
-                                    .nindexes = form->nindexes,
-                                    .index_size = sizeof(form->indexes[0]),
-                                    .checks = form->check,
-                                    .nchecks = form->check ? 1 : 0,
-                                    .check_size = sizeof(*form->check),
-                                    .rows = -1,
-                                    .bytes = -1};
-
-    return catalog_add(catalog, &table, err);
-}
-
-/* A table that refers to the last form. */
-static int add_child(struct rnl_catalog *catalog, struct rnl_error *err)
-{
-    static const struct rnl_column columns[] = {
-        KEY, {.name = "up", .native = "bigint", .type = RNL_T_INT, .width = 8}};
-    static const uint32_t own[] = {1};
-    static const char *const parent[] = {"id"};
-    static const struct rnl_foreign_key key = {.name = "kit_up",
-                                               .ref_schema = "runnel_kit",
-                                               .ref_table = "runnel_kit_evolved",
-                                               .columns = own,
-                                               .ref_columns = parent,
-                                               .ncolumns = 1};
-    static const struct rnl_index indexes[] = {PRIMARY,
-                                               {.name = "kit_up", .parts = &part_1, .nparts = 1}};
-    const struct rnl_table table = {.size = sizeof(table),
-                                    .schema = "runnel_kit",
-                                    .name = "runnel_kit_evolve_child",
-                                    .dialect = "mysql",
-                                    .columns = columns,
-                                    .ncolumns = 2,
-                                    .column_size = sizeof(columns[0]),
-                                    .indexes = indexes,
-                                    .nindexes = 2,
-                                    .index_size = sizeof(indexes[0]),
-                                    .foreign_keys = &key,
-                                    .nforeign_keys = 1,
-                                    .foreign_key_size = sizeof(key),
-                                    .rows = -1,
-                                    .bytes = -1};
-
-    return catalog_add(catalog, &table, err);
-}
 
 /* ---- rows ------------------------------------------------------------------------- */
 
@@ -287,7 +101,7 @@ static int insert(struct trial *trial, const struct form *form, int64_t count, b
     for (int64_t i = 0; status == RNL_OK && i < count; i++) {
         const struct rnl_row row = {.size = sizeof(row),
                                     .op = RNL_INSERT,
-                                    .nvalues = (uint16_t)columns_of(form),
+                                    .nvalues = (uint16_t)form_columns(form),
                                     .after = values};
         int64_t id = trial->rows - count + 1 + i;
 
@@ -382,7 +196,7 @@ static int expected(struct trial *trial, const struct form *form, struct reading
     for (int64_t id = 1; id <= trial->rows; id++) {
         const struct rnl_row row = {.size = sizeof(row),
                                     .op = RNL_INSERT,
-                                    .nvalues = (uint16_t)columns_of(form),
+                                    .nvalues = (uint16_t)form_columns(form),
                                     .after = values};
 
         fill(trial, form, id, values, room);
@@ -486,8 +300,8 @@ static bool next_catalog(struct trial *trial, const struct form *form, bool chil
     catalog_free(trial->was);
     trial->was = trial->is;
     trial->is = catalog_new();
-    return trial->is && (!form || add_form(trial->is, form, &err) == RNL_OK) &&
-           (!child || add_child(trial->is, &err) == RNL_OK);
+    return trial->is && (!form || form_add(trial->is, form, &err) == RNL_OK) &&
+           (!child || form_add_child(trial->is, &err) == RNL_OK);
 }
 
 static bool check_form(struct trial *trial, const struct form *form,
@@ -536,12 +350,12 @@ static bool start(struct trial *trial)
     struct form later = forms[FORMS - 1];
     struct rnl_steps *steps = steps_new();
     struct rnl_error err = RNL_ERROR_INIT;
-    int status = steps && trial->is ? add_form(trial->is, &forms[0], &err) : kit_no_memory(&err);
+    int status = steps && trial->is ? form_add(trial->is, &forms[0], &err) : kit_no_memory(&err);
 
     if (status == RNL_OK)
-        status = add_form(trial->is, &later, &err);
+        status = form_add(trial->is, &later, &err);
     if (status == RNL_OK)
-        status = add_child(trial->is, &err);
+        status = form_add_child(trial->is, &err);
     trial->job.schema_policy = RNL_DROP_AND_RECREATE;
     if (status == RNL_OK)
         status = trial->ops->forget(trial->self, pipeline, &err);

@@ -101,35 +101,44 @@ static void add_forget(const struct evolve *e, const char *id, bool prefix, stru
     buf_puts(sql, prefix ? ", id) = 1" : "");
 }
 
+static void add_remember(const struct evolve *e, const char *id, struct buf *sql)
+{
+    buf_puts(sql, sql->len ? ";\nINSERT IGNORE INTO " : "INSERT IGNORE INTO ");
+    add_steps_table(e, sql);
+    buf_puts(sql, " (pipeline, hash, id) VALUES (");
+    sql_literal(sql, e->job.pipeline);
+    buf_puts(sql, ", UNHEX(SHA2(");
+    sql_literal(sql, id);
+    buf_puts(sql, ", 256)), ");
+    sql_literal(sql, id);
+    buf_byte(sql, ')');
+}
+
+static void table_id(const struct rnl_table *table, char id[700])
+{
+    snprintf(id, 700, "table %.300s.%.300s", table->schema, table->name);
+}
+
 /*
  * Two columns may swap their names, so that names alone don't say whether it was done: the
- * statements leave a mark, which stands until the table is altered again.
+ * statements leave a mark, which stands until the table is altered again. And a run that is
+ * resumed takes the table for made under its name, or it would make it again.
  */
 static void add_mark(const struct evolve *e, struct buf *sql)
 {
     const struct rnl_table *tables[] = {evolve_was(e), evolve_is(e)};
     char id[700];
 
+    table_id(tables[1], id);
+    add_remember(e, id, sql);
     for (int i = 0; i < (e->e.moved ? 2 : 1); i++) {
         snprintf(id, sizeof(id), "altered %.300s.%.300s ", tables[i]->schema, tables[i]->name);
         add_forget(e, id, true, sql);
-        snprintf(id, sizeof(id), "table %.300s.%.300s", tables[i]->schema, tables[i]->name);
-        if (e->e.moved)
-            add_forget(e, id, false, sql);
     }
-    for (int i = 0; i < (e->e.moved ? 2 : 1); i++) { /* one that is resumed takes it for made */
-        const char *mark = i ? id : e->mark;
-
-        buf_puts(sql, ";\nINSERT IGNORE INTO ");
-        add_steps_table(e, sql);
-        buf_puts(sql, " (pipeline, hash, id) VALUES (");
-        sql_literal(sql, e->job.pipeline);
-        buf_puts(sql, ", UNHEX(SHA2(");
-        sql_literal(sql, mark);
-        buf_puts(sql, ", 256)), ");
-        sql_literal(sql, mark);
-        buf_byte(sql, ')');
-    }
+    table_id(tables[0], id);
+    if (e->e.moved)
+        add_forget(e, id, false, sql);
+    add_remember(e, e->mark, sql);
 }
 
 static int remembers(struct evolve *e, const char *id, bool *found)
@@ -253,6 +262,23 @@ static int prepare(struct evolve *e)
 
 /* ---- tables that are new, or gone -------------------------------------------------------- */
 
+/* It stands, made by a run that was cut off, or by somebody: a run that is resumed leaves it. */
+static int keep_table(struct evolve *e)
+{
+    struct buf sql = {0};
+    char id[700];
+    bool known = false;
+    int status;
+
+    table_id(evolve_is(e), id);
+    status = remembers(e, id, &known);
+    add_remember(e, id, &sql);
+    if (!status && !known)
+        status = evolve_step(e, PHASE_ALTER, "keep", NULL, &sql);
+    buf_free(&sql);
+    return status;
+}
+
 static int make_table(struct evolve *e)
 {
     struct mapper *m = &e->is;
@@ -265,13 +291,13 @@ static int make_table(struct evolve *e)
             status = evolve_refuse(e, NULL,
                                    "the table is new in the source, and stands in the "
                                    "target with rows already");
+        if (!status)
+            status = keep_table(e);
     } else {
         status = ddl_table(m, t);
     }
-    if (!status && structure & RNL_WITH_INDEXES) {
-        /* those within CREATE TABLE stand, if it does */
-        status = ddl_indexes(m, t);
-    }
+    if (!status && structure & RNL_WITH_INDEXES)
+        status = ddl_indexes(m, t); /* those within CREATE TABLE stand, if it does */
     e->standing = &m->tables[t].name;
     if (!status)
         status = evolve_look(e);
@@ -339,7 +365,7 @@ static int drop_table(struct evolve *e)
         return RNL_OK;
     status = drop_pointers(e);
     buf_printf(&sql, "DROP TABLE IF EXISTS %s", map->name.qualified);
-    snprintf(id, sizeof(id), "table %.300s.%.300s", table->schema, table->name);
+    table_id(table, id);
     add_forget(e, id, false, &sql); /* one of its name may come again */
     if (!status)
         status = evolve_step(e, PHASE_ALTER, "drop", NULL, &sql);
@@ -427,9 +453,10 @@ static int give_alter(struct evolve *e)
     struct buf sql = {0};
     int status = RNL_OK;
 
-    if (e->clauses.len) {
+    if (e->clauses.len)
         buf_printf(&sql, "ALTER TABLE %s%s", e->standing->qualified,
                    buf_text(&e->clauses) ? e->clauses.ptr : "");
+    if (e->clauses.len || e->e.moved) {
         add_mark(e, &sql);
         status = evolve_step(e, PHASE_ALTER, "alter", NULL, &sql);
     }

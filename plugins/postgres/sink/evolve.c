@@ -100,13 +100,33 @@ static void add_forget(const struct evolve *e, const struct rnl_table *table, st
     buf_free(&id);
 }
 
+static void add_remember(const struct evolve *e, const char *id, struct buf *sql)
+{
+    buf_puts(sql, "INSERT INTO runnel.step (pipeline, id) VALUES (");
+    buf_literal(sql, e->job.pipeline);
+    buf_puts(sql, ", ");
+    buf_literal(sql, id ? id : "");
+    buf_puts(sql, ") ON CONFLICT DO NOTHING;\n");
+}
+
+/* A run that is resumed takes the table for made: it neither makes, empties nor frees it. */
+static void remember_table(const struct evolve *e, const struct rnl_table *table, struct buf *sql)
+{
+    struct buf id = {0};
+
+    table_id(table, &id);
+    add_remember(e, buf_text(&id), sql);
+    buf_free(&id);
+}
+
 /*
  * Two columns may swap their names, so that names alone don't say whether it was done: the
  * statements leave a mark, which stands until the table is altered again.
  */
 static void add_mark(const struct evolve *e, struct buf *sql)
 {
-    const struct rnl_table *tables[] = {evolve_was(e), evolve_is(e)};
+    const struct rnl_table *was = evolve_was(e), *is = evolve_is(e);
+    const struct rnl_table *tables[] = {was, is};
     struct buf id = {0};
 
     for (int i = 0; i < (e->e.moved ? 2 : 1); i++) {
@@ -118,23 +138,26 @@ static void add_mark(const struct evolve *e, struct buf *sql)
         buf_literal(sql, buf_text(&id) ? id.ptr : "");
         buf_puts(sql, ") = 1;\n");
     }
-    if (e->e.moved) { /* a run that is resumed takes it for made */
-        add_forget(e, tables[0], sql);
-        add_forget(e, tables[1], sql);
+    if (e->e.moved)
+        add_forget(e, was, sql);
+    remember_table(e, is, sql);
+    for (uint32_t i = 0; i < is->nforeign_keys; i++) {
+        const struct rnl_foreign_key *key = FOREIGN_KEY(is, i);
+        uint32_t parent = mapper_find(&e->is, key->ref_schema, key->ref_table);
+
+        if (evolution_makes(&e->e.foreign_keys.pairs[i]) && parent != UINT32_MAX)
+            remember_table(e, mapper_table(&e->is, parent), sql);
     }
-    buf_puts(sql, "INSERT INTO runnel.step (pipeline, id) VALUES (");
-    buf_literal(sql, e->job.pipeline);
-    buf_puts(sql, ", ");
-    buf_literal(sql, e->mark);
-    if (e->e.moved) {
-        table_id(tables[1], &id);
-        buf_puts(sql, "), (");
-        buf_literal(sql, e->job.pipeline);
-        buf_puts(sql, ", ");
-        buf_literal(sql, buf_text(&id) ? id.ptr : "");
-    }
-    buf_puts(sql, ")");
+    add_remember(e, e->mark, sql);
     buf_free(&id);
+}
+
+static bool makes_foreign_keys(const struct evolve *e)
+{
+    for (uint32_t i = 0; i < e->e.foreign_keys.count; i++)
+        if (evolution_makes(&e->e.foreign_keys.pairs[i]))
+            return true;
+    return false;
 }
 
 /* ---- preparing ------------------------------------------------------------------------- */
@@ -257,8 +280,12 @@ static int make_table(struct evolve *e)
     }
     if (status == RNL_OK && !m->tables[t].exists)
         status = objects_steps_of(m, t);
-    if (status == RNL_OK && !m->tables[t].exists)
+    if (status == RNL_OK && !m->tables[t].exists) {
         status = ddl_table(m, t);
+    } else if (status == RNL_OK && !ours) {
+        remember_table(e, mapper_table(m, t), &e->sql);
+        status = evolve_step(e, PHASE_ALTER, "keep", NULL, &e->sql);
+    }
     if (status == RNL_OK && structure & RNL_WITH_INDEXES)
         status = ddl_indexes(m, t);
     if (status == RNL_OK)
@@ -462,7 +489,7 @@ static int alter_table(struct evolve *e)
         status = move_table(e, &later);
     if (status == RNL_OK && e->behind.len)
         buf_puts(later.len ? &later : &e->sql, buf_text(&e->behind) ? e->behind.ptr : "");
-    if (status == RNL_OK && e->sql.len) {
+    if (status == RNL_OK && (e->sql.len || e->e.moved || makes_foreign_keys(e))) {
         add_mark(e, &e->sql);
         status = evolve_step(e, PHASE_ALTER, "alter", NULL, &e->sql);
     }

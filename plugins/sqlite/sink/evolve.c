@@ -101,6 +101,15 @@ static void add_remember(const struct evolve *e, const char *id, struct buf *sql
     buf_puts(sql, ");\n");
 }
 
+/* A run that is resumed doesn't empty it. */
+static void remember_kept(const struct evolve *e, struct buf *sql)
+{
+    char id[700];
+
+    snprintf(id, sizeof(id), "keep %.300s.%.300s", evolve_is(e)->schema, evolve_is(e)->name);
+    add_remember(e, id, sql);
+}
+
 /*
  * Two columns may swap their names, so that names alone don't say whether it was done: the
  * statements leave a mark, which stands until the table is altered again. And what is known of a
@@ -120,6 +129,7 @@ static void add_mark(const struct evolve *e, struct buf *sql)
     }
     if (e->e.moved && e->was.tables[e->from].made)
         add_remember(e, id, sql);
+    remember_kept(e, sql);
     add_remember(e, e->mark, sql);
 }
 
@@ -209,6 +219,21 @@ static int prepare(struct evolve *e)
 
 /* ---- tables that are new, or gone -------------------------------------------------------- */
 
+/* Somebody made it, and it may be filled. */
+static int keep_table(struct evolve *e)
+{
+    char id[700];
+    bool known;
+    int status;
+
+    snprintf(id, sizeof(id), "keep %.300s.%.300s", evolve_is(e)->schema, evolve_is(e)->name);
+    status = remembers(e, id, &known);
+    if (status != RNL_OK || known)
+        return status;
+    remember_kept(e, &e->sql);
+    return evolve_step(e, PHASE_ALTER, "keep", NULL, &e->sql);
+}
+
 static int make_table(struct evolve *e)
 {
     struct mapper *m = &e->is;
@@ -226,6 +251,8 @@ static int make_table(struct evolve *e)
     }
     if (status == RNL_OK && !map->exists)
         status = ddl_table(m, e->to);
+    if (status == RNL_OK && map->exists && !map->made)
+        status = keep_table(e);
     return status == RNL_OK && e->job.structure & RNL_WITH_INDEXES ? evolve_make_indexes(e)
                                                                    : status;
 }
@@ -323,7 +350,7 @@ static int alter_table(struct evolve *e)
         status = evolve_table(e);
     if (status == RNL_OK)
         status = move_table(e, &later);
-    if (status == RNL_OK && e->sql.len) {
+    if (status == RNL_OK && (e->sql.len || e->e.moved)) {
         add_mark(e, &e->sql);
         status = evolve_step(e, PHASE_ALTER, "alter", NULL, &e->sql);
     }
