@@ -1,7 +1,9 @@
 /*
- * Words of a MySQL server and of its log: positions, GTID sets and lists, statements. Whatever they
- * are, what is taken must mean the same when it is written and read again.
+ * Words of a MySQL server and of its log: positions, GTID sets and lists, statements, and what
+ * these make of tables. Whatever they are, what is taken must mean the same when it is written and
+ * read again.
  */
+#include "form.h"
 #include "fuzz.h"
 #include "position.h"
 #include "statement.h"
@@ -74,6 +76,64 @@ static void name_look(void *user, const char *schema, const char *table)
     MUST(strlen(schema) < STATEMENT_NAME_MAX && (!table || strlen(table) < STATEMENT_NAME_MAX));
 }
 
+static void form_apply_to(struct form *form, const struct rnl_table *before,
+                          const struct statement *statement, bool mariadb)
+{
+    form->mariadb = mariadb;
+    form->version = mariadb ? 101100 : 90000;
+    form->database = "shop";
+    form_begin(form, before);
+    form->table.name = "t";
+    form_apply(form, statement);
+}
+
+static bool form_whole(const struct form *form)
+{
+    return !form->failed && !form->strange && !form->repeated && !form->copied && !*form->like;
+}
+
+/* What comes out is a table, and the same as itself. */
+static void form_look(struct form *form)
+{
+    const struct rnl_table *table = &form->table;
+
+    if (!form_whole(form))
+        return;
+    MUST(table->ncolumns && form_is(table, table));
+    for (uint32_t i = 0; i < table->ncolumns; i++)
+        MUST(table->columns[i].name && table->columns[i].type);
+    for (uint32_t i = 0; i < table->nindexes; i++)
+        for (uint32_t p = 0; p < table->indexes[i].nparts; p++)
+            MUST(table->indexes[i].parts[p].expression ||
+                 table->indexes[i].parts[p].column < table->ncolumns);
+    for (uint32_t i = 0; i < table->nforeign_keys; i++)
+        for (uint32_t c = 0; c < table->foreign_keys[i].ncolumns; c++)
+            MUST(table->foreign_keys[i].columns[c] < table->ncolumns &&
+                 table->foreign_keys[i].ref_columns[c]);
+}
+
+static void form_try(const struct statement *statement, bool mariadb)
+{
+    static const char sql[] =
+        "CREATE TABLE t (a int PRIMARY KEY, b varchar(10) UNIQUE, c text, d enum('x'), KEY k "
+        "(c(5), b), CONSTRAINT f FOREIGN KEY (b) REFERENCES o (x), CONSTRAINT ck CHECK (a > 1))";
+    const struct statement first = {.text = {sql, sizeof(sql) - 1}};
+    struct form before = {0}, form = {0}, made = {0};
+
+    form_apply_to(&before, NULL, &first, mariadb);
+    MUST(form_whole(&before));
+    form_apply_to(&form, &before.table, statement, mariadb);
+    form_look(&form);
+    if (form_whole(&form))
+        form_refine(&form, &before.table);
+    form_look(&form);
+    form_apply_to(&made, NULL, statement, mariadb);
+    form_look(&made);
+    form_free(&made);
+    form_free(&form);
+    form_free(&before);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct statement statement = {0};
@@ -100,6 +160,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         statement.ansi_quotes = data[0] & 16;
         statement.no_escapes = data[0] & 32;
         MUST(statement_read(&statement, name_look, NULL) >= STATEMENT_OTHER);
+        form_try(&statement, data[0] & 64);
     }
     free(text);
     return 0;

@@ -376,7 +376,9 @@ static int alter_take(struct altering *altering, struct rnl_error *err)
     if (*form->to) {
         const char *schema = *form->to_schema ? form->to_schema : altering->schema;
 
-        if (!is_wanted(altering->changes, schema, form->to)) {
+        const struct name to = {(char *)(uintptr_t)schema, form->to};
+
+        if (!is_wanted(altering->changes, schema, form->to) || is_started(altering, &to)) {
             altered_add(altering, followed, NULL, 0);
             return RNL_OK;
         }
@@ -463,7 +465,7 @@ static struct mover *mover_at(const struct altering *altering, struct mover *mov
 static bool was_done(const struct altering *altering, struct mover *movers, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (followed_find(altering->changes, movers[i].at->schema, movers[i].at->table) &&
+        if (followed_now(altering, movers[i].at) &&
             !mover_from(altering, movers, count, movers[i].at))
             return true;
     return false;
@@ -583,7 +585,9 @@ static int mover_take(struct altering *altering, struct mover *movers, size_t co
     }
     if (is_circle(altering, movers, count, mover))
         return replaced_take(altering, followed, by, err);
-    if (is_wanted(altering->changes, mover->at->schema, mover->at->table))
+    /* one of that name was loaded since, and has these rows */
+    if (is_wanted(altering->changes, mover->at->schema, mover->at->table) &&
+        !is_started(altering, mover->at))
         return moved_take(altering, followed, mover->at, err);
     if (by && !by->followed)
         return replaced_take(altering, followed, by, err);

@@ -1,0 +1,134 @@
+# Tables of MySQL and MariaDB that are altered while PostgreSQL follows them.
+# shellcheck shell=bash
+. "${0%/*}/lib.sh"
+
+do_at() { source_sql "$db" -e "$1"; }
+drain() { expect_exit 0 runnel migrate "$SRC" "$DST" --follow --drain --name altered "$@"; }
+verified() { expect_exit 0 runnel verify "$SRC" "$DST"; }
+# MySQL's columns in PostgreSQL stand where they were added.
+columns_are() { # TABLE LIST
+    same "$2" "$(target_sql -d "$db" -c "select string_agg(column_name, ' ' order by column_name)
+        from information_schema.columns where table_name = '$1'")" "columns of $1"
+}
+
+tables_make() {
+    source_sql "$db" <<'SQL'
+create table t (id int primary key auto_increment, a varchar(60), n bigint unsigned, gone int);
+create table other (id int primary key, t_id int);
+create table dropped (id int primary key);
+create table renamed (id int primary key, v varchar(9));
+insert into t (a, n, gone) values ('one', 18446744073709551615, 1), ('two', 0, 2), ('three', null, null);
+insert into other values (1, 1), (2, 2);
+insert into dropped values (1);
+insert into renamed values (1, 'x');
+SQL
+}
+
+# Each form has rows of its own between the statements; the log is read long after all of them.
+statements='
+insert into t (a, n, gone) values ("before", 1, 1);
+alter table t add column more int not null default 7 after a, add column d decimal(9,2) default 1.50;
+insert into t (a, n, gone, more, d) values ("added", 2, 2, 22, 2.25);
+alter table t drop column gone;
+update t set n = 3 where a = "added";
+alter table t change n renamed_n bigint unsigned, modify a varchar(200) not null default "";
+insert into t (a, renamed_n, more) values ("renamed", 18446744073709551614, 4);
+alter table t rename column renamed_n to m, add index by_m (m), add unique key u (a, id);
+insert into t (a, m, more) values ("and again", 5, 5);
+alter table t modify more bigint first;
+insert into t (a, m, more) values ("moved", 6, 9000000000);
+alter table t comment "nothing else", engine = InnoDB;
+alter table t add e enum("x", "y") default "y", add j json, add at timestamp(3) null;
+insert into t (a, m, e, j, at) values ("types", 7, "x", json_object("k", 1), "2026-01-02 03:04:05.678");
+alter table t drop index by_m, drop column d;
+delete from t where a = "before";
+create table made (id int primary key, v text, key (v(10)));
+insert into made values (1, "made"), (2, null);
+alter table made add w int;
+update made set w = id;
+create table alike like made;
+insert into alike select * from made;
+create table copied (primary key (id)) select id, a from t;
+insert into copied values (1000, "copied");
+drop table dropped;
+rename table renamed to named;
+insert into named values (2, "y");
+alter table named rename to named_again, add z int;
+insert into named_again values (3, "z", 3);
+create index by_t on other (t_id);
+alter table other add constraint of_t foreign key (t_id) references t (id);
+truncate table alike;
+insert into alike values (5, "after", 5);
+'
+test_all_kinds_long_after() {
+    new_databases
+    tables_make
+    drain
+    do_at "$statements"
+    drain
+    columns_are t "a at e id j m more"
+    columns_are made "id v w"
+    columns_are alike "id v w"
+    columns_are copied "a id"
+    columns_are named_again "id v z"
+    columns_are dropped ""
+    columns_are renamed ""
+    verified
+    drain
+    verified
+}
+
+test_while_it_runs() {
+    new_databases
+    tables_make
+    drain
+    "$E2E_RUNNEL" migrate "$SRC" "$DST" --follow --name altered >"$E2E_SCRATCH/$E2E_TEST.log" 2>&1 &
+    follower=$!
+    # shellcheck disable=SC2064 # this one
+    trap "kill -KILL $follower 2>/dev/null || true" EXIT
+    do_at "$statements"
+    do_at "insert into t (a, m) values ('last', 1)"
+    wait_for 60 arrived
+    kill -KILL "$follower"
+    wait "$follower" 2>/dev/null || true
+    drain
+    verified
+}
+arrived() { [ "$(target_sql -d "$db" -c "select count(*) from t where a = 'last'" 2>/dev/null)" = 1 ]; }
+
+test_copies_that_take_the_name() {
+    new_databases
+    tables_make
+    drain --exclude "_t_*"
+    source_sql "$db" <<'SQL'
+create table _t_gho like t;
+alter table _t_gho add column more int, modify a varchar(100);
+insert into t (a) values ('while it is copied');
+insert into _t_gho select id, a, n, gone, null from t;
+rename table t to _t_del, _t_gho to t;
+insert into t (a, more) values ('behind', 1);
+drop table _t_del;
+SQL
+    drain --exclude "_t_*"
+    columns_are t "a gone id more n"
+    same "behind 1" "$(target_sql -d "$db" -c "select a || ' ' || more from t where more is not null")" "the row behind"
+    expect_exit 0 runnel verify "$SRC" "$DST" --exclude "_t_*"
+}
+
+test_ignored() {
+    new_databases
+    tables_make
+    drain
+    do_at "alter table t add column more int first, drop column gone, change n m bigint unsigned; insert into t (more, a, m) values (1, 'ignored', 5)"
+    drain --ddl ignore
+    do_at "update t set m = 6 where a = 'ignored'; insert into t (more, a, m) values (2, 'again', 7)"
+    drain --ddl ignore
+    same "id a n gone" "$(target_sql -d "$db" -c "select string_agg(column_name, ' ' order by ordinal_position) from information_schema.columns where table_name = 't'")" "the target stays"
+    same "again 7,ignored 6" "$(target_sql -d "$db" -c "select string_agg(a || ' ' || n, ',' order by a) from t where n in (5, 6, 7)")" "rows by names"
+    do_at "alter table t add column even_more int; insert into t (a, m, even_more) values ('followed', 8, 8)"
+    drain
+    columns_are t "a even_more id m more"
+    same "followed 8" "$(target_sql -d "$db" -c "select a || ' ' || even_more from t where even_more is not null")" "rows then"
+}
+
+run_tests
