@@ -142,9 +142,11 @@ test_an_altered_table_stops() {
     follow_on --exclude unfollowed_twin
     same 79 "$(target_sql -d "$db" -c "select max(id) from t")" "behind a table that nobody follows"
     ends_by "insert into t (id, a) values (80, 'before'); alter table t add column more int; insert into t (id, more) values (81, 1)" 80 --exclude unfollowed_twin --ddl stop
-    said source.table_altered "alter table t add column more int"
+    said source.table_altered "alter table t add column more int" evolve
     stops --exclude unfollowed_twin --ddl stop
-    said altered evolve
+    said altered restart
+    follow_on --exclude unfollowed_twin
+    same 81 "$(target_sql -d "$db" -c "select max(id) from t where more = 1")" "once the target may follow"
 }
 
 test_two_readers_of_one_number() {
