@@ -51,12 +51,12 @@ same_columns() { # TABLE
         "$(columns dst "$1" | tr ' ' '\n' | sort | xargs)" "columns of $1"
 }
 
-tables='create table t (id int primary key, v varchar(10), n int not null default 3, x int);
+tables="create table t (id int primary key, v varchar(10), n int not null default 3, x int);
 create table other (id int primary key, v text);
 create table goes (id int primary key, v text);
 insert into t (id, v) select i, i::text from generate_series(1, 50) i;
 insert into other select i, i::text from generate_series(1, 50) i;
-insert into goes values (1, 'x');'
+insert into goes values (1, 'x');"
 
 # One form after another, with rows of each, and two forms in one transaction.
 steps=(

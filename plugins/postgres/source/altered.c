@@ -145,7 +145,7 @@ static char *form_words(const struct fed_table *table, const struct look *look,
         earlier[form.nearlier] = table->form.earlier[form.nearlier - 1];
         form.nearlier++;
     }
-    if (look->draft)
+    if (look->draft && made->agrees)
         form.file = look->draft->form.file;
     if (look->draft && !made->rough)
         memcpy(form.look, look->draft->form.look, sizeof(form.look));

@@ -74,15 +74,16 @@ static void fill_new(struct maker *m, struct rnl_column *column, const struct rn
 
     if (column->flags & RNL_COLUMN_GENERATED)
         return;
-    if (column->flags & RNL_COLUMN_IDENTITY) {
+    if (column->flags & RNL_COLUMN_IDENTITY || (now && now->flags & RNL_COLUMN_IDENTITY)) {
         m->out->load = m->out->load || parts->rewritten;
         return;
     }
     for (uint32_t i = 0; now && parts->missing && i < parts->now->ncolumns; i++)
         if (COLUMN(parts->now, i) == now)
             missing = parts->missing[i];
-    if (now && parts->rewritten && !missing &&
-        (column->default_kind == RNL_DEFAULT_EXPRESSION || column->default_kind == RNL_DEFAULT_NOW))
+    /* a rewrite takes away what it was added with: by a default, or one that came later */
+    if (now && parts->rewritten && !missing && now->default_kind != RNL_DEFAULT_NONE &&
+        now->default_kind != RNL_DEFAULT_NULL)
         m->out->load = true;
     if (!(column->flags & RNL_COLUMN_NULLABLE) && !(missing && parts->settled)) {
         column->flags |= RNL_COLUMN_NULLABLE;
@@ -389,12 +390,37 @@ static void columns_make(struct maker *m)
     }
 }
 
+/*
+ * A column that came and got another name while nobody looked, or one that went while another
+ * came: nobody can tell any more, and the rows have one's values or the other's.
+ */
+static bool is_ambiguous(const struct newform_parts *parts)
+{
+    bool stranger = false, other = false;
+
+    for (uint32_t i = 0; parts->now && i < parts->told->ncolumns; i++) {
+        const struct form_column *told = &parts->told->columns[i];
+
+        stranger = stranger || (!form_numbered(parts->was_form, told->number) &&
+                                !form_named(parts->was_form, told->name) &&
+                                !form_named(parts->now_form, told->name));
+    }
+    for (uint32_t i = 0; stranger && i < parts->now_form->ncolumns; i++) {
+        const struct form_column *now = &parts->now_form->columns[i];
+
+        other = other || (!now->generated && !form_numbered(parts->was_form, now->number) &&
+                          !form_named(parts->told, now->name));
+    }
+    return stranger && other;
+}
+
 bool newform_make(const struct newform_parts *parts, struct arena *arena, struct newform *out)
 {
     struct maker m = {.parts = parts, .arena = arena, .out = out};
     bool agrees = parts->now && form_is(parts->now_form, parts->told, true);
 
-    *out = (struct newform){.rough = !parts->settled};
+    *out =
+        (struct newform){.rough = !parts->settled, .agrees = agrees, .load = is_ambiguous(parts)};
     m.base = agrees ? parts->now : parts->was;
     m.base_form = agrees ? parts->now_form : parts->was_form;
     if (!room_make(&m, parts->told->ncolumns + (size_t)m.base_form->ncolumns + 1))

@@ -27,8 +27,9 @@ struct newform {
     struct form_column *known; /* one for each of the table's columns */
     struct rnl_rename *renamed;
     uint32_t nrenamed;
-    bool load;  /* columns were filled in ways that the log doesn't tell */
-    bool rough; /* there is more to it, which can be told only later */
+    bool load;   /* columns were filled in ways that the log doesn't tell */
+    bool agrees; /* with the table as it is now, in names and types */
+    bool rough;  /* there is more to it, which can be told only later */
 };
 
 /* false: memory is out. */
