@@ -51,17 +51,33 @@ static int look_describe(struct look *look, Oid oid, struct rnl_error *err)
     return status;
 }
 
-/* A column that was added with a default has that in the rows from before, without being written.
+static int missing_take(struct look *look, const char *name, const char *text,
+                        struct rnl_error *err)
+{
+    for (uint32_t i = 0; i < look->draft->form.ncolumns; i++) {
+        if (look->missing[i] || strcmp(look->draft->form.columns[i].name, name) != 0)
+            continue;
+        look->missing[i] = arena_strdup(&look->d.arena, text);
+        if (!look->missing[i])
+            return error_memory(err);
+    }
+    return RNL_OK;
+}
+
+/*
+ * A column that was added with a default has that in the rows from before, without being written.
+ * A table of partitions has no rows: they know it.
  */
 static int look_missing(struct look *look, struct rnl_error *err)
 {
     static const char sql[] =
-        "SELECT a.attnum, CASE a.atttypid WHEN 16 THEN CASE m.v WHEN 't' THEN 'true' ELSE 'false'"
+        "SELECT a.attname, CASE a.atttypid WHEN 16 THEN CASE m.v WHEN 't' THEN 'true' ELSE 'false'"
         " END ELSE m.v END FROM pg_catalog.pg_attribute a,"
         " LATERAL (SELECT (a.attmissingval::pg_catalog.text::pg_catalog.text[])[1] v) m"
-        " WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND a.atthasmissing";
-    char text[16];
-    PGresult *result;
+        " WHERE a.attrelid = ANY ($1::pg_catalog.oid[]) AND a.attnum > 0 AND NOT a.attisdropped"
+        " AND a.atthasmissing AND m.v IS NOT NULL";
+    struct buf oids = {0};
+    PGresult *result = NULL;
     int status;
 
     look->missing =
@@ -70,19 +86,18 @@ static int look_missing(struct look *look, struct rnl_error *err)
         return error_memory(err);
     if (look->source.server.version < 110000)
         return RNL_OK;
-    snprintf(text, sizeof(text), "%u", look->draft->oid);
-    status = conn_query(look->source.control, sql, 1, (const char *const[]){text},
-                        "look at columns that were added", &result, err);
-    for (int i = 0; status == RNL_OK && i < PQntuples(result); i++) {
-        int column = draft_column(look->draft, (int)cell_number(result, i, 0));
-
-        if (column < 0 || PQgetisnull(result, i, 1))
-            continue;
-        look->missing[column] = arena_strdup(&look->d.arena, PQgetvalue(result, i, 1));
-        if (!look->missing[column])
-            status = error_memory(err);
-    }
+    buf_printf(&oids, "{%u", look->draft->oid);
+    for (size_t i = 0; i < look->source.nleaves; i++)
+        buf_printf(&oids, ",%u", look->source.leaves[i].oid);
+    buf_puts(&oids, "}");
+    status = buf_text(&oids)
+                 ? conn_query(look->source.control, sql, 1, (const char *const[]){oids.ptr},
+                              "look at columns that were added", &result, err)
+                 : error_memory(err);
+    for (int i = 0; status == RNL_OK && i < PQntuples(result); i++)
+        status = missing_take(look, PQgetvalue(result, i, 0), PQgetvalue(result, i, 1), err);
     PQclear(result);
+    buf_free(&oids);
     return status;
 }
 

@@ -361,6 +361,36 @@ static bool checks_make(struct maker *m)
     return list;
 }
 
+static bool has_partition(const struct rnl_table *table, const struct rnl_partition *wanted)
+{
+    for (uint32_t i = 0; i < table->npartitions; i++)
+        if (strcmp(PARTITION(table, i)->name, wanted->name) == 0 &&
+            strcmp(PARTITION(table, i)->schema, wanted->schema) == 0)
+            return true;
+    return false;
+}
+
+/* Rows may come for any that was, and any that is. */
+static bool partitions_make(struct maker *m)
+{
+    const struct rnl_table *was = m->parts->was, *now = m->parts->now;
+    struct rnl_partition *list;
+    uint32_t count = 0;
+
+    if (m->parts->settled || !now)
+        return true;
+    list = arena_alloc(m->arena, (was->npartitions + (size_t)now->npartitions) * sizeof(*list));
+    for (uint32_t i = 0; list && i < was->npartitions; i++)
+        list[count++] = *PARTITION(was, i);
+    for (uint32_t i = 0; list && i < now->npartitions; i++)
+        if (!has_partition(was, PARTITION(now, i)))
+            list[count++] = *PARTITION(now, i);
+    m->out->table.partitions = list;
+    m->out->table.npartitions = count;
+    m->out->table.partition_size = sizeof(*list);
+    return list;
+}
+
 static bool room_make(struct maker *m, size_t room)
 {
     m->columns = arena_alloc(m->arena, room * sizeof(*m->columns));
@@ -430,5 +460,5 @@ bool newform_make(const struct newform_parts *parts, struct arena *arena, struct
     out->table.columns = m.columns;
     out->table.ncolumns = m.ncolumns;
     out->table.column_size = sizeof(*m.columns);
-    return indexes_make(&m) && keys_make(&m) && checks_make(&m);
+    return indexes_make(&m) && keys_make(&m) && checks_make(&m) && partitions_make(&m);
 }
