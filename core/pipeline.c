@@ -14,11 +14,14 @@
 #include <sys/random.h>
 #include <time.h>
 
+#define JOIN_TRIES 5
+
 struct pipeline {
     struct run run;
     pthread_t conductor;
     bool started;
     bool complete; /* set by the writer's thread */
+    int tries;     /* to take in tables that were asked for, of those that failed */
     void (*ended)(void *arg);
     void *arg;
 
@@ -248,6 +251,21 @@ static bool rest(struct pipeline *pipeline)
     return rested;
 }
 
+/*
+ * Whether the attempt failed for what is asked for: then it is not to be the pipeline's end. What
+ * may pass (a lock that isn't to be had) is tried some times.
+ */
+static bool failed_for_tables(struct pipeline *pipeline, const struct asked *asked)
+{
+    struct run *run = &pipeline->run;
+
+    if (asked->by_source || !atomic_load(&run->joining))
+        return false;
+    if (run->error.status == RNL_E_RETRY)
+        return ++pipeline->tries >= JOIN_TRIES;
+    return run->error.status == RNL_E_CONFIG;
+}
+
 /* The wish that the attempt couldn't fulfil is refused: the pipeline goes on as before. */
 static void refuse_tables(struct pipeline *pipeline)
 {
@@ -274,8 +292,7 @@ static bool takes_tables(struct pipeline *pipeline)
     if (!pipeline->stop && !pipeline->complete && !atomic_load(&run->done_before) &&
         !atomic_load(&run->limited)) {
         if (atomic_load(&run->failed)) {
-            again = !asked->by_source && run->error.status == RNL_E_CONFIG &&
-                    atomic_load(&run->joining);
+            again = failed_for_tables(pipeline, asked);
             if (again)
                 refuse_tables(pipeline);
         } else {
@@ -409,6 +426,8 @@ int pipeline_tables(struct pipeline *pipeline, const struct rnl_names *names, bo
     else if (asked_put(&pipeline->run.asked, names, again, false, number, err) == RNL_OK &&
              pipeline->started && !pipeline->pause)
         run_stop(&pipeline->run, false);
+    if (err->status == RNL_OK)
+        pipeline->tries = 0;
     pthread_mutex_unlock(&pipeline->lock);
     return err->status;
 }
