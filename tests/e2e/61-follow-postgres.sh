@@ -121,7 +121,6 @@ kinds_on() { # SERVER
     wait_for 20 slot_read
     agree "${kinds[@]}"
     make "create table parts_3 partition of parts for values from (200) to (300)"
-    dst -c "create table parts_3 partition of parts for values from (200) to (300)"
     src -c "insert into parts values (250, 'new partition')" -c "update parts set id = 251 where id = 3" \
         -c "delete from toast where id = 60" -c "update toast set n = n + 1" -c "update parts set v = v || 'r'" \
         -c "truncate whole" -c "insert into whole values (1, 'b')"

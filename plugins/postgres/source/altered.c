@@ -201,8 +201,9 @@ static void parts_fill(const struct feed *feed, uint32_t index, const struct loo
         .now = now ? &now->table : NULL,
         .now_form = now ? &now->form : &no_columns,
         .missing = look->missing,
-        .rewritten =
-            now && look->has_rows && table->form.file && now->form.file != table->form.file,
+        /* whether partitions were written anew isn't kept */
+        .rewritten = now && look->has_rows &&
+                     (now->partitioned || (table->form.file && now->form.file != table->form.file)),
         .told = relation ? &relation->told : &now->form,
         .keys = own ? relation->keys : NULL,
         .identity = own ? relation->identity : 0,
