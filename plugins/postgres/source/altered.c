@@ -16,6 +16,7 @@
  */
 #include "feed.h"
 
+#include "marks.h"
 #include "newform.h"
 
 static bool text_same(const char *a, const char *b)
@@ -258,18 +259,22 @@ int table_replace(struct feed *feed, uint32_t index, const struct look *look,
 
 /* --- judging ------------------------------------------------------------------------------ */
 
-bool mark_differs(struct feed *feed, const struct fed_table *table)
+/* Described for the first time: whether the table is what it was when the catalog got it. */
+static int mark_differs(struct feed *feed, const struct fed_table *table, bool *differs,
+                        struct rnl_error *err)
 {
-    struct follow *f = feed->source->follow;
-    const struct note *note;
-    bool differs;
+    struct pg_conn *conn;
+    char mark[40];
+    int status;
 
-    pthread_mutex_lock(&f->lock);
-    note = table->form.oid ? notes_find(&f->notes, table->form.oid) : NULL;
-    differs =
-        note && !text_same(note->look, table->form.look) && !text_same(note->look, table->look);
-    pthread_mutex_unlock(&f->lock);
-    return differs;
+    *differs = false;
+    if (!table->form.oid)
+        return RNL_OK;
+    status = feed_side(feed, &conn, err);
+    if (status == RNL_OK)
+        status = mark_of(feed->source, conn, table->form.oid, mark, err);
+    *differs = status == RNL_OK && !text_same(mark, table->form.look);
+    return status;
 }
 
 static int relation_look(struct feed *feed, struct relation *relation, bool older,
@@ -306,7 +311,7 @@ static int judge(struct feed *feed, struct relation *relation, bool older, struc
                  struct rnl_error *err)
 {
     struct fed_table *table = &feed->tables[relation->table];
-    bool exact = !relation->replaced && is_exact(relation, table);
+    bool exact = !relation->replaced && is_exact(relation, table), differs = true;
     struct look *look;
     int status;
 
@@ -318,8 +323,9 @@ static int judge(struct feed *feed, struct relation *relation, bool older, struc
             relation->told.columns[i].number = form_named(&table->form, name)->number;
             relation->columns[i] = column_named(table->described, name);
         }
-        if (older || (!relation->again && !mark_differs(feed, table)))
-            return RNL_OK;
+        status = older || relation->again ? RNL_OK : mark_differs(feed, table, &differs, err);
+        if (status != RNL_OK || older || !differs)
+            return status;
     }
     status = relation_look(feed, relation, older, &look, err);
     if (status != RNL_OK)

@@ -111,7 +111,6 @@ int table_alter(struct feed *feed, uint32_t index, struct look *look,
                 const struct relation *relation, struct rnl_bundle *out, struct rnl_error *err);
 int table_replace(struct feed *feed, uint32_t index, const struct look *look,
                   struct rnl_bundle *out, struct rnl_error *err);
-bool mark_differs(struct feed *feed, const struct fed_table *table);
 
 /* settle.c: between transactions: what the log doesn't tell, found by looking. */
 int feed_settle(struct feed *feed, struct rnl_bundle *out, struct rnl_error *err);

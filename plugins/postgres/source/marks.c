@@ -52,6 +52,29 @@ int marks_end(struct pg_conn *conn, uint64_t *lsn, struct rnl_error *err)
     return status;
 }
 
+int mark_of(const struct pg_source *source, struct pg_conn *conn, Oid oid, char mark[40],
+            struct rnl_error *err)
+{
+    struct buf sql = {0};
+    PGresult *result = NULL;
+    char text[16];
+    int status;
+
+    mark[0] = '\0';
+    snprintf(text, sizeof(text), "%u", oid);
+    buf_puts(&sql, "SELECT ");
+    mark_add(source, &sql);
+    buf_puts(&sql, " FROM pg_catalog.pg_class c WHERE c.oid = $1");
+    status = buf_text(&sql) ? conn_query(conn, sql.ptr, 1, (const char *const[]){text},
+                                         "look for a table's mark", &result, err)
+                            : error_memory(err);
+    if (status == RNL_OK && PQntuples(result))
+        snprintf(mark, 40, "%s", PQgetvalue(result, 0, 0));
+    PQclear(result);
+    buf_free(&sql);
+    return status;
+}
+
 static int mark_row(struct describer *d, const PGresult *result, int row)
 {
     struct draft *draft = draft_find(d, cell_oid(result, row, 0));

@@ -66,6 +66,17 @@ static bool notes_fill(struct notes *notes, const PGresult *result)
     return notes->list;
 }
 
+/* What was noted before in the same words has been so since then. */
+static void notes_date(struct notes *notes, const struct notes *old)
+{
+    for (uint32_t i = 0; i < notes->count; i++) {
+        struct note *note = &notes->list[i];
+        const struct note *before = notes_find(old, note->oid);
+
+        note->lsn = before && strcmp(before->look, note->look) == 0 ? before->lsn : notes->lsn;
+    }
+}
+
 int notes_take(struct pg_source *source, struct follow *f, struct rnl_error *err)
 {
     struct notes fresh = {.count = 0}, old;
@@ -93,6 +104,7 @@ int notes_take(struct pg_source *source, struct follow *f, struct rnl_error *err
     pthread_mutex_lock(&f->lock);
     old = f->notes;
     fresh.turn = old.turn + 1;
+    notes_date(&fresh, &old);
     f->notes = fresh;
     pthread_mutex_unlock(&f->lock);
     arena_free(&old.arena);

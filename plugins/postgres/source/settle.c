@@ -79,7 +79,7 @@ static void pending_date(struct follow *f, Oid oid, struct look *look)
     note = notes_find(&f->notes, oid);
     if (note && look->draft ? strcmp(note->look, look->draft->form.look) == 0
                             : !note && !look->draft)
-        look->lsn = f->notes.lsn;
+        look->lsn = note ? note->lsn : f->notes.lsn;
     pthread_mutex_unlock(&f->lock);
 }
 
