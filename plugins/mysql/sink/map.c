@@ -293,6 +293,15 @@ static int make_plan(struct mapper *m)
     return status ? status : ddl_standing_keys(m);
 }
 
+/* What is dropped or emptied for that must be so once, however often the run is cut off. */
+static bool any_again(const struct mapper *m)
+{
+    for (uint32_t t = 0; t < m->ntables; t++)
+        if (mapper_table(m, t)->flags & RNL_TABLE_AGAIN)
+            return true;
+    return false;
+}
+
 int sink_map(void *self, const struct rnl_job *job, const struct rnl_catalog *catalog,
              bool resuming, struct rnl_steps *steps, struct rnl_error *err)
 {
@@ -311,8 +320,8 @@ int sink_map(void *self, const struct rnl_job *job, const struct rnl_catalog *ca
     };
     int status;
 
-    sink->tables_plain =
-        job->schema_policy != RNL_DROP_AND_RECREATE && job->write_mode != RNL_TRUNCATE_AND_LOAD;
+    sink->tables_plain = job->schema_policy != RNL_DROP_AND_RECREATE &&
+                         job->write_mode != RNL_TRUNCATE_AND_LOAD && !any_again(&m);
     status = make_plan(&m);
     mapper_free(&m);
     return status;
