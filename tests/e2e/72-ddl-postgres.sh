@@ -46,9 +46,10 @@ tells() { # WORDS: in the log of a run that goes on
 
 # The columns of a table, in their order.
 columns() { # src|dst TABLE
-    local sql="select column_name from information_schema.columns where table_name = '$2' and
-        table_schema = '$([ "$1.$(engine_of "$to")" = dst.mysql ] && echo "$db" || echo public)'
-        order by ordinal_position"
+    local schema=public sql
+    [ "$1.$(engine_of "$to")" != dst.mysql ] || schema=$db
+    sql="select column_name from information_schema.columns where table_name = '$2' and
+        table_schema = '$schema' order by ordinal_position"
     if [ "$1" = src ]; then src -c "$sql"; else dst "$sql"; fi | tr -d '\r' | tr '\n' ' '
 }
 same_columns() { # TABLE

@@ -8,7 +8,7 @@ struct note {
     Oid oid;
     const char *schema, *name;
     char look[40];
-    uint64_t lsn; /* it was so when the log had come so far */
+    uint64_t lsn;         /* it was so when the log had come so far */
     bool can_be_followed; /* the log tells its changes, and which row they mean */
 };
 
