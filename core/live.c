@@ -35,15 +35,14 @@ bool live_concerns(const struct inspection *inspection)
            inspection->record.state == RECORD_FOLLOWING;
 }
 
-static bool find_unit(struct live *live)
+/* Each lane of changes has a unit of its own. */
+static bool has_changes(const struct live *live)
 {
     const struct rnl_plan *plan = live->inspection->record.plan;
 
-    for (uint32_t i = plan_count(plan); i-- > 0;)
-        if (plan_at(plan, i)->kind == RNL_UNIT_CHANGES) {
-            live->unit = plan_at(plan, i)->id;
+    for (uint32_t i = 0; i < plan_count(plan); i++)
+        if (plan_at(plan, i)->kind == RNL_UNIT_CHANGES)
             return true;
-        }
     return false;
 }
 
@@ -65,42 +64,67 @@ static int mark(void *arg, struct rnl_error *err)
     return RNL_OK;
 }
 
-/* *moved: the target stands elsewhere than when it was looked at last. */
-static int look(struct live *live, bool *moved, struct rnl_error *err)
+static bool is_there(const struct live *live, const char *at)
+{
+    return source_of(live)->log_reached(live->inspection->source.self, slice_of(at),
+                                        slice_of(live->goal));
+}
+
+/* Where a unit of changes stands in the target: malloc'd. */
+static char *place_of(const struct live *live, struct rnl_memory *memory, uint32_t unit)
+{
+    const struct memory_unit *known = memory_unit_of(memory, unit);
+    const char *begun = live->inspection->record.position;
+
+    if (known && known->position_len)
+        return strndup(known->position, known->position_len);
+    return strdup(begun ? begun : "");
+}
+
+/* Takes the places of all lanes; at is that of one that is not there, if there is such. */
+static bool take_places(struct live *live, struct rnl_memory *memory, char **all, bool *there)
+{
+    const struct rnl_plan *plan = live->inspection->record.plan;
+
+    *there = true;
+    for (uint32_t i = 0; i < plan_count(plan); i++) {
+        char *place, *more;
+
+        if (plan_at(plan, i)->kind != RNL_UNIT_CHANGES)
+            continue;
+        place = place_of(live, memory, plan_at(plan, i)->id);
+        if (!place || asprintf(&more, "%s %s", *all ? *all : "", place) < 0) {
+            free(place);
+            return false;
+        }
+        free(*all);
+        *all = more;
+        if (*there || !live->at) {
+            free(live->at);
+            live->at = place;
+            *there = is_there(live, place);
+        } else
+            free(place);
+    }
+    return true;
+}
+
+/* *moved: the target stands elsewhere than when it was looked at last. *there: at the goal. */
+static int look(struct live *live, bool *moved, bool *there, struct rnl_error *err)
 {
     const struct inspection *inspection = live->inspection;
     struct rnl_memory memory = {0};
-    const struct memory_unit *unit;
-    char *at = NULL;
+    char *all = NULL;
     int status = inspection->sink.plugin->sink.recall(inspection->sink.self,
                                                       inspection->config->name, &memory, err);
 
-    if (status < 0)
-        goto clear_memory;
-    status = RNL_OK;
-    unit = memory_unit_of(&memory, live->unit);
-    if (unit && unit->position_len)
-        at = strndup(unit->position, unit->position_len);
-    else if (inspection->record.position)
-        at = strdup(inspection->record.position);
-    else
-        at = strdup("");
-    if (!at) {
-        status = no_memory(err);
-        goto clear_memory;
-    }
-    *moved = !live->at || strcmp(live->at, at) != 0;
-    free(live->at);
-    live->at = at;
-clear_memory:
+    if (status >= 0)
+        status = take_places(live, &memory, &all, there) ? RNL_OK : no_memory(err);
+    *moved = !live->places || !all || strcmp(live->places, all) != 0;
+    free(live->places);
+    live->places = all;
     memory_clear(&memory);
     return status;
-}
-
-static bool is_there(const struct live *live)
-{
-    return source_of(live)->log_reached(live->inspection->source.self, slice_of(live->at),
-                                        slice_of(live->goal));
 }
 
 int64_t live_behind(struct live *live)
@@ -158,14 +182,14 @@ static int too_long(const struct live *live, struct rnl_error *err)
 static int await(struct live *live, struct rnl_error *err)
 {
     int64_t begun_ms = clock_ms(), moved_ms = begun_ms, poll_ms = POLL_MS;
-    bool moved = false;
+    bool moved = false, there = false;
 
     for (;;) {
         int64_t now_ms;
 
-        if (look(live, &moved, err) != RNL_OK)
+        if (look(live, &moved, &there, err) != RNL_OK)
             return err->status;
-        if (is_there(live))
+        if (there)
             return RNL_OK;
         if (live->alone)
             return RNL_DONE;
@@ -192,7 +216,7 @@ int live_begin(struct live *live, bool *stands, struct rnl_error *err)
     int status;
 
     *stands = false;
-    if (!find_unit(live) || !source_of(live)->log_end || !source_of(live)->log_reached)
+    if (!has_changes(live) || !source_of(live)->log_end || !source_of(live)->log_reached)
         return rnl_fail(err, RNL_E_FATAL, "record.invalid",
                         "the target's record of this pipeline has no changes");
     status = mark(live, err);
@@ -233,5 +257,6 @@ void live_close(struct live *live)
 {
     free(live->goal);
     free(live->at);
-    live->goal = live->at = NULL;
+    free(live->places);
+    live->goal = live->at = live->places = NULL;
 }

@@ -15,9 +15,9 @@ struct live {
     bool alone; /* nobody can run the pipeline meanwhile: there is nothing to wait for */
     void (*waiting)(int64_t waited_ms); /* or NULL */
     /* --- */
-    uint32_t unit; /* of changes, in the record's plan */
-    char *goal;    /* where the source's log ended, in the source's own words */
-    char *at;      /* where the target stands */
+    char *goal;   /* where the source's log ended, in the source's own words */
+    char *at;     /* where the target stands: a lane that is furthest from it, as far as known */
+    char *places; /* of all lanes of changes */
 };
 
 /* Whether the target's record is of a pipeline that follows its source. */

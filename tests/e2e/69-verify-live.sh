@@ -66,11 +66,11 @@ write_all() {
 
 is_written() { [ "$(at_from 'select count(*) from heap')" -gt 330 ]; }
 
-verify_live() { # FROM TO
+verify_live() { # FROM TO [OPTIONS]
     local i
     pair_new "$1" "$2"
     tables "$(engine_of "$1")" | change_source
-    follow_start --name live
+    follow_start --name live "${@:3}"
     write_all
     wait_for 60 is_written
     for i in 1 2 3; do
@@ -93,7 +93,8 @@ verify_live() { # FROM TO
 
 test_mariadb_to_postgres() { verify_live mariadb postgres; }
 
-test_mysql_to_postgres() { verify_live mysql9 postgres; }
+# the fence is that of all lanes
+test_mysql_to_postgres_by_lanes() { verify_live mysql9 postgres --change-lanes 3; }
 
 test_postgres_to_mariadb() {
     verify_live postgres mariadb
