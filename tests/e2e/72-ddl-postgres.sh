@@ -149,6 +149,9 @@ test_ignored() {
     same 'id v n x' "$(columns dst t | xargs)" 'columns'
 }
 
+made() { [ "$(dst "select count(*) from made" 2>/dev/null)" = 1 ]; }
+replaced() { [ "$(dst "select sum(w) from goes" 2>/dev/null)" = 11 ]; }
+
 # Another table of the name, and a new one: their rows stand in no log.
 test_tables_made() {
     pair postgres
@@ -156,11 +159,9 @@ test_tables_made() {
     start
     wait_for 40 tells "following:"
     make "create table made (id int primary key, v text); insert into made values (1, 'before')"
-    made() { [ "$(dst "select count(*) from made" 2>/dev/null)" = 1 ]; }
     wait_for 60 made
     make "insert into made values (2, 'after')"
     make "drop table goes; create table goes (id int primary key, w int); insert into goes values (5, 5), (6, 6)"
-    replaced() { [ "$(dst "select sum(w) from goes" 2>/dev/null)" = 11 ]; }
     wait_for 60 replaced
     make "insert into goes values (7, 7)"
     stop
