@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 enum { READ_MS = 1000, CHUNK = 4 << 10, LANE = 0, UNIT = 1, LOADED = 10, MOST = 60 };
-enum { NONE = UINT32_MAX };
+#define NONE UINT32_MAX
 
 static const char pipeline[] = "runnel-kit-evolve";
 
