@@ -131,4 +131,32 @@ test_ignored() {
     same "followed 8" "$(target_sql -d "$db" -c "select a || ' ' || even_more from t where even_more is not null")" "rows then"
 }
 
+# Such tables are loaded anew on the way.
+test_rows_that_no_log_tells() {
+    new_databases
+    source_sql "$db" <<'SQL'
+create table t (id int primary key, a varchar(60));
+create table u (id int primary key, b int);
+insert into t values (1, 'x'), (2, 'y');
+insert into u values (7, 7);
+SQL
+    do_at "create table gone (id int primary key, v int); create table part (id int primary key) partition by range (id) (partition p0 values less than (10), partition p1 values less than (100)); insert into part values (1), (50)"
+    drain
+    "$E2E_RUNNEL" migrate "$SRC" "$DST" --follow --name altered >"$E2E_SCRATCH/$E2E_TEST.log" 2>&1 &
+    follower=$!
+    # shellcheck disable=SC2064 # this one
+    trap "kill -KILL $follower 2>/dev/null || true" EXIT
+    do_at "alter table t add w timestamp not null default current_timestamp; insert into t (id, a) values (3, 'z')"
+    do_at "alter table u add i int not null default 4; update u set b = 9"
+    do_at "create table x1 (id int primary key); insert into x1 values (1); create table x2 like x1; insert into x2 values (2); rename table x1 to x3, x2 to x1, x3 to x2; insert into x1 values (10); insert into x2 values (20)"
+    do_at "alter table part drop partition p0; insert into part values (60); drop table gone; create table gone (id int primary key, w date); insert into gone values (1, '2020-02-02')"
+    do_at "alter table u drop column b, add b int default 8; insert into u (id) values (99)"
+    do_at "insert into t (id, a) values (77, 'last')"
+    wait_for 60 arrived
+    kill -KILL "$follower"
+    wait "$follower" 2>/dev/null || true
+    drain
+    verified
+}
+
 run_tests
