@@ -125,3 +125,66 @@ free_moves:
     free(e.moves);
     return status;
 }
+
+static int refuse_altered(const struct reader *reader, const struct alterations *altered,
+                          struct rnl_error *err)
+{
+    char text[600];
+
+    rnl_fail(
+        err, RNL_E_CONFIG, "source.table_altered", "a table that is followed was altered: %s",
+        alteration_text(alterations_at(altered, 0), reader->record.catalog, text, sizeof(text)));
+    rnl_hint(err, "go on with --ddl evolve (the target's table is altered too), or --ddl ignore "
+                  "(it stays as it is)");
+    return err->status;
+}
+
+/* Rows of a table that is left as it is: none are told of. Any other one can't be gone on with. */
+static int refuse_load(const struct reader *reader, const struct alterations *altered,
+                       struct rnl_error *err)
+{
+    for (uint32_t i = 0; i < alterations_count(altered); i++) {
+        const struct rnl_alteration *alteration = alterations_at(altered, i);
+        char text[600];
+
+        if (!(alteration->flags & RNL_ALTERATION_LOAD) || alteration->index == UINT32_MAX)
+            continue;
+        rnl_fail(err, RNL_E_CONFIG, "source.table_replaced",
+                 "a table has rows that the log didn't tell of: %s",
+                 alteration_text(alteration, reader->record.catalog, text, sizeof(text)));
+        rnl_hint(err, "load it anew: --reload and its name; or leave it out");
+        return err->status;
+    }
+    return RNL_OK;
+}
+
+int reader_take_altered(struct reader *reader, struct rnl_bundle *bundle,
+                        struct alterations **follow, struct rnl_error *err)
+{
+    struct alterations *altered = bundle_altered(bundle);
+    int status;
+
+    if (!altered)
+        return rnl_fail(err, RNL_E_FATAL, "source.nothing_altered",
+                        "the source says that tables were altered, and names none");
+    if (reader->run->config->ddl == DDL_EVOLVE) {
+        if (reader_must_load(altered)) {
+            status = reader_ask_load(reader, altered, err);
+            alterations_free(altered);
+            return status;
+        }
+        *follow = altered;
+        return RNL_ALTERED;
+    }
+    status = reader->run->config->ddl == DDL_STOP ? refuse_altered(reader, altered, err)
+                                                  : refuse_load(reader, altered, err);
+    for (uint32_t i = 0; status == RNL_OK && i < alterations_count(altered); i++) {
+        char text[600];
+
+        log_write(RNL_LOG_WARN, "reader", "altered, and the target isn't (ddl = ignore): %s",
+                  alteration_text(alterations_at(altered, i), reader->record.catalog, text,
+                                  sizeof(text)));
+    }
+    alterations_free(altered);
+    return status;
+}

@@ -264,69 +264,6 @@ static void limit_bundle(struct follow *follow, struct rnl_bundle *bundle)
     bundle_set_open(bundle, follow->open || outlet_catches_up(follow->outlet));
 }
 
-static int refuse_altered(const struct follow *follow, const struct alterations *altered,
-                          struct rnl_error *err)
-{
-    char text[600];
-
-    rnl_fail(err, RNL_E_CONFIG, "source.table_altered", "a table that is followed was altered: %s",
-             alteration_text(alterations_at(altered, 0), follow->reader->record.catalog, text,
-                             sizeof(text)));
-    rnl_hint(err, "go on with --ddl evolve (the target's table is altered too), or --ddl ignore "
-                  "(it stays as it is)");
-    return err->status;
-}
-
-/* Rows of a table that is left as it is: none are told of. Any other one can't be gone on with. */
-static int refuse_load(const struct follow *follow, const struct alterations *altered,
-                       struct rnl_error *err)
-{
-    for (uint32_t i = 0; i < alterations_count(altered); i++) {
-        const struct rnl_alteration *alteration = alterations_at(altered, i);
-        char text[600];
-
-        if (!(alteration->flags & RNL_ALTERATION_LOAD) || alteration->index == UINT32_MAX)
-            continue;
-        rnl_fail(err, RNL_E_CONFIG, "source.table_replaced",
-                 "a table has rows that the log didn't tell of: %s",
-                 alteration_text(alteration, follow->reader->record.catalog, text, sizeof(text)));
-        rnl_hint(err, "load it anew: --reload and its name; or leave it out");
-        return err->status;
-    }
-    return RNL_OK;
-}
-
-/* Tables are others behind what the bundle holds. RNL_OK: the cursor is to be read on. */
-static int take_altered(struct follow *follow, struct rnl_bundle *bundle, struct rnl_error *err)
-{
-    struct alterations *altered = bundle_altered(bundle);
-    int status;
-
-    if (!altered)
-        return rnl_fail(err, RNL_E_FATAL, "source.nothing_altered",
-                        "the source says that tables were altered, and names none");
-    if (follow->reader->run->config->ddl == DDL_EVOLVE) {
-        if (reader_must_load(altered)) {
-            status = reader_ask_load(follow->reader, altered, err);
-            alterations_free(altered);
-            return status;
-        }
-        follow->altered = altered;
-        return RNL_ALTERED;
-    }
-    status = follow->reader->run->config->ddl == DDL_STOP ? refuse_altered(follow, altered, err)
-                                                          : refuse_load(follow, altered, err);
-    for (uint32_t i = 0; status == RNL_OK && i < alterations_count(altered); i++) {
-        char text[600];
-
-        log_write(RNL_LOG_WARN, "reader", "altered, and the target isn't (ddl = ignore): %s",
-                  alteration_text(alterations_at(altered, i), follow->reader->record.catalog, text,
-                                  sizeof(text)));
-    }
-    alterations_free(altered);
-    return status;
-}
-
 /* *drained: all up to the goal was given. */
 static int pump(struct follow *follow, void *cursor, struct rnl_bundle *bundle, bool *drained,
                 struct rnl_error *err)
@@ -344,7 +281,7 @@ static int pump(struct follow *follow, void *cursor, struct rnl_bundle *bundle, 
         limit_bundle(follow, bundle);
         status = source_of(follow->reader)->cursor_read(cursor, bundle, READ_MS, err);
         if (status == RNL_ALTERED)
-            status = take_altered(follow, bundle, err);
+            status = reader_take_altered(follow->reader, bundle, &follow->altered, err);
         if (status < 0 || status == RNL_ALTERED) {
             give_whole(follow, bundle);
             break;

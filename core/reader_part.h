@@ -117,5 +117,11 @@ int reader_let_go(struct reader *reader, struct rnl_error *err);
  */
 struct alterations;
 int reader_evolve(struct reader *reader, const struct alterations *altered, struct rnl_error *err);
+/*
+ * Tables are others behind what the bundle holds. RNL_OK: the cursor is to be read on; RNL_ALTERED:
+ * *follow, the caller's, is what the target has to follow first.
+ */
+int reader_take_altered(struct reader *reader, struct rnl_bundle *bundle,
+                        struct alterations **follow, struct rnl_error *err);
 
 #endif

@@ -1,114 +1,11 @@
 /* The definition of a column in a statement, as information_schema would show the column. */
-#include "form.h"
+#include "form_column.h"
 #include "parse.h"
 
 #include <strings.h>
 
-enum takes {
-    TAKES_NOTHING,
-    TAKES_WIDTH,
-    TAKES_LENGTH,
-    TAKES_DIGITS,
-    TAKES_FRACTION,
-    TAKES_LABELS,
-    TAKES_BYTES
-};
-
-struct type_word {
-    const char *word, *type;
-    enum takes takes;
-    bool text; /* has a character set */
-};
-
-static const struct type_word words[] = {
-    {"tinyint", "tinyint", TAKES_WIDTH, false},
-    {"int1", "tinyint", TAKES_WIDTH, false},
-    {"smallint", "smallint", TAKES_WIDTH, false},
-    {"int2", "smallint", TAKES_WIDTH, false},
-    {"mediumint", "mediumint", TAKES_WIDTH, false},
-    {"int3", "mediumint", TAKES_WIDTH, false},
-    {"middleint", "mediumint", TAKES_WIDTH, false},
-    {"int", "int", TAKES_WIDTH, false},
-    {"integer", "int", TAKES_WIDTH, false},
-    {"int4", "int", TAKES_WIDTH, false},
-    {"bigint", "bigint", TAKES_WIDTH, false},
-    {"int8", "bigint", TAKES_WIDTH, false},
-    {"serial", "bigint", TAKES_NOTHING, false},
-    {"bool", "tinyint", TAKES_NOTHING, false},
-    {"boolean", "tinyint", TAKES_NOTHING, false},
-    {"decimal", "decimal", TAKES_DIGITS, false},
-    {"dec", "decimal", TAKES_DIGITS, false},
-    {"numeric", "decimal", TAKES_DIGITS, false},
-    {"fixed", "decimal", TAKES_DIGITS, false},
-    {"float", "float", TAKES_DIGITS, false},
-    {"float4", "float", TAKES_DIGITS, false},
-    {"double", "double", TAKES_DIGITS, false},
-    {"float8", "double", TAKES_DIGITS, false},
-    {"real", "double", TAKES_DIGITS, false},
-    {"bit", "bit", TAKES_LENGTH, false},
-    {"char", "char", TAKES_LENGTH, true},
-    {"character", "char", TAKES_LENGTH, true},
-    {"nchar", "char", TAKES_LENGTH, true},
-    {"varchar", "varchar", TAKES_LENGTH, true},
-    {"varcharacter", "varchar", TAKES_LENGTH, true},
-    {"nvarchar", "varchar", TAKES_LENGTH, true},
-    {"binary", "binary", TAKES_LENGTH, false},
-    {"varbinary", "varbinary", TAKES_LENGTH, false},
-    {"tinytext", "tinytext", TAKES_NOTHING, true},
-    {"text", "text", TAKES_BYTES, true},
-    {"mediumtext", "mediumtext", TAKES_NOTHING, true},
-    {"longtext", "longtext", TAKES_NOTHING, true},
-    {"long", "mediumtext", TAKES_NOTHING, true},
-    {"tinyblob", "tinyblob", TAKES_NOTHING, false},
-    {"blob", "blob", TAKES_BYTES, false},
-    {"mediumblob", "mediumblob", TAKES_NOTHING, false},
-    {"longblob", "longblob", TAKES_NOTHING, false},
-    {"enum", "enum", TAKES_LABELS, true},
-    {"set", "set", TAKES_LABELS, true},
-    {"date", "date", TAKES_NOTHING, false},
-    {"time", "time", TAKES_FRACTION, false},
-    {"datetime", "datetime", TAKES_FRACTION, false},
-    {"timestamp", "timestamp", TAKES_FRACTION, false},
-    {"year", "year", TAKES_WIDTH, false},
-    {"json", "json", TAKES_NOTHING, false},
-    {"geometry", "geometry", TAKES_NOTHING, false},
-    {"point", "point", TAKES_NOTHING, false},
-    {"linestring", "linestring", TAKES_NOTHING, false},
-    {"polygon", "polygon", TAKES_NOTHING, false},
-    {"multipoint", "multipoint", TAKES_NOTHING, false},
-    {"multilinestring", "multilinestring", TAKES_NOTHING, false},
-    {"multipolygon", "multipolygon", TAKES_NOTHING, false},
-    {"geometrycollection", "geometrycollection", TAKES_NOTHING, false},
-    {"geomcollection", "geomcollection", TAKES_NOTHING, false},
-    {"uuid", "uuid", TAKES_NOTHING, false},
-    {"inet4", "inet4", TAKES_NOTHING, false},
-    {"inet6", "inet6", TAKES_NOTHING, false},
-    {"vector", "vector", TAKES_LENGTH, false},
-};
-
-struct definition {
-    struct form *form;
-    struct form_column *column;
-    const char *type;
-    enum takes takes;
-    bool is_text, is_unsigned, zerofill, binary, compressed;
-    bool serial, boolean;
-    unsigned long numbers[2];
-    unsigned nnumbers;
-    struct text labels; /* 'a','b' */
-    uint32_t label_longest, label_sum, nlabels;
-    const char *charset, *collation;
-    bool not_null, identity, touched, invisible, stored, is_virtual;
-    bool primary, unique;
-    struct text fallback; /* the default, as MariaDB shows it */
-    const char *generated, *comment;
-    unsigned long srid;
-};
-
-/* --- texts -------------------------------------------------------------------------------- */
-
 /* What the text token means, in the form's memory. */
-static const char *text_meant(struct form *form, const struct lexer *in, size_t *len)
+const char *definition_text(struct form *form, const struct lexer *in, size_t *len)
 {
     char *copy = pool_alloc(&form->pool, (size_t)(in->at - in->from) + 1);
 
@@ -122,7 +19,7 @@ static const char *text_meant(struct form *form, const struct lexer *in, size_t 
 }
 
 /* 'it''s', as the server shows it */
-static void quoted_add(struct text *out, const char *value, size_t len)
+void definition_quote(struct text *out, const char *value, size_t len)
 {
     text_add(out, "'");
     for (size_t i = 0; i < len; i++) {
@@ -134,94 +31,6 @@ static void quoted_add(struct text *out, const char *value, size_t len)
             text_bytes(out, &value[i], 1);
     }
     text_add(out, "'");
-}
-
-static uint32_t characters(const char *text, size_t len)
-{
-    uint32_t count = 0;
-
-    for (size_t i = 0; i < len; i++)
-        count += ((unsigned char)text[i] & 0xc0) != 0x80;
-    return count;
-}
-
-/* --- the type ----------------------------------------------------------------------------- */
-
-static void labels_take(struct definition *d, struct lexer *in)
-{
-    while (in->kind != TOKEN_END && !lexer_is_sign(in, ')')) {
-        if (in->kind == TOKEN_TEXT) {
-            size_t len;
-            const char *label = text_meant(d->form, in, &len);
-            uint32_t count = label ? characters(label, len) : 0;
-
-            if (!label)
-                return;
-            text_add(&d->labels, d->labels.len ? "," : "");
-            quoted_add(&d->labels, label, len);
-            d->label_longest = count > d->label_longest ? count : d->label_longest;
-            d->label_sum += count;
-            d->nlabels++;
-        }
-        lexer_next(in);
-    }
-    lexer_take_sign(in, ')');
-}
-
-/* (10), (10, 2) */
-static void numbers_take(struct definition *d, struct lexer *in)
-{
-    while (in->kind != TOKEN_END && !lexer_is_sign(in, ')')) {
-        if (in->kind == TOKEN_WORD && d->nnumbers < 2)
-            d->numbers[d->nnumbers++] = strtoul(in->word, NULL, 10);
-        lexer_next(in);
-    }
-    lexer_take_sign(in, ')');
-}
-
-static void word_found(struct definition *d, const char *word)
-{
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-        if (strcasecmp(words[i].word, word) == 0) {
-            d->type = words[i].type;
-            d->takes = words[i].takes;
-            d->is_text = words[i].text;
-        }
-    d->serial = strcasecmp(word, "serial") == 0;
-    d->boolean = strncasecmp(word, "bool", 4) == 0;
-    if (strcasecmp(word, "nchar") == 0 || strcasecmp(word, "nvarchar") == 0)
-        d->charset = "utf8mb3";
-}
-
-static void type_take(struct definition *d, struct lexer *in)
-{
-    char word[STATEMENT_NAME_MAX];
-    bool national = lexer_take(in, "NATIONAL");
-
-    memcpy(word, in->word, sizeof(word));
-    if (in->kind != TOKEN_WORD)
-        word[0] = '\0';
-    word_found(d, word);
-    if (national)
-        d->charset = "utf8mb3";
-    if (!d->type)
-        return;
-    lexer_next(in);
-    if (strcasecmp(word, "double") == 0)
-        lexer_take(in, "PRECISION");
-    if (strcmp(d->type, "char") == 0 && lexer_take(in, "VARYING"))
-        word_found(d, "varchar");
-    if (strcasecmp(word, "long") == 0 && lexer_take(in, "VARBINARY"))
-        word_found(d, "mediumblob");
-    else if (strcasecmp(word, "long") == 0 &&
-             (lexer_take(in, "VARCHAR") || lexer_take(in, "CHAR") || lexer_take(in, "CHARACTER")))
-        lexer_take(in, "VARYING");
-    if (!lexer_take_sign(in, '('))
-        return;
-    if (d->takes == TAKES_LABELS)
-        labels_take(d, in);
-    else
-        numbers_take(d, in);
 }
 
 /* --- what stands behind it ---------------------------------------------------------------- */
@@ -291,13 +100,13 @@ static bool literal_take(struct definition *d, struct lexer *in)
         return true;
     }
     while (in->kind == TOKEN_TEXT && !form->failed) {
-        const char *value = text_meant(form, in, &len);
+        const char *value = definition_text(form, in, &len);
 
         if (value)
             text_bytes(&whole, value, len);
         lexer_next(in);
     }
-    quoted_add(&d->fallback, whole.len ? whole.ptr : "", whole.len);
+    definition_quote(&d->fallback, whole.len ? whole.ptr : "", whole.len);
     d->fallback.failed = d->fallback.failed || whole.failed;
     text_free(&whole);
     return true;
@@ -444,7 +253,7 @@ static void attribute_take(struct definition *d, struct lexer *in)
         d->touched = lexer_take(in, "UPDATE") && now_take(NULL, in);
     } else if (lexer_take(in, "COMMENT")) {
         if (in->kind == TOKEN_TEXT)
-            d->comment = text_meant(d->form, in, &len);
+            d->comment = definition_text(d->form, in, &len);
         lexer_next(in);
     } else if (lexer_take(in, "GENERATED")) {
         lexer_take(in, "ALWAYS");
@@ -467,106 +276,6 @@ static bool is_at_end(const struct lexer *in)
 }
 
 /* --- as a row of information_schema ------------------------------------------------------- */
-
-/* How wide a number is shown, where a statement doesn't say; 0: not at all. */
-static unsigned long width_shown(const struct definition *d)
-{
-    static const struct {
-        const char *type;
-        unsigned char plain, is_unsigned;
-    } widths[] = {{"tinyint", 4, 3}, {"smallint", 6, 5}, {"mediumint", 9, 8},
-                  {"int", 11, 10},   {"bigint", 20, 20}, {"year", 4, 4}};
-    bool always = d->form->mariadb || d->form->version < 80019 || d->zerofill;
-
-    if (d->boolean || (d->nnumbers && d->numbers[0] == 1 && strcmp(d->type, "tinyint") == 0))
-        return 1;
-    if (d->nnumbers && always && strcmp(d->type, "year") != 0)
-        return d->numbers[0];
-    for (size_t i = 0; always && i < sizeof(widths) / sizeof(widths[0]); i++)
-        if (strcmp(widths[i].type, d->type) == 0)
-            return d->is_unsigned ? widths[i].is_unsigned : widths[i].plain;
-    return 0;
-}
-
-static const char *by_bytes(const char *type, unsigned long bytes)
-{
-    bool text = strcmp(type, "text") == 0;
-
-    if (bytes > 16777215)
-        return text ? "longtext" : "longblob";
-    if (bytes > 65535)
-        return text ? "mediumtext" : "mediumblob";
-    return bytes > 255 ? type : text ? "tinytext" : "tinyblob";
-}
-
-/* What the word becomes by what stands behind it. */
-static void type_settle(struct definition *d)
-{
-    if (d->is_text && d->charset && strcasecmp(d->charset, "binary") == 0 &&
-        d->takes != TAKES_LABELS) {
-        const char *types[][2] = {{"char", "binary"},           {"varchar", "varbinary"},
-                                  {"tinytext", "tinyblob"},     {"text", "blob"},
-                                  {"mediumtext", "mediumblob"}, {"longtext", "longblob"}};
-
-        for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-            if (strcmp(d->type, types[i][0]) == 0) {
-                d->type = types[i][1];
-                break;
-            }
-        d->is_text = false;
-    }
-    if (d->takes == TAKES_BYTES && d->nnumbers)
-        d->type = by_bytes(d->type, d->numbers[0] * (d->is_text ? 4 : 1));
-    if (strcmp(d->type, "float") == 0 && d->nnumbers == 1) {
-        if (d->numbers[0] > 24)
-            d->type = "double";
-        d->nnumbers = 0;
-    }
-    if (d->takes == TAKES_LENGTH && !d->nnumbers) {
-        d->numbers[0] = strcmp(d->type, "vector") == 0 ? 2048 : 1;
-        d->nnumbers = 1;
-    }
-    if (strcmp(d->type, "decimal") == 0) {
-        d->numbers[0] = d->nnumbers ? d->numbers[0] : 10;
-        d->numbers[1] = d->nnumbers > 1 ? d->numbers[1] : 0;
-        d->nnumbers = 2;
-    }
-    if (strcmp(d->type, "geometrycollection") == 0 && !d->form->mariadb)
-        d->type = "geomcollection";
-    if (d->serial)
-        d->is_unsigned = d->not_null = d->identity = d->unique = true;
-    if (d->is_text) {
-        if (!d->charset && d->collation)
-            d->charset = form_text(d->form, d->collation, strcspn(d->collation, "_"));
-        if (!d->charset) {
-            d->charset = d->form->charset;
-            d->collation = d->form->collation;
-        }
-    } else {
-        d->charset = d->collation = NULL;
-    }
-}
-
-static void native_write(const struct definition *d, struct text *out)
-{
-    unsigned long width = d->takes == TAKES_WIDTH || d->boolean || d->serial ? width_shown(d) : 0;
-    bool json = d->form->mariadb && strcmp(d->type, "json") == 0;
-
-    text_add(out, json ? "longtext" : d->type);
-    if (d->takes == TAKES_LABELS)
-        text_printf(out, "(%s)", d->labels.len ? d->labels.ptr : "");
-    else if (width)
-        text_printf(out, "(%lu)", width);
-    else if (d->nnumbers == 2)
-        text_printf(out, "(%lu,%lu)", d->numbers[0], d->numbers[1]);
-    else if (d->nnumbers && d->takes == TAKES_LENGTH)
-        text_printf(out, "(%lu)", d->numbers[0]);
-    else if (d->nnumbers && d->takes == TAKES_FRACTION && d->numbers[0])
-        text_printf(out, "(%lu)", d->numbers[0]);
-    text_add(out, d->is_unsigned ? " unsigned" : "");
-    text_add(out, d->zerofill ? " zerofill" : "");
-    text_add(out, d->compressed ? " /*M!100301 COMPRESSED*/" : "");
-}
 
 /* The column is what the row says; what it was besides stays. */
 static void row_give(struct definition *d, char *row[C_FIELDS])
@@ -609,7 +318,7 @@ static void row_make(struct definition *d)
                           ? d->label_longest
                           : d->label_sum + (d->nlabels ? d->nlabels - 1 : 0);
 
-    native_write(d, &native);
+    definition_native(d, &native);
     text_printf(&numbers[0], "%lu",
                 d->takes == TAKES_LENGTH || d->takes == TAKES_DIGITS ? d->numbers[0] : 0ul);
     text_printf(&numbers[1], "%u", length);
@@ -673,7 +382,7 @@ void form_define(struct form *form, struct form_column *column, struct lexer *in
 {
     struct definition d = {.form = form, .column = column};
 
-    type_take(&d, in);
+    definition_type_take(&d, in);
     if (!d.type) {
         column->told = column->unknown = true;
         column->is.type = RNL_T_NATIVE;
@@ -690,7 +399,7 @@ void form_define(struct form *form, struct form_column *column, struct lexer *in
         text_free(&text);
     }
     if (d.type && !form->failed) {
-        type_settle(&d);
+        definition_type_settle(&d);
         row_make(&d);
     }
     if (!form->failed)
