@@ -252,9 +252,8 @@ void definition_native(const struct definition *d, struct text *out)
         text_printf(out, "(%lu)", width);
     else if (d->nnumbers == 2)
         text_printf(out, "(%lu,%lu)", d->numbers[0], d->numbers[1]);
-    else if (d->nnumbers && d->takes == TAKES_LENGTH)
-        text_printf(out, "(%lu)", d->numbers[0]);
-    else if (d->nnumbers && d->takes == TAKES_FRACTION && d->numbers[0])
+    else if (d->nnumbers &&
+             (d->takes == TAKES_LENGTH || (d->takes == TAKES_FRACTION && d->numbers[0])))
         text_printf(out, "(%lu)", d->numbers[0]);
     text_add(out, d->is_unsigned ? " unsigned" : "");
     text_add(out, d->zerofill ? " zerofill" : "");
