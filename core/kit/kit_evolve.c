@@ -375,14 +375,12 @@ static bool start(struct trial *trial)
 static bool check_gone(struct trial *trial)
 {
     struct rnl_error err = RNL_ERROR_INIT;
-    int status;
 
     return next_catalog(trial, &forms[0], true) &&
            go_on(trial, 1, NONE, NULL, 0, "drops a table that others refer to") &&
            next_catalog(trial, &forms[0], false) &&
            go_on(trial, 1, NONE, NULL, 0, "drops a table") &&
-           (status = insert_new(trial, &forms[0], LOADED, &err)) == RNL_OK &&
-           (status = commit(trial, &err)) == RNL_OK &&
+           insert_new(trial, &forms[0], LOADED, &err) == RNL_OK && commit(trial, &err) == RNL_OK &&
            check_rows(trial, &forms[0], "takes rows for the table that is left");
 }
 
