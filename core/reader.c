@@ -190,7 +190,10 @@ static int check_forms(struct reader *reader, struct rnl_catalog *described, str
         rnl_fail(err, RNL_E_CONFIG, "resume.schema_changed",
                  "tables of the source were altered since the interrupted run began: %s.%s",
                  table->schema, table->name);
-        rnl_hint(err, "start over with --restart");
+        rnl_hint(err, "start over with --restart%s",
+                 follows(reader) && !has_chunks_left(reader)
+                     ? "; or go on with --ddl evolve (the target's table is altered too) or ignore"
+                     : "");
         return err->status;
     }
     if (!follows(reader) && catalog_count(described) != catalog_count(catalog)) {
