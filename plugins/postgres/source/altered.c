@@ -194,7 +194,6 @@ static void parts_fill(const struct feed *feed, uint32_t index, const struct loo
 {
     const struct fed_table *table = &feed->tables[index];
     const struct draft *now = look->draft;
-    bool own = relation && !relation->leaf;
 
     *parts = (struct newform_parts){
         .was = table->described,
@@ -205,13 +204,19 @@ static void parts_fill(const struct feed *feed, uint32_t index, const struct loo
         /* whether partitions were written anew isn't kept */
         .rewritten = now && look->has_rows &&
                      (now->partitioned || (table->form.file && now->form.file != table->form.file)),
-        .told = relation ? &relation->told : &now->form,
-        .keys = own ? relation->keys : NULL,
-        .identity = own ? relation->identity : 0,
         .settled = !relation,
     };
-    if (relation && relation->leaf && now && form_is(&now->form, &relation->told, false))
+    if (!relation) {
         parts->told = &now->form;
+        return;
+    }
+    parts->told = relation->leaf && now && form_is(&now->form, &relation->told, false)
+                      ? &now->form
+                      : &relation->told;
+    if (!relation->leaf) {
+        parts->keys = relation->keys;
+        parts->identity = relation->identity;
+    }
 }
 
 int table_alter(struct feed *feed, uint32_t index, struct look *look,
