@@ -6,67 +6,6 @@
 #include <stdarg.h>
 #include <strings.h>
 
-static const char *target_of(const struct evolve *e)
-{
-    return e->to == UINT32_MAX ? e->was.tables[e->from].name.qualified
-                               : e->is.tables[e->to].name.qualified;
-}
-
-static const struct rnl_table *source_of(const struct evolve *e)
-{
-    return e->to == UINT32_MAX ? evolve_was(e) : evolve_is(e);
-}
-
-int evolve_refuse(const struct evolve *e, const char *object, const char *fmt, ...)
-{
-    char why[400];
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(why, sizeof(why), fmt, ap);
-    va_end(ap);
-    rnl_fail(e->err, RNL_E_CONFIG, "sink.cant_evolve",
-             "the source altered a table, and the target's %s can't follow%s%s: %s", target_of(e),
-             object ? " in " : "", object ? object : "", why);
-    rnl_hint(e->err, "alter the target's table by hand and go on, go on with ddl = \"ignore\", or "
-                     "load this table anew");
-    return RNL_E_CONFIG;
-}
-
-void evolve_tell(const struct evolve *e, const char *code, const char *object, const char *text)
-{
-    const struct rnl_finding finding = {
-        .size = sizeof(finding),
-        .severity = RNL_WARNING,
-        .code = code,
-        .schema = source_of(e)->schema,
-        .table = source_of(e)->name,
-        .object = object,
-        .text = text,
-        .count = -1,
-    };
-
-    e->sink->host->finding(e->sink->ctx, &finding);
-}
-
-int evolve_step(struct evolve *e, int phase, const char *what, const char *object, struct buf *text)
-{
-    const struct rnl_table *table = source_of(e);
-    struct rnl_step step = {.size = sizeof(step), .phase = (uint32_t)phase, .table = UINT32_MAX};
-    struct buf id = {0};
-    int status;
-
-    buf_printf(&id, "%s %s.%s%s%s", what, table->schema, table->name, object ? " " : "",
-               object ? object : "");
-    step.id = buf_text(&id);
-    step.text = buf_text(text);
-    status = step.id && step.text ? e->sink->host->step_add(e->steps, &step, e->err)
-                                  : error_memory(e->err);
-    buf_free(&id);
-    buf_clear(text);
-    return status;
-}
-
 struct buf *evolve_clause(struct buf *clauses)
 {
     buf_puts(clauses, clauses->len ? ",\n  " : "\n  ");
@@ -92,7 +31,7 @@ static void add_forget(const struct evolve *e, const char *id, bool prefix, stru
     buf_puts(sql, ";\nDELETE FROM ");
     add_steps_table(e, sql);
     buf_puts(sql, " WHERE pipeline = ");
-    sql_literal(sql, e->job.pipeline);
+    sql_literal(sql, e->task.job.pipeline);
     if (prefix)
         buf_puts(sql, " AND LOCATE(");
     else
@@ -106,17 +45,12 @@ static void add_remember(const struct evolve *e, const char *id, struct buf *sql
     buf_puts(sql, sql->len ? ";\nINSERT IGNORE INTO " : "INSERT IGNORE INTO ");
     add_steps_table(e, sql);
     buf_puts(sql, " (pipeline, hash, id) VALUES (");
-    sql_literal(sql, e->job.pipeline);
+    sql_literal(sql, e->task.job.pipeline);
     buf_puts(sql, ", UNHEX(SHA2(");
     sql_literal(sql, id);
     buf_puts(sql, ", 256)), ");
     sql_literal(sql, id);
     buf_byte(sql, ')');
-}
-
-static void table_id(const struct rnl_table *table, char id[700])
-{
-    snprintf(id, 700, "table %.300s.%.300s", table->schema, table->name);
 }
 
 /*
@@ -126,38 +60,38 @@ static void table_id(const struct rnl_table *table, char id[700])
  */
 static void add_mark(const struct evolve *e, struct buf *sql)
 {
-    const struct rnl_table *tables[] = {evolve_was(e), evolve_is(e)};
-    char id[700];
+    const struct rnl_table *tables[] = {e->task.was, e->task.is};
+    char id[EVOLVE_ID];
 
-    table_id(tables[1], id);
+    evolve_id("table", tables[1], id);
     add_remember(e, id, sql);
-    for (int i = 0; i < (e->e.moved ? 2 : 1); i++) {
-        snprintf(id, sizeof(id), "altered %.300s.%.300s ", tables[i]->schema, tables[i]->name);
+    for (int i = 0; i < (e->task.diff.moved ? 2 : 1); i++) {
+        evolve_id_of_marks(tables[i], id);
         add_forget(e, id, true, sql);
     }
-    table_id(tables[0], id);
-    if (e->e.moved)
+    evolve_id("table", tables[0], id);
+    if (e->task.diff.moved)
         add_forget(e, id, false, sql);
-    add_remember(e, e->mark, sql);
+    add_remember(e, e->task.mark, sql);
 }
 
 static int remembers(struct evolve *e, const char *id, bool *found)
 {
     struct text sql = {0};
     char *value = NULL;
-    int status = state_exists(e->sink, found, e->err);
+    int status = state_exists(e->sink, found, e->task.err);
 
     if (status || !*found)
         return status;
     text_add(&sql, "SELECT 1 FROM ");
     state_table(e->sink, &sql, "steps");
     text_add(&sql, " WHERE pipeline = ");
-    text_quoted(&sql, e->job.pipeline);
+    text_quoted(&sql, e->task.job.pipeline);
     text_add(&sql, " AND hash = UNHEX(SHA2(");
     text_quoted(&sql, id);
     text_add(&sql, ", 256))");
-    status = sql.failed ? error_memory(e->err)
-                        : conn_value(e->sink->control, sql.ptr, 0, &value, e->err);
+    status = sql.failed ? error_memory(e->task.err)
+                        : conn_value(e->sink->control, sql.ptr, 0, &value, e->task.err);
     text_free(&sql);
     *found = value != NULL;
     free(value);
@@ -165,32 +99,6 @@ static int remembers(struct evolve *e, const char *id, bool *found)
 }
 
 /* ---- preparing ------------------------------------------------------------------------- */
-
-static bool take(struct idents *set, const char *name)
-{
-    return !name || idents_take(set, name);
-}
-
-/* Findings are about what is another: all else was told at the start. */
-static bool gather_topics(struct evolve *e)
-{
-    const struct rnl_table *is = evolve_is(e);
-    bool good = true;
-
-    for (uint32_t i = 0; good && i < is->ncolumns; i++)
-        if (evolution_is_new(&e->e.columns.pairs[i]) || e->e.columns.pairs[i].changes)
-            good = take(&e->topics, COLUMN(is, i)->name);
-    for (uint32_t i = 0; good && i < is->nindexes; i++)
-        if (evolution_makes(&e->e.indexes.pairs[i]))
-            good = take(&e->topics, INDEX(is, i)->name);
-    for (uint32_t i = 0; good && i < is->nforeign_keys; i++)
-        if (evolution_makes(&e->e.foreign_keys.pairs[i]))
-            good = take(&e->topics, FOREIGN_KEY(is, i)->name);
-    for (uint32_t i = 0; good && i < is->nchecks; i++)
-        if (evolution_makes(&e->e.checks.pairs[i]))
-            good = take(&e->topics, CHECK(is, i)->name);
-    return good;
-}
 
 static int decide(struct mapper *m)
 {
@@ -206,58 +114,37 @@ static int decide(struct mapper *m)
 static int pin_types(struct evolve *e)
 {
     const struct map_column **pinned =
-        pool_alloc(&e->is.pool, sizeof(*pinned) * (evolve_is(e)->ncolumns + 1));
+        pool_alloc(&e->is.pool, sizeof(*pinned) * (e->task.is->ncolumns + 1));
 
     if (!pinned)
-        return error_memory(e->err);
-    for (uint32_t i = 0; i < evolve_is(e)->ncolumns; i++) {
-        const struct evolution_pair *pair = &e->e.columns.pairs[i];
+        return error_memory(e->task.err);
+    for (uint32_t i = 0; i < e->task.is->ncolumns; i++) {
+        const struct evolution_pair *pair = &e->task.diff.columns.pairs[i];
 
         if (!evolution_is_new(pair) && !(pair->changes & EVOLVED_TYPE))
-            pinned[i] = &e->was.tables[e->from].columns[pair->from];
+            pinned[i] = &e->was.tables[e->task.from].columns[pair->from];
     }
     e->is.pinned = pinned;
-    e->is.pinned_charset = e->was.tables[e->from].charset;
-    return RNL_OK;
-}
-
-/* A table that nobody altered, but that would be called otherwise from now on. */
-static int check_others(struct evolve *e)
-{
-    for (uint32_t t = 0; t < e->is.ntables; t++) {
-        const struct rnl_table *table = mapper_table(&e->is, t);
-        uint32_t at = map_find_table(&e->was, table->schema, table->name);
-        const char *was = at == UINT32_MAX ? NULL : e->was.tables[at].name.qualified;
-
-        if (t != e->to && was && at != e->from && strcmp(was, e->is.tables[t].name.qualified) != 0)
-            return evolve_refuse(e, NULL, "with it the table %s.%s would be named %s instead of %s",
-                                 table->schema, table->name, e->is.tables[t].name.qualified, was);
-    }
+    e->is.pinned_charset = e->was.tables[e->task.from].charset;
     return RNL_OK;
 }
 
 static int prepare(struct evolve *e)
 {
-    bool both = e->from != UINT32_MAX && e->to != UINT32_MAX;
-    int status;
+    bool both = e->task.was && e->task.is;
+    int status = both ? evolve_compare(&e->task) : RNL_OK;
 
-    if (both) {
-        if (!evolution_compare(&e->e, evolve_was(e), evolve_is(e), e->renamed, e->nrenamed) ||
-            !gather_topics(e))
-            return error_memory(e->err);
-        e->is.topics = &e->topics;
-        snprintf(e->mark, sizeof(e->mark), "altered %.300s.%.300s %016" PRIx64,
-                 evolve_is(e)->schema, evolve_is(e)->name,
-                 evolution_digest(evolve_was(e), evolve_is(e), e->renamed, e->nrenamed));
-    }
-    status = both ? remembers(e, e->mark, &e->done) : RNL_OK;
+    if (both)
+        e->is.topics = &e->task.topics;
+    if (!status && both)
+        status = remembers(e, e->task.mark, &e->task.done);
     if (!status)
         status = decide(&e->was);
     if (!status && both)
         status = pin_types(e);
-    if (!status && e->to != UINT32_MAX)
+    if (!status && e->task.is)
         status = decide(&e->is);
-    return !status && e->to != UINT32_MAX ? check_others(e) : status;
+    return !status && e->task.is ? evolve_check_others(&e->task) : status;
 }
 
 /* ---- tables that are new, or gone -------------------------------------------------------- */
@@ -266,15 +153,15 @@ static int prepare(struct evolve *e)
 static int keep_table(struct evolve *e)
 {
     struct buf sql = {0};
-    char id[700];
+    char id[EVOLVE_ID];
     bool known = false;
     int status;
 
-    table_id(evolve_is(e), id);
+    evolve_id("table", e->task.is, id);
     status = remembers(e, id, &known);
     add_remember(e, id, &sql);
     if (!status && !known)
-        status = evolve_step(e, PHASE_ALTER, "keep", NULL, &sql);
+        status = evolve_step(&e->task, PHASE_ALTER, "keep", NULL, &sql);
     buf_free(&sql);
     return status;
 }
@@ -282,13 +169,13 @@ static int keep_table(struct evolve *e)
 static int make_table(struct evolve *e)
 {
     struct mapper *m = &e->is;
-    uint32_t t = e->to, structure = e->job.structure;
+    uint32_t t = e->task.to, structure = e->task.job.structure;
     int status = RNL_OK;
 
     if (m->tables[t].exists) {
         status = target_check(m, t);
         if (status == RNL_E_CONFIG)
-            status = evolve_refuse(e, NULL,
+            status = evolve_refuse(&e->task, NULL,
                                    "the table is new in the source, and stands in the "
                                    "target with rows already");
         if (!status)
@@ -307,7 +194,7 @@ static int make_table(struct evolve *e)
 /* Foreign keys of other tables that point to it: those of ours go first. */
 static int drop_pointers(struct evolve *e)
 {
-    const struct map_table *map = &e->was.tables[e->from];
+    const struct map_table *map = &e->was.tables[e->task.from];
     struct text sql = {0};
     struct buf step = {0};
     MYSQL_RES *result;
@@ -319,8 +206,8 @@ static int drop_pointers(struct evolve *e)
     text_quoted(&sql, map->name.database);
     text_add(&sql, " AND REFERENCED_TABLE_NAME = ");
     text_quoted(&sql, map->name.name);
-    status =
-        sql.failed ? error_memory(e->err) : conn_query(e->sink->control, sql.ptr, &result, e->err);
+    status = sql.failed ? error_memory(e->task.err)
+                        : conn_query(e->sink->control, sql.ptr, &result, e->task.err);
     text_free(&sql);
     if (status)
         return status;
@@ -334,7 +221,7 @@ static int drop_pointers(struct evolve *e)
             ours = strcasecmp(e->was.tables[t].name.database, row[0]) == 0 &&
                    strcasecmp(e->was.tables[t].name.name, row[1]) == 0;
         if (!ours) {
-            status = evolve_refuse(e, NULL,
+            status = evolve_refuse(&e->task, NULL,
                                    "it is gone in the source, but the target's table %s.%s, which "
                                    "is not of this pipeline, refers to it by `%s`",
                                    row[0], row[1], row[2]);
@@ -346,49 +233,34 @@ static int drop_pointers(struct evolve *e)
         sql_name(&step, row[1]);
         buf_puts(&step, " DROP FOREIGN KEY ");
         sql_name(&step, row[2]);
-        status = evolve_step(e, PHASE_RELEASE, "release", row[2], &step);
+        status = evolve_step(&e->task, PHASE_RELEASE, "release", row[2], &step);
     }
-    end = conn_finish(e->sink->control, result, "look at foreign keys", e->err);
+    end = conn_finish(e->sink->control, result, "look at foreign keys", e->task.err);
     buf_free(&step);
     return status ? status : end;
 }
 
 static int drop_table(struct evolve *e)
 {
-    const struct map_table *map = &e->was.tables[e->from];
-    const struct rnl_table *table = evolve_was(e);
+    const struct map_table *map = &e->was.tables[e->task.from];
+    const struct rnl_table *table = e->task.was;
     struct buf sql = {0};
-    char id[700];
+    char id[EVOLVE_ID];
     int status;
 
     if (!map->exists)
         return RNL_OK;
     status = drop_pointers(e);
     buf_printf(&sql, "DROP TABLE IF EXISTS %s", map->name.qualified);
-    table_id(table, id);
+    evolve_id("table", table, id);
     add_forget(e, id, false, &sql); /* one of its name may come again */
     if (!status)
-        status = evolve_step(e, PHASE_ALTER, "drop", NULL, &sql);
+        status = evolve_step(&e->task, PHASE_ALTER, "drop", NULL, &sql);
     buf_free(&sql);
     return status;
 }
 
 /* ---- a table that goes on --------------------------------------------------------------- */
-
-/* Another table of this pipeline has the name still, and gets another by the same statement. */
-static bool name_is_left(const struct evolve *e)
-{
-    const char *wanted = e->is.tables[e->to].name.qualified;
-
-    for (uint32_t t = 0; t < e->was.ntables; t++)
-        if (t != e->from && strcmp(e->was.tables[t].name.qualified, wanted) == 0) {
-            const struct rnl_table *table = mapper_table(&e->was, t);
-            uint32_t at = map_find_table(&e->is, table->schema, table->name);
-
-            return at == UINT32_MAX || at == e->to;
-        }
-    return false;
-}
 
 /* Where two tables swap their names, both leave theirs first. */
 static void temporary_name(const struct evolve *e, struct buf *out)
@@ -396,23 +268,24 @@ static void temporary_name(const struct evolve *e, struct buf *out)
     const struct ident_rule rule = {.max = 64, .characters = true, .lower = e->sink->lower_names};
     char whole[700], name[IDENT_ROOM];
 
-    snprintf(whole, sizeof(whole), "%.300s.%.300s", evolve_is(e)->schema, evolve_is(e)->name);
+    snprintf(whole, sizeof(whole), "%.300s.%.300s", e->task.is->schema, e->task.is->name);
     ident_cut_hashed(&rule, "runnel_moving", whole, name);
-    sql_name(out, e->was.tables[e->from].name.database);
+    sql_name(out, e->was.tables[e->task.from].name.database);
     buf_byte(out, '.');
     sql_name(out, name);
 }
 
 static int move_table(struct evolve *e, struct buf *second)
 {
-    const struct map_table *was = &e->was.tables[e->from], *is = &e->is.tables[e->to];
+    const struct map_table *was = &e->was.tables[e->task.from], *is = &e->is.tables[e->task.to];
 
     if (!was->exists || strcmp(was->name.qualified, is->name.qualified) == 0)
         return RNL_OK;
     buf_puts(evolve_clause(&e->clauses), "RENAME TO ");
-    if (is->exists && !name_is_left(e) && strcasecmp(was->name.qualified, is->name.qualified) != 0)
-        return evolve_refuse(e, NULL, "a table of this name stands there already");
-    if (!is->exists || !name_is_left(e)) {
+    if (is->exists && !evolve_name_is_left(&e->task) &&
+        strcasecmp(was->name.qualified, is->name.qualified) != 0)
+        return evolve_refuse(&e->task, NULL, "a table of this name stands there already");
+    if (!is->exists || !evolve_name_is_left(&e->task)) {
         buf_puts(&e->clauses, is->name.qualified);
         return RNL_OK;
     }
@@ -434,12 +307,12 @@ static int finish_names(struct evolve *e)
     temporary_name(e, &name);
     buf_printf(&sql, "SELECT 1 FROM %s WHERE FALSE", buf_text(&name) ? name.ptr : "");
     if (!buf_text(&sql)) {
-        status = error_memory(e->err);
+        status = error_memory(e->task.err);
     } else if (conn_value(e->sink->control, sql.ptr, 0, &value, &ignored) == RNL_OK) {
         buf_clear(&sql);
         buf_printf(&sql, "ALTER TABLE %s RENAME TO %s", name.ptr,
-                   e->is.tables[e->to].name.qualified);
-        status = evolve_step(e, PHASE_RENAME + 1, "move", NULL, &sql);
+                   e->is.tables[e->task.to].name.qualified);
+        status = evolve_step(&e->task, PHASE_RENAME + 1, "move", NULL, &sql);
     }
     free(value);
     buf_free(&name);
@@ -456,9 +329,9 @@ static int give_alter(struct evolve *e)
     if (e->clauses.len)
         buf_printf(&sql, "ALTER TABLE %s%s", e->standing->qualified,
                    buf_text(&e->clauses) ? e->clauses.ptr : "");
-    if (e->clauses.len || e->e.moved) {
+    if (e->clauses.len || e->task.diff.moved) {
         add_mark(e, &sql);
-        status = evolve_step(e, PHASE_ALTER, "alter", NULL, &sql);
+        status = evolve_step(&e->task, PHASE_ALTER, "alter", NULL, &sql);
     }
     buf_free(&sql);
     return status;
@@ -471,7 +344,7 @@ static int give_later(struct evolve *e, const char *table)
 
     if (e->later.len) {
         buf_printf(&sql, "ALTER TABLE %s%s", table, buf_text(&e->later) ? e->later.ptr : "");
-        status = evolve_step(e, PHASE_RENAME, "rename", NULL, &sql);
+        status = evolve_step(&e->task, PHASE_RENAME, "rename", NULL, &sql);
     }
     buf_free(&sql);
     return status;
@@ -480,17 +353,17 @@ static int give_later(struct evolve *e, const char *table)
 static int alter_table(struct evolve *e)
 {
     struct buf second = {0}, between = {0};
-    const char *table = e->is.tables[e->to].name.qualified;
+    const char *table = e->is.tables[e->task.to].name.qualified;
     int status = evolve_drops(e);
 
     if (!status)
         status = evolve_columns(e);
     if (!status)
         status = evolve_adds(e);
-    if (!status && e->e.comment && e->job.structure & RNL_WITH_COMMENTS) {
+    if (!status && e->task.diff.comment && e->task.job.structure & RNL_WITH_COMMENTS) {
         evolve_clause(&e->clauses);
-        if (evolve_is(e)->comment && *evolve_is(e)->comment)
-            ddl_table_comment(&e->is, e->to, &e->clauses);
+        if (e->task.is->comment && *e->task.is->comment)
+            ddl_table_comment(&e->is, e->task.to, &e->clauses);
         else
             buf_puts(&e->clauses, "COMMENT = ''");
     }
@@ -505,7 +378,7 @@ static int alter_table(struct evolve *e)
     if (!status)
         status = give_later(e, table);
     if (!status && second.len)
-        status = evolve_step(e, PHASE_RENAME + 1, "move", NULL, &second);
+        status = evolve_step(&e->task, PHASE_RENAME + 1, "move", NULL, &second);
     buf_free(&second);
     buf_free(&between);
     return status;
@@ -518,19 +391,19 @@ static int follow(struct evolve *e)
 
     if (status)
         return status;
-    if (e->from == UINT32_MAX)
+    if (e->task.from == UINT32_MAX)
         return make_table(e);
-    if (e->to == UINT32_MAX)
+    if (e->task.to == UINT32_MAX)
         return drop_table(e);
-    e->standing =
-        e->was.tables[e->from].exists ? &e->was.tables[e->from].name : &e->is.tables[e->to].name;
-    if (!e->was.tables[e->from].exists && !e->is.tables[e->to].exists && !e->done)
-        return evolve_refuse(e, NULL, "it isn't there");
+    e->standing = e->was.tables[e->task.from].exists ? &e->was.tables[e->task.from].name
+                                                     : &e->is.tables[e->task.to].name;
+    if (!e->was.tables[e->task.from].exists && !e->is.tables[e->task.to].exists && !e->task.done)
+        return evolve_refuse(&e->task, NULL, "it isn't there");
     status = evolve_look(e);
     if (!status)
         status = evolve_finish_columns(e, &between);
-    if (!status && (e->done || between)) {
-        e->done = true;
+    if (!status && (e->task.done || between)) {
+        e->task.done = true;
         status = give_later(e, e->standing->qualified);
         if (!status)
             status = finish_names(e);
@@ -540,33 +413,38 @@ static int follow(struct evolve *e)
     return status ? status : evolve_makes(e);
 }
 
+static const char *called(const void *mapper, uint32_t table)
+{
+    return ((const struct mapper *)mapper)->tables[table].name.qualified;
+}
+
+static uint32_t find(const void *mapper, const char *schema, const char *name)
+{
+    return map_find_table(mapper, schema, name);
+}
+
 int sink_evolve(void *self, const struct rnl_job *job, const struct rnl_catalog *was, uint32_t from,
                 const struct rnl_catalog *is, uint32_t to, const struct rnl_rename *renamed,
                 uint32_t nrenamed, struct rnl_steps *steps, struct rnl_error *err)
 {
     struct my_sink *sink = self;
     struct evolve e = {.sink = sink,
-                       .job = *job,
-                       .steps = steps,
-                       .err = err,
-                       .from = from,
-                       .to = to,
-                       .renamed = renamed,
-                       .nrenamed = nrenamed,
+                       .task = evolve_begin(sink->host, job, was, from, is, to),
                        .columns = {.caseless = true},
                        .constraints = {.caseless = true},
                        .leaving = {.caseless = true}};
     int status;
 
-    if (!(job->structure & RNL_WITH_TABLES) || job->schema_policy == RNL_VALIDATE_EXISTING)
+    if (!evolve_is_ours(job))
         return RNL_OK; /* the target's tables are the operator's: bind() says what is amiss */
-    e.job.pipeline = job->pipeline ? job->pipeline : "";
-    if (job->schema_policy == RNL_DROP_AND_RECREATE)
-        e.job.schema_policy = RNL_CREATE_MISSING_ONLY;
-    if (job->write_mode != RNL_FAIL_IF_NOT_EMPTY)
-        e.job.write_mode = RNL_APPEND;
+    e.task.ctx = sink->ctx;
+    e.task.renamed = renamed;
+    e.task.nrenamed = nrenamed;
+    e.task.steps = steps;
+    e.task.err = err;
+    e.task.names = (struct evolve_names){&e.was, &e.is, called, find};
     e.was = (struct mapper){.sink = sink,
-                            .job = &e.job,
+                            .job = &e.task.job,
                             .catalog = was,
                             .steps = steps,
                             .err = err,
@@ -583,8 +461,7 @@ int sink_evolve(void *self, const struct rnl_job *job, const struct rnl_catalog 
     e.is.evolves = true;
     e.is.topic = to;
     status = follow(&e);
-    evolution_free(&e.e);
-    idents_free(&e.topics);
+    evolve_end(&e.task);
     idents_free(&e.columns);
     idents_free(&e.constraints);
     idents_free(&e.leaving);

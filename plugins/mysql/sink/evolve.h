@@ -2,7 +2,7 @@
 #ifndef MYSQL_EVOLVE_H
 #define MYSQL_EVOLVE_H
 
-#include "evolution.h"
+#include "evolve_task.h"
 #include "map.h"
 
 /* phases of steps: behind the tables that are made, before what map() makes of them */
@@ -16,42 +16,17 @@ enum {
 /* All that one call of sink_evolve() works with; control thread. */
 struct evolve {
     struct my_sink *sink;
-    struct rnl_job job; /* nothing is dropped or emptied by its policies */
-    struct rnl_steps *steps;
-    struct rnl_error *err;
     struct mapper was, is;
-    uint32_t from, to; /* UINT32_MAX: not there */
-    struct evolution e;
-    const struct rnl_rename *renamed;
-    uint32_t nrenamed;
-    struct idents topics;
+    struct evolve_task task;
     struct idents columns;       /* that stand */
     struct idents constraints;   /* that stand: "f`table`name" a foreign key, "c…" a check */
     struct idents leaving;       /* of these: what is dropped; and "i name" of indexes */
     struct table_name *standing; /* the table, as it is called now */
     bool has_rows;
-    bool done; /* PHASE_ALTER was done, by a run that was cut off */
-    char mark[700];
     struct buf clauses; /* of PHASE_ALTER */
     struct buf later;   /* of PHASE_RENAME: clauses */
 };
 
-static inline const struct rnl_table *evolve_was(const struct evolve *e)
-{
-    return mapper_table(&e->was, e->from);
-}
-static inline const struct rnl_table *evolve_is(const struct evolve *e)
-{
-    return mapper_table(&e->is, e->to);
-}
-
-/* Fills err with sink.cant_evolve: the table, the object in it (or NULL), why. */
-int evolve_refuse(const struct evolve *e, const char *object, const char *fmt, ...)
-    RNL_PRINTF(3, 4);
-void evolve_tell(const struct evolve *e, const char *code, const char *object, const char *text);
-/* Adds a step "what schema.table …"; text is emptied. */
-int evolve_step(struct evolve *e, int phase, const char *what, const char *object,
-                struct buf *text);
 /* What stands between clauses: adds a comma when there are some. */
 struct buf *evolve_clause(struct buf *clauses);
 

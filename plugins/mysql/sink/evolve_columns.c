@@ -17,9 +17,9 @@ struct both {
 
 static bool was_others(const struct evolve *e, const char *name, uint32_t but)
 {
-    const struct map_table *map = &e->was.tables[e->from];
+    const struct map_table *map = &e->was.tables[e->task.from];
 
-    for (uint32_t i = 0; i < evolve_was(e)->ncolumns; i++)
+    for (uint32_t i = 0; i < e->task.was->ncolumns; i++)
         if (i != but && strcasecmp(map->columns[i].name, name) == 0)
             return true;
     return false;
@@ -34,33 +34,33 @@ static bool is_virtual(const struct both *b, bool now)
 
 static int spell(struct evolve *e, uint32_t number, struct both *b)
 {
-    const struct evolution_pair *pair = &e->e.columns.pairs[number];
+    const struct evolution_pair *pair = &e->task.diff.columns.pairs[number];
 
     b->pair = pair;
     if (!evolution_is_new(pair)) {
-        b->from = COLUMN(evolve_was(e), pair->from);
-        b->was = &e->was.tables[e->from].columns[pair->from];
+        b->from = COLUMN(e->task.was, pair->from);
+        b->was = &e->was.tables[e->task.from].columns[pair->from];
         b->stands = idents_has(&e->columns, b->was->name);
-        ddl_column(&e->was, e->from, pair->from, &b->earlier);
+        ddl_column(&e->was, e->task.from, pair->from, &b->earlier);
     }
     if (!evolution_is_gone(pair)) {
         uint32_t but = b->was ? pair->from : UINT32_MAX;
 
-        b->to = COLUMN(evolve_is(e), pair->to);
-        b->is = &e->is.tables[e->to].columns[pair->to];
+        b->to = COLUMN(e->task.is, pair->to);
+        b->is = &e->is.tables[e->task.to].columns[pair->to];
         b->fresh = !b->stands &&
                    !(idents_has(&e->columns, b->is->name) && !was_others(e, b->is->name, but));
         b->crossing =
             b->was && strcasecmp(b->was->name, b->is->name) != 0 && was_others(e, b->is->name, but);
-        ddl_column(&e->is, e->to, pair->to, &b->spelled);
+        ddl_column(&e->is, e->task.to, pair->to, &b->spelled);
     }
     if (!buf_text(&b->earlier) || !buf_text(&b->spelled))
-        return error_memory(e->err);
+        return error_memory(e->task.err);
     if (!b->was || !b->is || !b->stands)
         return RNL_OK;
     if (is_virtual(b, true) != is_virtual(b, false) || (b->is->generated && !b->was->generated)) {
         if (!b->is->generated)
-            return evolve_refuse(e, b->was->name,
+            return evolve_refuse(&e->task, b->was->name,
                                  "the server can't make a plain column of a virtual one");
         b->remake = true;
     }
@@ -77,8 +77,8 @@ int evolve_finish_columns(struct evolve *e, bool *any)
     char between[40];
 
     *any = false;
-    for (uint32_t i = 0; i < e->e.columns.count; i++) {
-        const struct evolution_pair *pair = &e->e.columns.pairs[i];
+    for (uint32_t i = 0; i < e->task.diff.columns.count; i++) {
+        const struct evolution_pair *pair = &e->task.diff.columns.pairs[i];
 
         evolve_between(i, between);
         if (evolution_is_gone(pair) || !idents_has(&e->columns, between))
@@ -87,10 +87,10 @@ int evolve_finish_columns(struct evolve *e, bool *any)
         buf_puts(evolve_clause(&e->later), "CHANGE COLUMN ");
         sql_name(&e->later, between);
         buf_byte(&e->later, ' ');
-        sql_name(&e->later, e->is.tables[e->to].columns[pair->to].name);
-        ddl_column(&e->is, e->to, pair->to, &e->later);
+        sql_name(&e->later, e->is.tables[e->task.to].columns[pair->to].name);
+        ddl_column(&e->is, e->task.to, pair->to, &e->later);
     }
-    return e->later.failed ? error_memory(e->err) : RNL_OK;
+    return e->later.failed ? error_memory(e->task.err) : RNL_OK;
 }
 
 static bool renames_plainly(const struct evolve *e)
@@ -135,8 +135,8 @@ static void change_column(struct evolve *e, uint32_t number, const struct both *
     else if (b->crossing)
         add_change(&e->later, between, b->is->name, b->spelled.ptr);
     if (e->has_rows && b->pair->changes & EVOLVED_TYPE && !same &&
-        !evolution_widens(b->from, b->to) && !e->is.tables[e->to].same)
-        evolve_tell(e, "ddl.converted_by_target", b->to->name,
+        !evolution_widens(b->from, b->to) && !e->is.tables[e->task.to].same)
+        evolve_tell(&e->task, "ddl.converted_by_target", b->to->name,
                     "rows that stand were given the new type by the target's own conversion, and "
                     "may differ from the source: run verify --repair for the table");
 }
@@ -150,14 +150,14 @@ static void add_column(struct evolve *e, const struct both *b)
     sql_name(&e->clauses, b->is->name);
     buf_puts(&e->clauses, b->spelled.ptr);
     if (e->has_rows && (lost || evolution_default_varies(b->to)))
-        evolve_tell(e, "ddl.default_by_target", b->to->name,
+        evolve_tell(&e->task, "ddl.default_by_target", b->to->name,
                     "rows that stand got this new column's value by the target's own default, or "
                     "none, and may differ from the source: run verify --repair for the table");
 }
 
 static int alter_columns(struct evolve *e, struct both *all)
 {
-    uint32_t count = e->e.columns.count;
+    uint32_t count = e->task.diff.columns.count;
     int status = RNL_OK;
 
     for (uint32_t i = 0; !status && i < count; i++)
@@ -175,15 +175,15 @@ static int alter_columns(struct evolve *e, struct both *all)
         else if (all[i].was)
             change_column(e, i, &all[i]);
     }
-    return !status && (e->clauses.failed || e->later.failed) ? error_memory(e->err) : status;
+    return !status && (e->clauses.failed || e->later.failed) ? error_memory(e->task.err) : status;
 }
 
 int evolve_columns(struct evolve *e)
 {
-    struct both *all = pool_alloc(&e->is.pool, sizeof(*all) * (e->e.columns.count + 1));
-    int status = all ? alter_columns(e, all) : error_memory(e->err);
+    struct both *all = pool_alloc(&e->is.pool, sizeof(*all) * (e->task.diff.columns.count + 1));
+    int status = all ? alter_columns(e, all) : error_memory(e->task.err);
 
-    for (uint32_t i = 0; all && i < e->e.columns.count; i++) {
+    for (uint32_t i = 0; all && i < e->task.diff.columns.count; i++) {
         buf_free(&all[i].earlier);
         buf_free(&all[i].spelled);
     }

@@ -30,15 +30,15 @@ static int ask(struct evolve *e, const char *question, const char *database, con
         text_add(&sql, " AND TABLE_NAME = ");
         text_quoted(&sql, table);
     }
-    status =
-        sql.failed ? error_memory(e->err) : conn_query(e->sink->control, sql.ptr, &result, e->err);
+    status = sql.failed ? error_memory(e->task.err)
+                        : conn_query(e->sink->control, sql.ptr, &result, e->task.err);
     text_free(&sql);
     if (status)
         return status;
     while ((row = mysql_fetch_row(result)))
         good = good && row_taken(e, row);
-    status = conn_finish(e->sink->control, result, "look at the table", e->err);
-    return status ? status : good ? RNL_OK : error_memory(e->err);
+    status = conn_finish(e->sink->control, result, "look at the table", e->task.err);
+    return status ? status : good ? RNL_OK : error_memory(e->task.err);
 }
 
 static bool take_column(struct evolve *e, MYSQL_ROW row)
@@ -63,8 +63,8 @@ static int look_rows(struct evolve *e)
     int status;
 
     text_printf(&sql, "SELECT 1 FROM %s LIMIT 1", e->standing->qualified);
-    status = sql.failed ? error_memory(e->err)
-                        : conn_value(e->sink->control, sql.ptr, 0, &value, e->err);
+    status = sql.failed ? error_memory(e->task.err)
+                        : conn_value(e->sink->control, sql.ptr, 0, &value, e->task.err);
     text_free(&sql);
     e->has_rows = value != NULL;
     free(value);
@@ -73,8 +73,8 @@ static int look_rows(struct evolve *e)
 
 int evolve_look(struct evolve *e)
 {
-    bool there =
-        e->from != UINT32_MAX && (e->was.tables[e->from].exists || e->is.tables[e->to].exists);
+    bool there = e->task.from != UINT32_MAX &&
+                 (e->was.tables[e->task.from].exists || e->is.tables[e->task.to].exists);
     int status = ask(e, "SELECT COLUMN_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ",
                      e->standing->database, e->standing->name, take_column);
 
@@ -115,7 +115,7 @@ static int leave(struct evolve *e, char kind, const char *name)
     bool good = at && idents_take(&e->leaving, at);
 
     buf_free(&key);
-    return good ? RNL_OK : error_memory(e->err);
+    return good ? RNL_OK : error_memory(e->task.err);
 }
 
 static int drop_foreign_keys(struct evolve *e)
@@ -124,20 +124,20 @@ static int drop_foreign_keys(struct evolve *e)
     struct buf sql = {0};
     int status = RNL_OK;
 
-    for (uint32_t i = 0; !status && i < e->e.foreign_keys.count; i++) {
-        const struct evolution_pair *pair = &e->e.foreign_keys.pairs[i];
+    for (uint32_t i = 0; !status && i < e->task.diff.foreign_keys.count; i++) {
+        const struct evolution_pair *pair = &e->task.diff.foreign_keys.pairs[i];
         const struct rnl_foreign_key *key;
 
         if (!evolution_drops(pair))
             continue;
-        key = FOREIGN_KEY(evolve_was(e), pair->from);
-        if (!find_constraint(e, &e->was, e->from, 'f', foreign_key_wanted(key), name))
+        key = FOREIGN_KEY(e->task.was, pair->from);
+        if (!find_constraint(e, &e->was, e->task.from, 'f', foreign_key_wanted(key), name))
             continue;
         buf_printf(&sql, "ALTER TABLE %s DROP FOREIGN KEY ", e->standing->qualified);
         sql_name(&sql, name);
         status = leave(e, 'f', name);
         if (!status)
-            status = evolve_step(e, PHASE_RELEASE, "release", name, &sql);
+            status = evolve_step(&e->task, PHASE_RELEASE, "release", name, &sql);
     }
     buf_free(&sql);
     return status;
@@ -150,12 +150,12 @@ static int drop_checks(struct evolve *e)
     char name[IDENT_ROOM];
     int status = RNL_OK;
 
-    for (uint32_t i = 0; !status && i < e->e.checks.count; i++) {
-        const struct evolution_pair *pair = &e->e.checks.pairs[i];
+    for (uint32_t i = 0; !status && i < e->task.diff.checks.count; i++) {
+        const struct evolution_pair *pair = &e->task.diff.checks.pairs[i];
 
         if (!evolution_drops(pair) ||
-            !find_constraint(e, &e->was, e->from, 'c',
-                             check_wanted(CHECK(evolve_was(e), pair->from)), name))
+            !find_constraint(e, &e->was, e->task.from, 'c',
+                             check_wanted(CHECK(e->task.was, pair->from)), name))
             continue;
         buf_puts(evolve_clause(&e->clauses), general ? "DROP CONSTRAINT " : "DROP CHECK ");
         sql_name(&e->clauses, name);
@@ -166,22 +166,22 @@ static int drop_checks(struct evolve *e)
 
 static bool index_stands(const struct evolve *e, const char *name)
 {
-    const struct mapper *m = e->standing == &e->is.tables[e->to].name ? &e->is : &e->was;
+    const struct mapper *m = e->standing == &e->is.tables[e->task.to].name ? &e->is : &e->was;
 
-    return target_has(m, m == &e->is ? e->to : e->from, 'i', name);
+    return target_has(m, m == &e->is ? e->task.to : e->task.from, 'i', name);
 }
 
 static int drop_indexes(struct evolve *e)
 {
     int status = RNL_OK;
 
-    for (uint32_t i = 0; !status && i < e->e.indexes.count; i++) {
-        const struct evolution_pair *pair = &e->e.indexes.pairs[i];
+    for (uint32_t i = 0; !status && i < e->task.diff.indexes.count; i++) {
+        const struct evolution_pair *pair = &e->task.diff.indexes.pairs[i];
         const char *name;
 
         if (!evolution_drops(pair))
             continue;
-        name = ddl_index_name(&e->was, e->from, pair->from);
+        name = ddl_index_name(&e->was, e->task.from, pair->from);
         if (!index_stands(e, name))
             continue;
         evolve_clause(&e->clauses);
@@ -198,7 +198,7 @@ static int drop_indexes(struct evolve *e)
 
 int evolve_drops(struct evolve *e)
 {
-    uint32_t structure = e->job.structure;
+    uint32_t structure = e->task.job.structure;
     int status = RNL_OK;
 
     if (structure & RNL_WITH_FOREIGN_KEYS)
@@ -224,12 +224,12 @@ static int take_names(struct evolve *e)
         for (name = text + 2; *name && (*name != '`' || name[1] == '`'); name++)
             name += *name == '`';
         buf_clear(&key);
-        sql_name(&key, e->is.tables[e->to].name.database);
+        sql_name(&key, e->is.tables[e->task.to].name.database);
         sql_name(&key, name + (*name == '`'));
         good = buf_text(&key) && idents_take(&e->is.constraints, key.ptr);
     }
     buf_free(&key);
-    return good ? RNL_OK : error_memory(e->err);
+    return good ? RNL_OK : error_memory(e->task.err);
 }
 
 static bool index_leaves(const struct evolve *e, const char *name)
@@ -244,30 +244,31 @@ static bool index_leaves(const struct evolve *e, const char *name)
 
 static void tell_skipped(const struct evolve *e, const struct rnl_index *index, const char *why)
 {
-    map_find(&e->is, e->to, RNL_WARNING, "index.skipped", index->name, NULL,
+    map_find(&e->is, e->task.to, RNL_WARNING, "index.skipped", index->name, NULL,
              "is not carried over: %s", why);
 }
 
 /* alone: those that take a statement of their own, as steps; else the others, as clauses. */
 static int add_indexes(struct evolve *e, bool alone)
 {
-    const struct rnl_table *is = evolve_is(e);
+    const struct rnl_table *is = e->task.is;
     int status = RNL_OK;
 
     for (uint32_t i = 0; !status && i < is->nindexes; i++) {
         const struct rnl_index *index = INDEX(is, i);
-        const char *name = ddl_index_name(&e->is, e->to, i), *why;
+        const char *name = ddl_index_name(&e->is, e->task.to, i), *why;
         struct buf one = {0}, sql = {0};
 
-        if (!evolution_makes(&e->e.indexes.pairs[i]) || ddl_index_alone(index) != alone ||
+        if (!evolution_makes(&e->task.diff.indexes.pairs[i]) || ddl_index_alone(index) != alone ||
             (index_stands(e, name) && !index_leaves(e, name)))
             continue;
-        why = ddl_index(&e->is, e->to, i, &one);
+        why = ddl_index(&e->is, e->task.to, i, &one);
         if (why || !buf_text(&one)) {
             tell_skipped(e, index, why ? why : "out of memory");
         } else if (alone) {
-            buf_printf(&sql, "ALTER TABLE %s ADD %s", e->is.tables[e->to].name.qualified, one.ptr);
-            status = evolve_step(e, RNL_PHASE_INDEXES, "index", index->name, &sql);
+            buf_printf(&sql, "ALTER TABLE %s ADD %s", e->is.tables[e->task.to].name.qualified,
+                       one.ptr);
+            status = evolve_step(&e->task, RNL_PHASE_INDEXES, "index", index->name, &sql);
         } else {
             buf_printf(evolve_clause(&e->clauses), "ADD %s", one.ptr);
         }
@@ -279,32 +280,32 @@ static int add_indexes(struct evolve *e, bool alone)
 
 static int add_checks(struct evolve *e)
 {
-    const struct rnl_table *is = evolve_is(e);
+    const struct rnl_table *is = e->task.is;
     char name[IDENT_ROOM];
 
     for (uint32_t i = 0; i < is->nchecks; i++) {
         struct buf one = {0};
 
-        if (!evolution_makes(&e->e.checks.pairs[i]) ||
-            find_constraint(e, &e->is, e->to, 'c', check_wanted(CHECK(is, i)), name))
+        if (!evolution_makes(&e->task.diff.checks.pairs[i]) ||
+            find_constraint(e, &e->is, e->task.to, 'c', check_wanted(CHECK(is, i)), name))
             continue;
-        ddl_check(&e->is, e->to, CHECK(is, i), &one);
+        ddl_check(&e->is, e->task.to, CHECK(is, i), &one);
         if (one.len)
             buf_printf(evolve_clause(&e->clauses), "ADD %s", buf_text(&one) ? one.ptr : "");
         if (one.failed)
             e->clauses.failed = true;
         buf_free(&one);
     }
-    return e->clauses.failed ? error_memory(e->err) : RNL_OK;
+    return e->clauses.failed ? error_memory(e->task.err) : RNL_OK;
 }
 
 int evolve_adds(struct evolve *e)
 {
     int status = take_names(e);
 
-    if (!status && e->job.structure & RNL_WITH_INDEXES)
+    if (!status && e->task.job.structure & RNL_WITH_INDEXES)
         status = add_indexes(e, false);
-    return !status && e->job.structure & RNL_WITH_CHECKS ? add_checks(e) : status;
+    return !status && e->task.job.structure & RNL_WITH_CHECKS ? add_checks(e) : status;
 }
 
 /* ---- what comes behind ------------------------------------------------------------------------
@@ -312,25 +313,25 @@ int evolve_adds(struct evolve *e)
 
 int evolve_foreign_keys(struct evolve *e)
 {
-    const struct rnl_table *is = evolve_is(e);
+    const struct rnl_table *is = e->task.is;
     char name[IDENT_ROOM];
-    int status = e->from == UINT32_MAX || e->done ? take_names(e) : RNL_OK;
+    int status = e->task.from == UINT32_MAX || e->task.done ? take_names(e) : RNL_OK;
 
     e->is.keeps = true;
     for (uint32_t i = 0; !status && i < is->nforeign_keys; i++) {
         const struct rnl_foreign_key *key = FOREIGN_KEY(is, i);
 
-        if ((e->from != UINT32_MAX && !evolution_makes(&e->e.foreign_keys.pairs[i])) ||
-            find_constraint(e, &e->is, e->to, 'f', foreign_key_wanted(key), name))
+        if ((e->task.from != UINT32_MAX && !evolution_makes(&e->task.diff.foreign_keys.pairs[i])) ||
+            find_constraint(e, &e->is, e->task.to, 'f', foreign_key_wanted(key), name))
             continue;
-        status = ddl_foreign_key(&e->is, e->to, key);
+        status = ddl_foreign_key(&e->is, e->task.to, key);
     }
     e->is.keeps = false;
-    for (const struct kept_step *k = e->is.kept; !status && k; k = k->next) {
+    for (const struct kept_step *k = e->is.kept.first; !status && k; k = k->next) {
         struct buf text = {0};
 
         buf_puts(&text, k->text);
-        status = evolve_step(e, (int)k->phase, k->what, k->object, &text);
+        status = evolve_step(&e->task, (int)k->phase, k->what, k->object, &text);
         buf_free(&text);
     }
     return status;
@@ -338,7 +339,7 @@ int evolve_foreign_keys(struct evolve *e)
 
 static bool keeps_partitions(const struct evolve *e, const struct rnl_table *table)
 {
-    return e->is.tables[e->to].same && table->flags & RNL_TABLE_PARTITIONED &&
+    return e->is.tables[e->task.to].same && table->flags & RNL_TABLE_PARTITIONED &&
            table->partition_by && *table->partition_by;
 }
 
@@ -354,12 +355,12 @@ static int partition_again(struct evolve *e, bool gone)
     struct buf sql = {0};
     int status;
 
-    buf_printf(&sql, "ALTER TABLE %s", e->is.tables[e->to].name.qualified);
-    ddl_partitions(&e->is, e->to, &sql);
-    status = evolve_step(e, PHASE_PARTITIONS, "partitions", NULL, &sql);
+    buf_printf(&sql, "ALTER TABLE %s", e->is.tables[e->task.to].name.qualified);
+    ddl_partitions(&e->is, e->task.to, &sql);
+    status = evolve_step(&e->task, PHASE_PARTITIONS, "partitions", NULL, &sql);
     buf_free(&sql);
     if (!status && gone && e->has_rows)
-        evolve_tell(e, "ddl.partition_dropped", NULL,
+        evolve_tell(&e->task, "ddl.partition_dropped", NULL,
                     "rows of partitions that the source dropped stand in the target still: run "
                     "verify --repair for the table");
     return status;
@@ -367,46 +368,47 @@ static int partition_again(struct evolve *e, bool gone)
 
 static int add_partitions(struct evolve *e)
 {
-    const struct rnl_table *is = evolve_is(e);
+    const struct rnl_table *is = e->task.is;
     struct buf sql = {0};
     bool any = false;
     int status;
 
-    buf_printf(&sql, "ALTER TABLE %s ADD PARTITION (", e->is.tables[e->to].name.qualified);
+    buf_printf(&sql, "ALTER TABLE %s ADD PARTITION (", e->is.tables[e->task.to].name.qualified);
     for (uint32_t i = 0; i < is->npartitions; i++) {
-        if (!evolution_is_new(&e->e.partitions.pairs[i]) || PARTITION(is, i)->parent)
+        if (!evolution_is_new(&e->task.diff.partitions.pairs[i]) || PARTITION(is, i)->parent)
             continue;
         buf_puts(&sql, any ? ", " : "");
         ddl_partition(is, PARTITION(is, i), &sql);
         any = true;
     }
     buf_byte(&sql, ')');
-    status = any ? evolve_step(e, PHASE_PARTITIONS, "partitions", NULL, &sql) : RNL_OK;
+    status = any ? evolve_step(&e->task, PHASE_PARTITIONS, "partitions", NULL, &sql) : RNL_OK;
     buf_free(&sql);
     return status;
 }
 
 static int make_partitions(struct evolve *e)
 {
-    const struct rnl_table *was = evolve_was(e), *is = evolve_is(e);
+    const struct rnl_table *was = e->task.was, *is = e->task.is;
     bool now = keeps_partitions(e, is), gone = false, fresh = false, inner = false;
     struct buf sql = {0};
     int status;
 
     if (!now && keeps_partitions(e, was)) {
-        buf_printf(&sql, "ALTER TABLE %s REMOVE PARTITIONING", e->is.tables[e->to].name.qualified);
-        status = evolve_step(e, PHASE_PARTITIONS, "partitions", NULL, &sql);
+        buf_printf(&sql, "ALTER TABLE %s REMOVE PARTITIONING",
+                   e->is.tables[e->task.to].name.qualified);
+        status = evolve_step(&e->task, PHASE_PARTITIONS, "partitions", NULL, &sql);
         buf_free(&sql);
         return status;
     }
     if (!now)
         return RNL_OK;
-    for (uint32_t i = 0; i < e->e.partitions.count; i++) {
-        const struct evolution_pair *pair = &e->e.partitions.pairs[i];
+    for (uint32_t i = 0; i < e->task.diff.partitions.count; i++) {
+        const struct evolution_pair *pair = &e->task.diff.partitions.pairs[i];
 
         gone = gone || evolution_drops(pair);
         inner = inner || (evolution_is_new(pair) && fresh && i + 1 < is->npartitions &&
-                          !evolution_is_new(&e->e.partitions.pairs[i + 1]));
+                          !evolution_is_new(&e->task.diff.partitions.pairs[i + 1]));
         fresh = fresh || evolution_is_new(pair);
     }
     if (!keeps_partitions(e, was) || strcmp(was->partition_by, is->partition_by) != 0 || gone ||
@@ -417,8 +419,8 @@ static int make_partitions(struct evolve *e)
 
 int evolve_makes(struct evolve *e)
 {
-    uint32_t structure = e->job.structure;
-    int status = e->done ? RNL_OK : make_partitions(e);
+    uint32_t structure = e->task.job.structure;
+    int status = e->task.done ? RNL_OK : make_partitions(e);
 
     if (!status && structure & RNL_WITH_INDEXES)
         status = add_indexes(e, true);

@@ -19,71 +19,27 @@ const char *mapper_take(struct mapper *m, struct buf *text)
 void map_find(const struct mapper *m, uint32_t t, enum rnl_severity severity, const char *code,
               const char *object, const char *policy, const char *fmt, ...)
 {
-    const struct rnl_table *table = mapper_table(m, t);
-    char text[1024];
-    struct rnl_finding finding = {
-        .size = sizeof(finding),
-        .severity = severity,
-        .code = code,
-        .schema = table->schema,
-        .table = table->name,
-        .object = object,
-        .text = text,
-        .policy = policy,
-        .count = -1,
-    };
+    const struct rnl_finding finding = {
+        .severity = severity, .code = code, .object = object, .policy = policy};
     va_list ap;
 
     if (m->quiet || (m->evolves && t != m->topic) ||
         (m->topics && (!object || !idents_has(m->topics, object))))
         return;
     va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
+    tell_finding_of(m->sink->host, m->sink->ctx, mapper_table(m, t), &finding, fmt, ap);
     va_end(ap);
-    m->sink->host->finding(m->sink->ctx, &finding);
-}
-
-static int keep_step(struct mapper *m, enum rnl_phase phase, const char *what, const char *object,
-                     struct buf *text)
-{
-    struct kept_step *step = pool_alloc(&m->pool, sizeof(*step));
-
-    if (!step || !buf_text(text))
-        return error_memory(m->err);
-    step->phase = phase;
-    step->what = pool_text(&m->pool, what);
-    step->object = object ? pool_text(&m->pool, object) : NULL;
-    step->text = pool_text(&m->pool, text->ptr);
-    if (!step->what || !step->text || (object && !step->object))
-        return error_memory(m->err);
-    if (!m->kept)
-        m->kept_end = &m->kept;
-    *m->kept_end = step;
-    m->kept_end = &step->next;
-    buf_clear(text);
-    return RNL_OK;
 }
 
 int map_step(struct mapper *m, enum rnl_phase phase, const char *what, uint32_t t,
              const char *object, uint32_t weight, struct buf *text)
 {
-    const struct rnl_table *table = mapper_table(m, t);
-    struct rnl_step step = {
-        .size = sizeof(step), .phase = phase, .table = t, .weight = weight, .flags = m->step_flags};
-    struct buf id = {0};
-    int status;
+    struct rnl_step step = {.phase = phase, .table = t, .weight = weight, .flags = m->step_flags};
 
     if (m->keeps)
-        return keep_step(m, phase, what, object, text);
-    buf_printf(&id, "%s %s.%s%s%s", what, table->schema, table->name, object ? " " : "",
-               object ? object : "");
-    step.id = buf_text(&id);
-    step.text = buf_text(text);
-    status = step.id && step.text ? m->sink->host->step_add(m->steps, &step, m->err)
-                                  : error_memory(m->err);
-    buf_free(&id);
-    buf_clear(text);
-    return status;
+        return kept_add(&m->kept, phase, what, object, text, m->err);
+    return tell_step(m->sink->host, m->steps, mapper_table(m, t), &step, what, object, text,
+                     m->err);
 }
 
 void sql_name(struct buf *sql, const char *name)
@@ -275,6 +231,7 @@ void mapper_free(struct mapper *m)
     idents_free(&m->existing);
     idents_free(&m->constraints);
     idents_free(&m->collations);
+    kept_free(&m->kept);
     pool_free(&m->pool);
 }
 

@@ -6,6 +6,7 @@
 #include "expr.h"
 #include "ident.h"
 #include "sink.h"
+#include "tell.h"
 
 #define KEY_BYTES 3072  /* of all parts of an index */
 #define ROW_BYTES 65535 /* of a row, without what stands beside it */
@@ -50,13 +51,6 @@ struct map_table {
     const char **index_names;
 };
 
-/* A step that evolve keeps for itself, until it knows whether it is needed. */
-struct kept_step {
-    struct kept_step *next;
-    enum rnl_phase phase;
-    const char *what, *object, *text; /* object may be NULL */
-};
-
 /* All that one call of sink_map() or sink_evolve() works with; control thread. */
 struct mapper {
     struct my_sink *sink;
@@ -81,7 +75,7 @@ struct mapper {
     const struct map_column *const *pinned; /* of the topic: columns that stay as these; or NULL */
     const char *pinned_charset;             /* of the topic; or NULL */
     bool keeps;                             /* steps go to kept */
-    struct kept_step *kept, **kept_end;
+    struct kept_steps kept;
 };
 
 const struct rnl_table *mapper_table(const struct mapper *m, uint32_t table);

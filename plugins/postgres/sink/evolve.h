@@ -3,7 +3,7 @@
 #define POSTGRES_EVOLVE_H
 
 #include "bind.h"
-#include "evolution.h"
+#include "evolve_task.h"
 #include "native.h"
 
 /* phases of steps: behind the tables that are made, before what map() makes of them */
@@ -16,42 +16,17 @@ enum {
 /* All that one call of sink_evolve() works with; control thread. */
 struct evolve {
     struct pg_sink *sink;
-    struct rnl_job job; /* nothing is dropped or emptied by its policies */
-    struct rnl_steps *steps;
-    struct rnl_error *err;
     struct mapper was, is;
-    uint32_t from, to; /* UINT32_MAX: not there */
-    struct evolution e;
-    const struct rnl_rename *renamed;
-    uint32_t nrenamed;
-    struct idents topics, leaving;
+    struct evolve_task task;
+    struct idents leaving;
     PGresult *columns; /* those that stand: what found looks at */
     struct found found;
     PGresult *indexes;    /* and indexes: see evolve_parts.c */
     const char *standing; /* the table, as it is called now; quoted */
     bool has_rows;
-    bool done; /* PHASE_ALTER was done, by a run that was cut off */
-    char mark[700];
     struct buf sql;    /* of PHASE_ALTER */
     struct buf behind; /* of it too: what names the table as it is called in the end */
 };
-
-static inline const struct rnl_table *evolve_was(const struct evolve *e)
-{
-    return mapper_table(&e->was, e->from);
-}
-static inline const struct rnl_table *evolve_is(const struct evolve *e)
-{
-    return mapper_table(&e->is, e->to);
-}
-
-/* Fills err with sink.cant_evolve: the table, the object in it (or NULL), why. */
-int evolve_refuse(const struct evolve *e, const char *object, const char *fmt, ...)
-    RNL_PRINTF(3, 4);
-void evolve_tell(const struct evolve *e, const char *code, const char *object, const char *text);
-/* Adds a step "what schema.table …"; text is emptied. */
-int evolve_step(struct evolve *e, int phase, const char *what, const char *object,
-                struct buf *text);
 
 /* evolve_columns.c: what is done to columns, into e->sql */
 int evolve_columns(struct evolve *e);
@@ -64,6 +39,9 @@ void evolve_new_type(struct evolve *e, uint32_t column);
 /* evolve_parts.c: which indexes stand; what goes before columns, into e->sql */
 int evolve_look(struct evolve *e);
 int evolve_drops(struct evolve *e);
+/* Whether the target's table is of this pipeline; and drops a foreign key of one, in e->sql. */
+bool evolve_has_table(const struct evolve *e, const char *schema, const char *name);
+void evolve_drop_key(struct evolve *e, const char *schema, const char *table, const char *name);
 /* Names that follow the table's, into e->sql. */
 int evolve_names(struct evolve *e);
 /* Partitions, into e->sql. */

@@ -28,9 +28,9 @@ static bool stands(const struct evolve *e, const char *name)
 /* Whether a column of the earlier form, other than this, is called so in the target. */
 static bool was_others(const struct evolve *e, const char *name, uint32_t but)
 {
-    const struct map_table *map = &e->was.tables[e->from];
+    const struct map_table *map = &e->was.tables[e->task.from];
 
-    for (uint32_t i = 0; i < evolve_was(e)->ncolumns; i++)
+    for (uint32_t i = 0; i < e->task.was->ncolumns; i++)
         if (i != but && strcmp(map->columns[i].name, name) == 0)
             return true;
     return false;
@@ -43,7 +43,7 @@ static bool was_others(const struct evolve *e, const char *name, uint32_t but)
 static void keep_numbers(const struct evolve *e, struct both *b)
 {
     b->is->identity = b->was->identity;
-    if (b->pair->changes & (EVOLVED_TYPE | EVOLVED_GENERATED) && !table_is_native(evolve_is(e)))
+    if (b->pair->changes & (EVOLVED_TYPE | EVOLVED_GENERATED) && !table_is_native(e->task.is))
         return;
     buf_clear(&b->initial);
     buf_add(&b->initial, b->earlier.ptr, b->earlier.len);
@@ -54,14 +54,14 @@ static int spell(struct evolve *e, struct both *b)
     struct buf earlier = {0};
 
     if (b->was) {
-        ddl_column(&e->was, e->from, b->pair->from, &earlier);
-        ddl_column_default(&e->was, e->from, b->pair->from, &b->earlier);
+        ddl_column(&e->was, e->task.from, b->pair->from, &earlier);
+        ddl_column_default(&e->was, e->task.from, b->pair->from, &b->earlier);
     }
     if (b->is) {
-        ddl_column(&e->is, e->to, b->pair->to, &b->spelled);
+        ddl_column(&e->is, e->task.to, b->pair->to, &b->spelled);
         /* what of it isn't carried over was told by the line above */
         e->is.quiet = true;
-        ddl_column_default(&e->is, e->to, b->pair->to, &b->initial);
+        ddl_column_default(&e->is, e->task.to, b->pair->to, &b->initial);
         e->is.quiet = false;
     }
     buf_free(&earlier);
@@ -69,22 +69,22 @@ static int spell(struct evolve *e, struct both *b)
         keep_numbers(e, b);
     return buf_text(&b->spelled) && buf_text(&b->earlier) && buf_text(&b->initial)
                ? RNL_OK
-               : error_memory(e->err);
+               : error_memory(e->task.err);
 }
 
 static void both_init(const struct evolve *e, uint32_t number, struct both *b)
 {
-    const struct evolution_pair *pair = &e->e.columns.pairs[number];
+    const struct evolution_pair *pair = &e->task.diff.columns.pairs[number];
 
     *b = (struct both){.pair = pair, .number = number};
     if (!evolution_is_new(pair)) {
-        b->from = COLUMN(evolve_was(e), pair->from);
-        b->was = &e->was.tables[e->from].columns[pair->from];
+        b->from = COLUMN(e->task.was, pair->from);
+        b->was = &e->was.tables[e->task.from].columns[pair->from];
         b->stands = stands(e, b->was->name);
     }
     if (!evolution_is_gone(pair)) {
-        b->to = COLUMN(evolve_is(e), pair->to);
-        b->is = &e->is.tables[e->to].columns[pair->to];
+        b->to = COLUMN(e->task.is, pair->to);
+        b->is = &e->is.tables[e->task.to].columns[pair->to];
         b->stands = b->stands || (stands(e, b->is->name) &&
                                   !was_others(e, b->is->name, b->was ? pair->from : UINT32_MAX));
     }
@@ -114,7 +114,7 @@ static int decide_remake(struct evolve *e, struct both *b)
         alter(e, b->was->name, &e->sql);
         buf_puts(&e->sql, " DROP EXPRESSION IF EXISTS;\n");
     } else {
-        return evolve_refuse(e, b->was->name,
+        return evolve_refuse(&e->task, b->was->name,
                              "PostgreSQL before 13 can't make a plain column of one that it "
                              "computes");
     }
@@ -153,7 +153,7 @@ static void rename_column(struct evolve *e, const char *from, const char *to)
 /* One that gets the name which another still has: both leave theirs first. */
 static bool crosses(const struct evolve *e, const struct both *all, const struct both *b)
 {
-    for (uint32_t i = 0; i < e->e.columns.count; i++)
+    for (uint32_t i = 0; i < e->task.diff.columns.count; i++)
         if (&all[i] != b && is_renamed(e, &all[i]) &&
             (strcmp(all[i].was->name, b->is->name) == 0 ||
              strcmp(all[i].is->name, b->was->name) == 0))
@@ -166,7 +166,7 @@ static void rename_columns(struct evolve *e, const struct both *all)
     char between[40];
 
     for (int pass = 0; pass < 2; pass++)
-        for (uint32_t i = 0; i < e->e.columns.count; i++) {
+        for (uint32_t i = 0; i < e->task.diff.columns.count; i++) {
             const struct both *b = &all[i];
             bool crossing;
 
@@ -229,10 +229,10 @@ static const char *implicit_value(const struct evolve *e, const struct both *b)
 
 static bool fills_rows(const struct evolve *e, const struct both *b)
 {
-    const char *dialect = evolve_is(e)->dialect;
+    const char *dialect = e->task.is->dialect;
 
     return dialect && strcmp(dialect, "mysql") == 0 && !b->initial.len && !b->is->generated &&
-           !b->is->identity && ddl_is_not_null(&e->is, e->to, b->pair->to);
+           !b->is->identity && ddl_is_not_null(&e->is, e->task.to, b->pair->to);
 }
 
 static void add_column(struct evolve *e, struct both *b)
@@ -242,7 +242,7 @@ static void add_column(struct evolve *e, struct both *b)
 
     if (b->is->enum_type) {
         buf_printf(&e->sql, "DROP TYPE IF EXISTS %s;\n", b->is->enum_type);
-        ddl_enum_type(&e->is, e->to, b->pair->to, &e->sql);
+        ddl_enum_type(&e->is, e->task.to, b->pair->to, &e->sql);
         buf_puts(&e->sql, ";\n");
     } else {
         evolve_new_type(e, b->pair->to);
@@ -262,11 +262,11 @@ static void add_column(struct evolve *e, struct both *b)
         buf_puts(&e->sql, " DROP DEFAULT;\n");
     }
     if (b->is->identity)
-        ddl_identity_value(&e->is, e->to, b->pair->to, &e->behind);
+        ddl_identity_value(&e->is, e->task.to, b->pair->to, &e->behind);
     if (e->has_rows && (evolution_default_varies(b->to) ||
                         (b->to->default_kind > RNL_DEFAULT_NULL && !b->initial.len &&
                          !b->is->identity && !b->is->generated)))
-        evolve_tell(e, "ddl.default_by_target", b->to->name,
+        evolve_tell(&e->task, "ddl.default_by_target", b->to->name,
                     "rows that stand got this new column's value by the target's own default, or "
                     "none, and may differ from the source: run verify --repair for the table");
 }
@@ -343,7 +343,7 @@ static void retype_columns(struct evolve *e, const struct both *all)
 {
     bool any = false;
 
-    for (uint32_t i = 0; i < e->e.columns.count; i++) {
+    for (uint32_t i = 0; i < e->task.diff.columns.count; i++) {
         const struct both *b = &all[i];
 
         if (!b->was || !b->is || b->remake || !b->stands || !is_retyped(b))
@@ -358,12 +358,12 @@ static void retype_columns(struct evolve *e, const struct both *all)
         buf_printf(&e->sql, " TYPE %s", b->is->type);
         if (b->is->collation) {
             buf_puts(&e->sql, " COLLATE ");
-            buf_qualified(&e->sql, e->is.tables[e->to].schema, b->is->collation);
+            buf_qualified(&e->sql, e->is.tables[e->task.to].schema, b->is->collation);
         }
         buf_puts(&e->sql, " USING ");
         add_using(b, &e->sql);
         if (e->has_rows && !evolution_widens(b->from, b->to))
-            evolve_tell(e, "ddl.converted_by_target", b->to->name,
+            evolve_tell(&e->task, "ddl.converted_by_target", b->to->name,
                         "rows that stand were given the new type by the target's own conversion, "
                         "and may differ from the source: run verify --repair for the table");
     }
@@ -373,8 +373,8 @@ static void retype_columns(struct evolve *e, const struct both *all)
 
 static void restore(struct evolve *e, const struct both *b)
 {
-    bool was_null = !ddl_is_not_null(&e->was, e->from, b->pair->from);
-    bool is_null = !ddl_is_not_null(&e->is, e->to, b->pair->to);
+    bool was_null = !ddl_is_not_null(&e->was, e->task.from, b->pair->from);
+    bool is_null = !ddl_is_not_null(&e->is, e->task.to, b->pair->to);
     bool fresh = is_retyped(b) || b->relabeled || (b->was->identity && !b->is->identity);
 
     if (was_null != is_null) {
@@ -385,9 +385,9 @@ static void restore(struct evolve *e, const struct both *b)
         alter(e, b->is->name, &e->sql);
         buf_printf(&e->sql, " ADD GENERATED %s AS IDENTITY;\n",
                    b->to->flags & RNL_COLUMN_ALWAYS ? "ALWAYS" : "BY DEFAULT");
-        ddl_identity_value(&e->is, e->to, b->pair->to, &e->behind);
+        ddl_identity_value(&e->is, e->task.to, b->pair->to, &e->behind);
     } else if (b->is->identity && (b->from->flags ^ b->to->flags) & RNL_COLUMN_ALWAYS &&
-               table_is_native(evolve_is(e))) {
+               table_is_native(e->task.is)) {
         alter(e, b->is->name, &e->sql);
         buf_printf(&e->sql, " SET GENERATED %s;\n",
                    b->to->flags & RNL_COLUMN_ALWAYS ? "ALWAYS" : "BY DEFAULT");
@@ -407,7 +407,7 @@ static void comment_column(struct evolve *e, const struct both *b)
 {
     bool said = b->to->comment && *b->to->comment;
 
-    if (!(e->job.structure & RNL_WITH_COMMENTS) ||
+    if (!(e->task.job.structure & RNL_WITH_COMMENTS) ||
         !(b->was && !b->remake ? b->pair->changes & EVOLVED_COMMENT : said))
         return;
     buf_printf(&e->sql, "COMMENT ON COLUMN %s.", e->standing);
@@ -424,7 +424,7 @@ static void own_sequences(struct evolve *e)
 {
     struct buf sql = {0};
 
-    objects_own(&e->is, e->to, &sql);
+    objects_own(&e->is, e->task.to, &sql);
     if (sql.len)
         buf_printf(&e->behind, "%s;\n", buf_text(&sql) ? sql.ptr + 2 : "");
     buf_free(&sql);
@@ -432,7 +432,7 @@ static void own_sequences(struct evolve *e)
 
 static int alter_columns(struct evolve *e, struct both *all)
 {
-    uint32_t count = e->e.columns.count;
+    uint32_t count = e->task.diff.columns.count;
     bool added = false;
     int status = RNL_OK;
 
@@ -465,19 +465,19 @@ static int alter_columns(struct evolve *e, struct both *all)
             comment_column(e, &all[i]);
     if (added)
         own_sequences(e);
-    return status == RNL_OK && e->sql.failed ? error_memory(e->err) : status;
+    return status == RNL_OK && e->sql.failed ? error_memory(e->task.err) : status;
 }
 
 int evolve_columns(struct evolve *e)
 {
-    struct both *all = arena_alloc(&e->is.arena, sizeof(*all) * (e->e.columns.count + 1));
+    struct both *all = arena_alloc(&e->is.arena, sizeof(*all) * (e->task.diff.columns.count + 1));
     int status;
 
     if (!all)
-        return error_memory(e->err);
-    memset(all, 0, sizeof(*all) * (e->e.columns.count + 1));
+        return error_memory(e->task.err);
+    memset(all, 0, sizeof(*all) * (e->task.diff.columns.count + 1));
     status = alter_columns(e, all);
-    for (uint32_t i = 0; i < e->e.columns.count; i++)
+    for (uint32_t i = 0; i < e->task.diff.columns.count; i++)
         both_free(&all[i]);
     return status;
 }

@@ -47,7 +47,7 @@ static int add_labels(struct evolve *e, const char *type, const char *object,
             buf_puts(&sql, " BEFORE ");
             buf_literal(&sql, earlier->text[0]);
         }
-        status = evolve_step(e, PHASE_LABELS, "label", object, &sql);
+        status = evolve_step(&e->task, PHASE_LABELS, "label", object, &sql);
         buf_free(&sql);
     }
     return status;
@@ -56,7 +56,7 @@ static int add_labels(struct evolve *e, const char *type, const char *object,
 /* The column's values go over to a new type of the same name. */
 static void remake_type(struct evolve *e, uint32_t column, const char *standing)
 {
-    const struct map_column *is = &e->is.tables[e->to].columns[column];
+    const struct map_column *is = &e->is.tables[e->task.to].columns[column];
 
     buf_printf(&e->sql, "ALTER TABLE %s ALTER COLUMN ", e->standing);
     buf_name(&e->sql, is->name);
@@ -64,7 +64,7 @@ static void remake_type(struct evolve *e, uint32_t column, const char *standing)
     buf_printf(&e->sql, "ALTER TABLE %s ALTER COLUMN ", e->standing);
     buf_name(&e->sql, is->name);
     buf_printf(&e->sql, " TYPE text;\nDROP TYPE IF EXISTS %s;\n", standing);
-    ddl_enum_type(&e->is, e->to, column, &e->sql);
+    ddl_enum_type(&e->is, e->task.to, column, &e->sql);
     buf_printf(&e->sql, ";\nALTER TABLE %s ALTER COLUMN ", e->standing);
     buf_name(&e->sql, is->name);
     buf_printf(&e->sql, " TYPE %s USING ", is->enum_type);
@@ -96,8 +96,8 @@ static char *element_type(const struct map_column *column)
 /* A type of the source that is PostgreSQL itself, seen by a column of it. */
 static int native_labels(struct evolve *e, const struct evolution_pair *at)
 {
-    const struct rnl_column *from = COLUMN(evolve_was(e), at->from);
-    const struct rnl_column *to = COLUMN(evolve_is(e), at->to);
+    const struct rnl_column *from = COLUMN(e->task.was, at->from);
+    const struct rnl_column *to = COLUMN(e->task.is, at->to);
     const struct labels earlier = {from->labels, from->nlabels}, now = {to->labels, to->nlabels};
     char *type;
     int status;
@@ -108,30 +108,30 @@ static int native_labels(struct evolve *e, const struct evolution_pair *at)
         (now.count == earlier.count && holds(&now, &earlier)))
         return RNL_OK;
     if (!holds(&now, &earlier) || e->sink->server.version < 120000)
-        return evolve_refuse(e, to->name,
+        return evolve_refuse(&e->task, to->name,
                              "labels of its type were taken away, renamed or reordered, or the "
                              "target is PostgreSQL before 12");
-    type = element_type(&e->is.tables[e->to].columns[at->to]);
-    status = type ? add_labels(e, type, to->name, &earlier, &now) : error_memory(e->err);
+    type = element_type(&e->is.tables[e->task.to].columns[at->to]);
+    status = type ? add_labels(e, type, to->name, &earlier, &now) : error_memory(e->task.err);
     free(type);
     return status;
 }
 
 int evolve_labels(struct evolve *e, uint32_t pair, bool *remade)
 {
-    const struct evolution_pair *at = &e->e.columns.pairs[pair];
-    const struct rnl_column *from = COLUMN(evolve_was(e), at->from);
-    const struct rnl_column *to = COLUMN(evolve_is(e), at->to);
-    const struct map_column *was = &e->was.tables[e->from].columns[at->from];
-    const struct map_column *is = &e->is.tables[e->to].columns[at->to];
+    const struct evolution_pair *at = &e->task.diff.columns.pairs[pair];
+    const struct rnl_column *from = COLUMN(e->task.was, at->from);
+    const struct rnl_column *to = COLUMN(e->task.is, at->to);
+    const struct map_column *was = &e->was.tables[e->task.from].columns[at->from];
+    const struct map_column *is = &e->is.tables[e->task.to].columns[at->to];
     const struct labels earlier = {from->labels, from->nlabels}, now = {to->labels, to->nlabels};
     bool same_name = was->enum_type && is->enum_type && strcmp(was->enum_type, is->enum_type) == 0;
     bool same_labels = holds(&now, &earlier) && now.count == earlier.count;
 
-    if (table_is_native(evolve_is(e)))
+    if (table_is_native(e->task.is))
         return native_labels(e, at);
     if (!was->enum_type && is->enum_type) {
-        ddl_enum_type(&e->is, e->to, at->to, &e->sql);
+        ddl_enum_type(&e->is, e->task.to, at->to, &e->sql);
         buf_puts(&e->sql, ";\n");
         return RNL_OK;
     }
@@ -182,11 +182,12 @@ static int follow_enum(struct evolve *e, const struct map_object *was, const str
     int status = RNL_OK;
 
     if (!parse(was->source->definition, &earlier, &a) || !parse(is->source->definition, &now, &b))
-        status = error_memory(e->err);
+        status = error_memory(e->task.err);
     else if (holds(&now, &earlier) && e->sink->server.version >= 120000)
         status = add_labels(e, is->qualified, is->source->name, &earlier, &now);
     else
-        status = evolve_refuse(e, is->qualified, "labels of the type were taken away or reordered");
+        status = evolve_refuse(&e->task, is->qualified,
+                               "labels of the type were taken away or reordered");
     free(a);
     free(b);
     return status;
@@ -194,16 +195,16 @@ static int follow_enum(struct evolve *e, const struct map_object *was, const str
 
 void evolve_new_type(struct evolve *e, uint32_t column)
 {
-    const struct rnl_column *c = COLUMN(evolve_is(e), column);
+    const struct rnl_column *c = COLUMN(e->task.is, column);
     const char *schema = c->type_schema ? c->type_schema : "";
     char *type;
 
-    if (!table_is_native(evolve_is(e)) || !c->type_name || !c->nlabels ||
+    if (!table_is_native(e->task.is) || !c->type_name || !c->nlabels ||
         c->flags & (RNL_COLUMN_COMPOSITE | RNL_COLUMN_DOMAIN) ||
         object_find(&e->is, schema, c->type_name) ||
         object_exists(&e->is, 't', schema, c->type_name))
         return;
-    type = element_type(&e->is.tables[e->to].columns[column]);
+    type = element_type(&e->is.tables[e->task.to].columns[column]);
     buf_printf(&e->sql, "CREATE TYPE %s AS ENUM (", type ? type : "");
     for (uint32_t i = 0; i < c->nlabels; i++) {
         buf_puts(&e->sql, i ? ", " : "");
@@ -227,5 +228,5 @@ int evolve_objects(struct evolve *e)
             continue;
         status = follow_enum(e, was, is);
     }
-    return status == RNL_OK ? objects_steps_of(&e->is, e->to) : status;
+    return status == RNL_OK ? objects_steps_of(&e->is, e->task.to) : status;
 }

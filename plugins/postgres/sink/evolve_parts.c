@@ -19,9 +19,9 @@ static int look_rows(struct evolve *e)
     int status;
 
     buf_printf(&sql, "SELECT EXISTS (SELECT 1 FROM %s)", e->standing);
-    status = buf_text(&sql)
-                 ? conn_query(e->sink->control, sql.ptr, 0, NULL, "look for rows", &result, e->err)
-                 : error_memory(e->err);
+    status = buf_text(&sql) ? conn_query(e->sink->control, sql.ptr, 0, NULL, "look for rows",
+                                         &result, e->task.err)
+                            : error_memory(e->task.err);
     e->has_rows = status == RNL_OK && PQgetvalue(result, 0, 0)[0] == 't';
     PQclear(result);
     buf_free(&sql);
@@ -30,11 +30,11 @@ static int look_rows(struct evolve *e)
 
 int evolve_look(struct evolve *e)
 {
-    bool moved = e->standing == e->is.tables[e->to].qualified;
+    bool moved = e->standing == e->is.tables[e->task.to].qualified;
     const struct map_table *names = moved ? e->is.tables : e->was.tables;
-    uint32_t at = moved ? e->to : e->from;
+    uint32_t at = moved ? e->task.to : e->task.from;
     const char *params[] = {e->standing};
-    int status = columns_query(e->sink, names, at, at + 1, &e->columns, e->err);
+    int status = columns_query(e->sink, names, at, at + 1, &e->columns, e->task.err);
 
     if (status == RNL_OK) {
         e->found = (struct found){e->columns, 0, 0};
@@ -42,7 +42,7 @@ int evolve_look(struct evolve *e)
         status = look_rows(e);
     }
     return status == RNL_OK ? conn_query(e->sink->control, indexes_sql, 1, params,
-                                         "look at indexes", &e->indexes, e->err)
+                                         "look at indexes", &e->indexes, e->task.err)
                             : status;
 }
 
@@ -54,7 +54,7 @@ static int leave(struct evolve *e, char kind, const char *name)
     char key[NAME_BYTES + 4];
 
     snprintf(key, sizeof(key), "%c %s", kind, name);
-    return idents_take(&e->leaving, key) ? RNL_OK : error_memory(e->err);
+    return idents_take(&e->leaving, key) ? RNL_OK : error_memory(e->task.err);
 }
 
 /* The row of an index as it stands; -1: it doesn't. */
@@ -66,12 +66,30 @@ static int find_index(const struct evolve *e, const struct rnl_index *index)
         if (PQgetvalue(e->indexes, i, I_KIND)[0] == 'p')
             return i;
     for (int attempt = 0; attempt < 3; attempt++) {
-        index_candidate(&e->was, e->from, index, attempt, name);
+        index_candidate(&e->was, e->task.from, index, attempt, name);
         for (int i = 0; i < PQntuples(e->indexes); i++)
             if (strcmp(PQgetvalue(e->indexes, i, I_NAME), name) == 0)
                 return i;
     }
     return -1;
+}
+
+bool evolve_has_table(const struct evolve *e, const char *schema, const char *name)
+{
+    for (uint32_t t = 0; t < e->was.ntables; t++)
+        if (strcmp(e->was.tables[t].schema, schema) == 0 &&
+            strcmp(e->was.tables[t].name, name) == 0)
+            return true;
+    return false;
+}
+
+void evolve_drop_key(struct evolve *e, const char *schema, const char *table, const char *name)
+{
+    buf_puts(&e->sql, "ALTER TABLE ");
+    buf_qualified(&e->sql, schema, table);
+    buf_puts(&e->sql, " DROP CONSTRAINT IF EXISTS ");
+    buf_name(&e->sql, name);
+    buf_puts(&e->sql, ";\n");
 }
 
 /* Foreign keys of other tables by this index: ours go with it, and map() makes them again. */
@@ -84,27 +102,19 @@ static int drop_users(struct evolve *e, int at)
                             " JOIN pg_class c ON c.oid = k.conrelid"
                             " JOIN pg_namespace n ON n.oid = c.relnamespace"
                             " WHERE k.contype = 'f' AND k.conindid = $1::oid",
-                            1, params, "look at foreign keys", &result, e->err);
+                            1, params, "look at foreign keys", &result, e->task.err);
 
     for (int i = 0; status == RNL_OK && i < PQntuples(result); i++) {
         const char *schema = PQgetvalue(result, i, 0), *name = PQgetvalue(result, i, 1);
-        bool ours = false;
 
-        for (uint32_t t = 0; t < e->was.ntables && !ours; t++)
-            ours = strcmp(e->was.tables[t].schema, schema) == 0 &&
-                   strcmp(e->was.tables[t].name, name) == 0;
-        if (!ours) {
-            status = evolve_refuse(e, PQgetvalue(e->indexes, at, I_NAME),
+        if (!evolve_has_table(e, schema, name)) {
+            status = evolve_refuse(&e->task, PQgetvalue(e->indexes, at, I_NAME),
                                    "the foreign key \"%s\" of %s.%s, which is not of this "
                                    "pipeline, needs this key",
                                    PQgetvalue(result, i, 2), schema, name);
             break;
         }
-        buf_puts(&e->sql, "ALTER TABLE ");
-        buf_qualified(&e->sql, schema, name);
-        buf_puts(&e->sql, " DROP CONSTRAINT IF EXISTS ");
-        buf_name(&e->sql, PQgetvalue(result, i, 2));
-        buf_puts(&e->sql, ";\n");
+        evolve_drop_key(e, schema, name, PQgetvalue(result, i, 2));
         status = leave(e, 'f', PQgetvalue(result, i, 2));
     }
     PQclear(result);
@@ -129,8 +139,9 @@ static int drop_index(struct evolve *e, const struct rnl_index *index)
     } else {
         buf_puts(&e->sql, "DROP INDEX IF EXISTS ");
         buf_qualified(&e->sql,
-                      e->standing == e->is.tables[e->to].qualified ? e->is.tables[e->to].schema
-                                                                   : e->was.tables[e->from].schema,
+                      e->standing == e->is.tables[e->task.to].qualified
+                          ? e->is.tables[e->task.to].schema
+                          : e->was.tables[e->task.from].schema,
                       name);
     }
     buf_puts(&e->sql, ";\n");
@@ -151,15 +162,15 @@ static int drop_constraint(struct evolve *e, const char *name)
 
 static int drop_foreign_keys(struct evolve *e)
 {
-    uint32_t count = evolve_was(e)->nforeign_keys;
+    uint32_t count = e->task.was->nforeign_keys;
     char(*names)[NAME_BYTES + 1] = arena_alloc(&e->was.arena, sizeof(*names) * (count + 1));
     int status = RNL_OK;
 
-    if (!names || !foreign_key_names(&e->was, e->from, names))
-        return error_memory(e->err);
-    for (uint32_t i = 0; status == RNL_OK && i < e->e.foreign_keys.count; i++)
-        if (evolution_drops(&e->e.foreign_keys.pairs[i]))
-            status = drop_constraint(e, names[e->e.foreign_keys.pairs[i].from]);
+    if (!names || !foreign_key_names(&e->was, e->task.from, names))
+        return error_memory(e->task.err);
+    for (uint32_t i = 0; status == RNL_OK && i < e->task.diff.foreign_keys.count; i++)
+        if (evolution_drops(&e->task.diff.foreign_keys.pairs[i]))
+            status = drop_constraint(e, names[e->task.diff.foreign_keys.pairs[i].from]);
     return status;
 }
 
@@ -172,18 +183,18 @@ static bool enum_check_changes(const struct evolution_pair *pair)
 
 static int drop_checks(struct evolve *e)
 {
-    const struct rnl_table *was = evolve_was(e);
+    const struct rnl_table *was = e->task.was;
     char(*names)[NAME_BYTES + 1] =
         arena_alloc(&e->was.arena, sizeof(*names) * ((size_t)was->nchecks + was->ncolumns + 1));
     int status = RNL_OK;
 
-    if (!names || !check_names(&e->was, e->from, names))
-        return error_memory(e->err);
-    for (uint32_t i = 0; status == RNL_OK && i < e->e.checks.count; i++)
-        if (evolution_drops(&e->e.checks.pairs[i]))
-            status = drop_constraint(e, names[e->e.checks.pairs[i].from]);
-    for (uint32_t i = 0; status == RNL_OK && i < e->e.columns.count; i++) {
-        const struct evolution_pair *pair = &e->e.columns.pairs[i];
+    if (!names || !check_names(&e->was, e->task.from, names))
+        return error_memory(e->task.err);
+    for (uint32_t i = 0; status == RNL_OK && i < e->task.diff.checks.count; i++)
+        if (evolution_drops(&e->task.diff.checks.pairs[i]))
+            status = drop_constraint(e, names[e->task.diff.checks.pairs[i].from]);
+    for (uint32_t i = 0; status == RNL_OK && i < e->task.diff.columns.count; i++) {
+        const struct evolution_pair *pair = &e->task.diff.columns.pairs[i];
 
         if (!evolution_is_new(pair) && names[was->nchecks + pair->from][0] &&
             enum_check_changes(pair))
@@ -211,7 +222,7 @@ static bool is_touched(const struct evolution *e, const struct rnl_table *from,
 
 int evolve_drops(struct evolve *e)
 {
-    uint32_t structure = e->job.structure;
+    uint32_t structure = e->task.job.structure;
     bool differs;
     int status = RNL_OK;
 
@@ -219,13 +230,13 @@ int evolve_drops(struct evolve *e)
         status = drop_foreign_keys(e);
     if (status == RNL_OK && structure & RNL_WITH_CHECKS)
         status = drop_checks(e);
-    for (uint32_t i = 0; status == RNL_OK && structure & RNL_WITH_INDEXES && i < e->e.indexes.count;
-         i++)
-        if (evolution_drops(&e->e.indexes.pairs[i]))
-            status = drop_index(e, INDEX(evolve_was(e), e->e.indexes.pairs[i].from));
-    if (status == RNL_OK && is_touched(&e->e, evolve_was(e), evolve_is(e), &differs) &&
-        (differs || e->e.moved) && e->was.tables[e->from].exists)
-        ddl_untouch(&e->was, e->from, &e->sql);
+    for (uint32_t i = 0;
+         status == RNL_OK && structure & RNL_WITH_INDEXES && i < e->task.diff.indexes.count; i++)
+        if (evolution_drops(&e->task.diff.indexes.pairs[i]))
+            status = drop_index(e, INDEX(e->task.was, e->task.diff.indexes.pairs[i].from));
+    if (status == RNL_OK && is_touched(&e->task.diff, e->task.was, e->task.is, &differs) &&
+        (differs || e->task.diff.moved) && e->was.tables[e->task.from].exists)
+        ddl_untouch(&e->was, e->task.from, &e->sql);
     return status;
 }
 
@@ -234,23 +245,23 @@ int evolve_drops(struct evolve *e)
 /* Indexes that are called after their table keep doing so: later they are found by that. */
 int evolve_names(struct evolve *e)
 {
-    const char *schema = e->standing == e->is.tables[e->to].qualified
-                             ? e->is.tables[e->to].schema
-                             : e->was.tables[e->from].schema;
+    const char *schema = e->standing == e->is.tables[e->task.to].qualified
+                             ? e->is.tables[e->task.to].schema
+                             : e->was.tables[e->task.from].schema;
     char old[NAME_BYTES + 1], name[NAME_BYTES + 1];
 
-    if (!(e->job.structure & RNL_WITH_INDEXES) || !e->e.moved)
+    if (!(e->task.job.structure & RNL_WITH_INDEXES) || !e->task.diff.moved)
         return RNL_OK;
-    for (uint32_t i = 0; i < e->e.indexes.count; i++) {
-        const struct evolution_pair *pair = &e->e.indexes.pairs[i];
+    for (uint32_t i = 0; i < e->task.diff.indexes.count; i++) {
+        const struct evolution_pair *pair = &e->task.diff.indexes.pairs[i];
         int at;
 
         if (evolution_drops(pair) || evolution_is_new(pair))
             continue;
-        at = find_index(e, INDEX(evolve_was(e), pair->from));
+        at = find_index(e, INDEX(e->task.was, pair->from));
         for (int attempt = 0; at >= 0 && attempt < 3; attempt++) {
-            index_candidate(&e->was, e->from, INDEX(evolve_was(e), pair->from), attempt, old);
-            index_candidate(&e->is, e->to, INDEX(evolve_is(e), pair->to), attempt, name);
+            index_candidate(&e->was, e->task.from, INDEX(e->task.was, pair->from), attempt, old);
+            index_candidate(&e->is, e->task.to, INDEX(e->task.is, pair->to), attempt, name);
             if (strcmp(PQgetvalue(e->indexes, at, I_NAME), old) != 0 || strcmp(old, name) == 0)
                 continue;
             buf_puts(&e->sql, "ALTER INDEX ");
@@ -268,53 +279,53 @@ int evolve_names(struct evolve *e)
 
 static const char *partition_parent(const struct evolve *e, const struct rnl_partition *part)
 {
-    const struct rnl_table *was = evolve_was(e);
+    const struct rnl_table *was = e->task.was;
 
     for (uint32_t i = 0; part->parent && i < was->npartitions; i++)
         if (strcmp(PARTITION(was, i)->name, part->parent) == 0)
-            return e->was.tables[e->from].partitions[i].qualified;
+            return e->was.tables[e->task.from].partitions[i].qualified;
     return e->standing;
 }
 
 static int name_partitions(struct evolve *e)
 {
-    int status = native_name_partitions(&e->was, e->from);
+    int status = native_name_partitions(&e->was, e->task.from);
 
-    return status == RNL_OK ? native_name_partitions(&e->is, e->to) : status;
+    return status == RNL_OK ? native_name_partitions(&e->is, e->task.to) : status;
 }
 
 int evolve_partitions(struct evolve *e)
 {
-    const struct rnl_table *was = evolve_was(e), *is = evolve_is(e);
+    const struct rnl_table *was = e->task.was, *is = e->task.is;
     bool before = native_partitioned(&e->was, was), now = native_partitioned(&e->is, is);
     int status;
 
     if (before != now || (now && strcmp(was->partition_by, is->partition_by) != 0))
-        return evolve_refuse(e, NULL, "it is partitioned otherwise");
-    if (!now || e->e.partitions.count == 0)
+        return evolve_refuse(&e->task, NULL, "it is partitioned otherwise");
+    if (!now || e->task.diff.partitions.count == 0)
         return RNL_OK;
     status = name_partitions(e);
-    for (uint32_t i = 0; status == RNL_OK && i < e->e.partitions.count; i++) {
-        const struct evolution_pair *pair = &e->e.partitions.pairs[i];
+    for (uint32_t i = 0; status == RNL_OK && i < e->task.diff.partitions.count; i++) {
+        const struct evolution_pair *pair = &e->task.diff.partitions.pairs[i];
 
         if (!evolution_drops(pair))
             continue;
         buf_printf(&e->sql, "ALTER TABLE %s DETACH PARTITION %s;\n",
                    partition_parent(e, PARTITION(was, pair->from)),
-                   e->was.tables[e->from].partitions[pair->from].qualified);
-        evolve_tell(e, "ddl.partition_detached", PARTITION(was, pair->from)->name,
+                   e->was.tables[e->task.from].partitions[pair->from].qualified);
+        evolve_tell(&e->task, "ddl.partition_detached", PARTITION(was, pair->from)->name,
                     "the partition is none of the table's any more, in the target as in the "
                     "source; it stands as a table of its own");
     }
-    for (uint32_t i = 0; status == RNL_OK && i < e->e.partitions.count; i++) {
-        const struct evolution_pair *pair = &e->e.partitions.pairs[i];
+    for (uint32_t i = 0; status == RNL_OK && i < e->task.diff.partitions.count; i++) {
+        const struct evolution_pair *pair = &e->task.diff.partitions.pairs[i];
 
         if (!evolution_makes(pair))
             continue;
-        if (e->e.moved)
-            return evolve_refuse(e, PARTITION(is, pair->to)->name,
+        if (e->task.diff.moved)
+            return evolve_refuse(&e->task, PARTITION(is, pair->to)->name,
                                  "it got a partition and another name at once");
-        native_partition(&e->is, e->to, pair->to, &e->sql);
+        native_partition(&e->is, e->task.to, pair->to, &e->sql);
         buf_puts(&e->sql, ";\n");
     }
     return status;
@@ -328,12 +339,12 @@ static int take_names(struct evolve *e)
     static const char names_sql[] = "SELECT c.relname FROM pg_class c"
                                     " JOIN pg_namespace n ON n.oid = c.relnamespace"
                                     " WHERE n.nspname = $1";
-    const char *schema = e->is.tables[e->to].schema, *params[] = {schema};
+    const char *schema = e->is.tables[e->task.to].schema, *params[] = {schema};
     struct buf key = {0};
     char gone[NAME_BYTES + 4];
     PGresult *result;
     int status =
-        conn_query(e->sink->control, names_sql, 1, params, "look at names", &result, e->err);
+        conn_query(e->sink->control, names_sql, 1, params, "look at names", &result, e->task.err);
 
     for (int i = 0; status == RNL_OK && i < PQntuples(result); i++) {
         const char *name = PQgetvalue(result, i, 0);
@@ -344,7 +355,7 @@ static int take_names(struct evolve *e)
         buf_clear(&key);
         buf_qualified(&key, schema, name);
         if (!buf_text(&key) || !idents_take(&e->is.relations, key.ptr))
-            status = error_memory(e->err);
+            status = error_memory(e->task.err);
     }
     PQclear(result);
     buf_free(&key);
@@ -356,11 +367,11 @@ static bool index_stands(const struct evolve *e, const struct rnl_index *index)
 {
     char name[NAME_BYTES + 1];
 
-    if (index->flags & RNL_INDEX_PRIMARY && target_has(&e->is, e->to, 'p', ""))
+    if (index->flags & RNL_INDEX_PRIMARY && target_has(&e->is, e->task.to, 'p', ""))
         return true;
     for (int attempt = 0; attempt < 3; attempt++) {
-        index_candidate(&e->is, e->to, index, attempt, name);
-        if (target_has(&e->is, e->to, 'i', name))
+        index_candidate(&e->is, e->task.to, index, attempt, name);
+        if (target_has(&e->is, e->task.to, 'i', name))
             return true;
     }
     return false;
@@ -368,17 +379,17 @@ static bool index_stands(const struct evolve *e, const struct rnl_index *index)
 
 static int make_indexes(struct evolve *e)
 {
-    const struct rnl_table *is = evolve_is(e);
-    struct map_table *map = &e->is.tables[e->to];
+    const struct rnl_table *is = e->task.is;
+    struct map_table *map = &e->is.tables[e->task.to];
     int status = take_names(e);
 
     map->index_names = arena_alloc(&e->is.arena, sizeof(*map->index_names) * (is->nindexes + 1));
     if (!map->index_names)
-        return error_memory(e->err);
+        return error_memory(e->task.err);
     memset(map->index_names, 0, sizeof(*map->index_names) * (is->nindexes + 1));
     for (uint32_t i = 0; status == RNL_OK && i < is->nindexes; i++)
-        if (evolution_makes(&e->e.indexes.pairs[i]) && !index_stands(e, INDEX(is, i)))
-            status = ddl_index(&e->is, e->to, INDEX(is, i));
+        if (evolution_makes(&e->task.diff.indexes.pairs[i]) && !index_stands(e, INDEX(is, i)))
+            status = ddl_index(&e->is, e->task.to, INDEX(is, i));
     return status;
 }
 
@@ -387,13 +398,13 @@ static int give_kept(struct evolve *e, const char *object, bool (*wants)(const c
 {
     int status = RNL_OK;
 
-    for (const struct kept_step *k = e->is.kept; status == RNL_OK && k; k = k->next) {
+    for (const struct kept_step *k = e->is.kept.first; status == RNL_OK && k; k = k->next) {
         struct buf text = {0};
 
         if (!k->object || strcmp(k->object, object) != 0 || !wants(k->what))
             continue;
         buf_puts(&text, k->text);
-        status = evolve_step(e, (int)k->phase, k->what, k->object, &text);
+        status = evolve_step(&e->task, (int)k->phase, k->what, k->object, &text);
         buf_free(&text);
     }
     return status;
@@ -412,29 +423,30 @@ static bool wants_check(const char *what)
 static void keep_begin(struct evolve *e)
 {
     e->is.keeps = true;
-    e->is.kept = NULL;
+    e->is.kept.first = NULL;
 }
 
 /* All that a new table has; of others what is new or has changed. */
 static bool is_wanted(const struct evolve *e, const struct evolution_list *list, uint32_t i)
 {
-    return e->from == UINT32_MAX || evolution_makes(&list->pairs[i]);
+    return e->task.from == UINT32_MAX || evolution_makes(&list->pairs[i]);
 }
 
 static int make_foreign_keys(struct evolve *e)
 {
-    const struct rnl_table *is = evolve_is(e);
+    const struct rnl_table *is = e->task.is;
     uint32_t count = is->nforeign_keys;
     char(*names)[NAME_BYTES + 1] = arena_alloc(&e->is.arena, sizeof(*names) * (count + 1));
     int status;
 
-    if (!names || !foreign_key_names(&e->is, e->to, names))
-        return error_memory(e->err);
+    if (!names || !foreign_key_names(&e->is, e->task.to, names))
+        return error_memory(e->task.err);
     keep_begin(e);
-    status = ddl_foreign_keys(&e->is, e->to);
+    status = ddl_foreign_keys(&e->is, e->task.to);
     e->is.keeps = false;
     for (uint32_t i = 0; status == RNL_OK && i < count; i++)
-        if (is_wanted(e, &e->e.foreign_keys, i) && !target_has(&e->is, e->to, 'c', names[i]))
+        if (is_wanted(e, &e->task.diff.foreign_keys, i) &&
+            !target_has(&e->is, e->task.to, 'c', names[i]))
             status = give_kept(e, FOREIGN_KEY(is, i)->name, wants_key);
     return status;
 }
@@ -450,13 +462,13 @@ static int remake_users(struct evolve *e, uint32_t t)
     int status = RNL_OK;
 
     if (!names || !foreign_key_names(&e->is, t, names))
-        return error_memory(e->err);
+        return error_memory(e->task.err);
     for (uint32_t i = 0; status == RNL_OK && i < table->nforeign_keys; i++) {
         const struct rnl_foreign_key *key = FOREIGN_KEY(table, i);
 
         snprintf(gone, sizeof(gone), "f %s", names[i]);
         if (!idents_has(&e->leaving, gone) ||
-            mapper_find(&e->is, key->ref_schema, key->ref_table) != e->to)
+            mapper_find(&e->is, key->ref_schema, key->ref_table) != e->task.to)
             continue;
         if (!any) {
             keep_begin(e);
@@ -472,33 +484,33 @@ static int remake_users(struct evolve *e, uint32_t t)
 
 static int make_checks(struct evolve *e)
 {
-    const struct rnl_table *is = evolve_is(e);
+    const struct rnl_table *is = e->task.is;
     char(*names)[NAME_BYTES + 1] =
         arena_alloc(&e->is.arena, sizeof(*names) * ((size_t)is->nchecks + is->ncolumns + 1));
     int status;
 
-    if (!names || !check_names(&e->is, e->to, names))
-        return error_memory(e->err);
+    if (!names || !check_names(&e->is, e->task.to, names))
+        return error_memory(e->task.err);
     keep_begin(e);
-    status = ddl_checks(&e->is, e->to);
+    status = ddl_checks(&e->is, e->task.to);
     e->is.keeps = false;
     for (uint32_t i = 0; status == RNL_OK && i < is->nchecks; i++) {
         const char *named = CHECK(is, i)->name;
 
-        if (is_wanted(e, &e->e.checks, i) && !target_has(&e->is, e->to, 'c', names[i]))
+        if (is_wanted(e, &e->task.diff.checks, i) && !target_has(&e->is, e->task.to, 'c', names[i]))
             status = give_kept(e, named && *named ? named : names[i], wants_check);
     }
     for (uint32_t i = 0; status == RNL_OK && i < is->ncolumns; i++)
         if (names[is->nchecks + i][0] &&
-            (e->from == UINT32_MAX || enum_check_changes(&e->e.columns.pairs[i])) &&
-            !target_has(&e->is, e->to, 'c', names[is->nchecks + i]))
+            (e->task.from == UINT32_MAX || enum_check_changes(&e->task.diff.columns.pairs[i])) &&
+            !target_has(&e->is, e->task.to, 'c', names[is->nchecks + i]))
             status = give_kept(e, COLUMN(is, i)->name, wants_check);
     return status;
 }
 
 int evolve_constraints(struct evolve *e)
 {
-    uint32_t structure = e->job.structure;
+    uint32_t structure = e->task.job.structure;
     int status = RNL_OK;
 
     if (structure & RNL_WITH_FOREIGN_KEYS)
@@ -510,14 +522,14 @@ static int make_touched(struct evolve *e)
 {
     bool differs;
 
-    (void)is_touched(&e->e, evolve_was(e), evolve_is(e), &differs);
-    return differs || e->e.moved ? ddl_touched(&e->is, e->to) : RNL_OK;
+    (void)is_touched(&e->task.diff, e->task.was, e->task.is, &differs);
+    return differs || e->task.diff.moved ? ddl_touched(&e->is, e->task.to) : RNL_OK;
 }
 
 static int comment_indexes(struct evolve *e)
 {
-    const struct rnl_table *is = evolve_is(e);
-    const struct map_table *map = &e->is.tables[e->to];
+    const struct rnl_table *is = e->task.is;
+    const struct map_table *map = &e->is.tables[e->task.to];
     struct buf sql = {0};
     int status = RNL_OK;
 
@@ -531,14 +543,14 @@ static int comment_indexes(struct evolve *e)
         buf_puts(&sql, ";\n");
     }
     if (sql.len)
-        status = evolve_step(e, RNL_PHASE_COMMENTS, "comments", NULL, &sql);
+        status = evolve_step(&e->task, RNL_PHASE_COMMENTS, "comments", NULL, &sql);
     buf_free(&sql);
     return status;
 }
 
 int evolve_makes(struct evolve *e)
 {
-    uint32_t structure = e->job.structure;
+    uint32_t structure = e->task.job.structure;
     int status = RNL_OK;
 
     if (structure & RNL_WITH_INDEXES)
@@ -547,7 +559,7 @@ int evolve_makes(struct evolve *e)
         status = evolve_constraints(e);
     for (uint32_t t = 0; status == RNL_OK && structure & RNL_WITH_FOREIGN_KEYS && t < e->is.ntables;
          t++)
-        if (t != e->to && mapper_table(&e->is, t)->nforeign_keys)
+        if (t != e->task.to && mapper_table(&e->is, t)->nforeign_keys)
             status = remake_users(e, t);
     if (status == RNL_OK)
         status = make_touched(e);

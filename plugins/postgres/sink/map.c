@@ -56,28 +56,16 @@ uint32_t mapper_find(const struct mapper *m, const char *schema, const char *nam
 void map_find(const struct mapper *m, uint32_t t, enum rnl_severity severity, const char *code,
               const char *object, const char *policy, const char *fmt, ...)
 {
-    const struct rnl_table *table = mapper_table(m, t);
-    char text[1024];
-    struct rnl_finding finding = {
-        .size = sizeof(finding),
-        .severity = severity,
-        .code = code,
-        .schema = table->schema,
-        .table = table->name,
-        .object = object,
-        .text = text,
-        .policy = policy,
-        .count = -1,
-    };
+    const struct rnl_finding finding = {
+        .severity = severity, .code = code, .object = object, .policy = policy};
     va_list ap;
 
     if (m->quiet || (m->evolves && t != m->topic) ||
         (m->topics && (!object || !idents_has(m->topics, object))))
         return;
     va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
+    tell_finding_of(m->sink->host, m->sink->ctx, mapper_table(m, t), &finding, fmt, ap);
     va_end(ap);
-    m->sink->host->finding(m->sink->ctx, &finding);
 }
 
 static bool index_names_rows(const struct rnl_table *table, const struct rnl_index *index)
@@ -107,51 +95,17 @@ static bool makes_row_key(const struct rnl_table *table, const char *what, const
     return key && object && strncmp(what, "key", 3) == 0 && strcmp(key->name, object) == 0;
 }
 
-static int keep_step(struct mapper *m, enum rnl_phase phase, const char *what, const char *object,
-                     struct buf *text)
-{
-    struct kept_step *step = arena_alloc(&m->arena, sizeof(*step));
-
-    if (!step || !buf_text(text))
-        return error_memory(m->err);
-    *step = (struct kept_step){
-        .phase = phase,
-        .what = arena_strdup(&m->arena, what),
-        .object = object ? arena_strdup(&m->arena, object) : NULL,
-        .text = arena_strdup(&m->arena, text->ptr),
-    };
-    if (!step->what || !step->text || (object && !step->object))
-        return error_memory(m->err);
-    if (!m->kept)
-        m->kept_end = &m->kept;
-    *m->kept_end = step;
-    m->kept_end = &step->next;
-    buf_clear(text);
-    return RNL_OK;
-}
-
 int map_step(struct mapper *m, enum rnl_phase phase, const char *what, uint32_t t,
              const char *object, struct buf *text)
 {
     const struct rnl_table *table = mapper_table(m, t);
-    struct rnl_step step = {.size = sizeof(step), .phase = phase, .table = t};
-    struct buf id = {0};
-    int status;
+    struct rnl_step step = {.phase = phase, .table = t, .flags = m->step_flags};
 
     if (m->keeps)
-        return keep_step(m, phase, what, object, text);
-    buf_printf(&id, "%s %s.%s%s%s", what, table->schema, table->name, object ? " " : "",
-               object ? object : "");
-    step.id = buf_text(&id);
-    step.text = buf_text(text);
-    step.flags = makes_row_key(table, what, object) ? RNL_STEP_KEY : 0;
-    step.flags |= m->step_flags;
+        return kept_add(&m->kept, phase, what, object, text, m->err);
+    step.flags |= makes_row_key(table, what, object) ? RNL_STEP_KEY : 0;
     step.weight = table->bytes > 0 ? (uint32_t)(table->bytes >> 20 & 0x7fffffff) : 0;
-    status = step.id && step.text ? m->sink->host->step_add(m->steps, &step, m->err)
-                                  : error_memory(m->err);
-    buf_free(&id);
-    buf_clear(text);
-    return status;
+    return tell_step(m->sink->host, m->steps, table, &step, what, object, text, m->err);
 }
 
 static int map_table_steps(struct mapper *m, uint32_t t)
@@ -257,6 +211,7 @@ void mapper_free(struct mapper *m)
     idents_free(&m->standing);
     idents_free(&m->lacking);
     free(m->order);
+    kept_free(&m->kept);
     arena_free(&m->arena);
 }
 

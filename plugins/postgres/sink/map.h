@@ -3,6 +3,7 @@
 #define POSTGRES_MAP_H
 
 #include "idents.h"
+#include "tell.h"
 
 struct ordered {
     const struct rnl_table *table;
@@ -16,13 +17,6 @@ struct ext_type {
 };
 
 struct map_object;
-
-/* A step that evolve keeps for itself, until it knows whether it is needed. */
-struct kept_step {
-    struct kept_step *next;
-    enum rnl_phase phase;
-    const char *what, *object, *text; /* object may be NULL */
-};
 
 /* All that one call of sink_map() or sink_evolve() works with; control thread. */
 struct mapper {
@@ -54,7 +48,7 @@ struct mapper {
     const struct idents *topics;  /* its columns, indexes, … that it tells of; NULL: of all */
     const struct idents *leaving; /* "c name", "i name", "p ": what target_has() is not to see */
     bool keeps;                   /* steps go to kept */
-    struct kept_step *kept, **kept_end;
+    struct kept_steps kept;
 };
 
 const struct rnl_table *mapper_table(const struct mapper *m, uint32_t table);

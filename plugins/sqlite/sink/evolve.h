@@ -2,7 +2,7 @@
 #ifndef SQLITE_EVOLVE_H
 #define SQLITE_EVOLVE_H
 
-#include "evolution.h"
+#include "evolve_task.h"
 #include "map.h"
 
 /* phases of steps: behind the tables that are made, before what map() makes of them */
@@ -14,40 +14,14 @@ enum {
 /* All that one call of sink_evolve() works with; control thread. */
 struct evolve {
     struct sink *sink;
-    struct rnl_job job; /* nothing is dropped or emptied by its policies */
-    struct rnl_steps *steps;
-    struct rnl_error *err;
     struct mapper was, is;
-    uint32_t from, to; /* UINT32_MAX: not there */
-    struct evolution e;
-    const struct rnl_rename *renamed;
-    uint32_t nrenamed;
-    struct idents topics;
+    struct evolve_task task;
     struct idents columns; /* that stand */
     struct idents leaving; /* indexes that are dropped */
     const char *standing;  /* the table, as it is called now */
     bool has_rows;
-    bool done; /* PHASE_ALTER was done, by a run that was cut off */
-    char mark[700];
     struct buf sql; /* of PHASE_ALTER */
 };
-
-static inline const struct rnl_table *evolve_was(const struct evolve *e)
-{
-    return mapper_table(&e->was, e->from);
-}
-static inline const struct rnl_table *evolve_is(const struct evolve *e)
-{
-    return mapper_table(&e->is, e->to);
-}
-
-/* Fills err with sink.cant_evolve: the table, the object in it (or NULL), why. */
-int evolve_refuse(const struct evolve *e, const char *object, const char *fmt, ...)
-    RNL_PRINTF(3, 4);
-void evolve_tell(const struct evolve *e, const char *code, const char *object, const char *text);
-/* Adds a step "what schema.table …"; text is emptied. */
-int evolve_step(struct evolve *e, int phase, const char *what, const char *object,
-                struct buf *text);
 
 /* evolve_table.c: which columns stand, and what is done to the table, into e->sql: by statements
  * that alter it, or made anew */

@@ -30,17 +30,17 @@ static int ask(struct evolve *e, const char *before, const char *name, bool lite
         buf_name(&sql, name);
     buf_puts(&sql, after);
     status = buf_text(&sql)
-                 ? sq_prepare(e->sink->control, sql.ptr, "look at the table", &stmt, e->err)
-                 : error_memory(e->err);
+                 ? sq_prepare(e->sink->control, sql.ptr, "look at the table", &stmt, e->task.err)
+                 : error_memory(e->task.err);
     buf_free(&sql);
     if (status != RNL_OK)
         return status;
-    while ((status = sq_step(stmt, "look at the table", e->err)) == RNL_OK) {
+    while ((status = sq_step(stmt, "look at the table", e->task.err)) == RNL_OK) {
         buf_puts(rows, sq_text(stmt, 0));
         buf_byte(rows, '\0');
     }
     sqlite3_finalize(stmt);
-    return status == RNL_DONE ? (rows->failed ? error_memory(e->err) : RNL_OK) : status;
+    return status == RNL_DONE ? (rows->failed ? error_memory(e->task.err) : RNL_OK) : status;
 }
 
 int evolve_look(struct evolve *e)
@@ -50,7 +50,7 @@ int evolve_look(struct evolve *e)
 
     for (size_t at = 0; status == RNL_OK && at < rows.len; at += strlen(rows.ptr + at) + 1)
         if (!idents_take(&e->columns, rows.ptr + at))
-            status = error_memory(e->err);
+            status = error_memory(e->task.err);
     buf_clear(&rows);
     if (status == RNL_OK)
         status = ask(e, "SELECT 1 FROM ", e->standing, false, " LIMIT 1", &rows);
@@ -61,33 +61,33 @@ int evolve_look(struct evolve *e)
 
 static bool was_others(const struct evolve *e, const char *name, uint32_t but)
 {
-    for (uint32_t i = 0; i < evolve_was(e)->ncolumns; i++)
-        if (i != but && strcasecmp(e->was.tables[e->from].columns[i].name, name) == 0)
+    for (uint32_t i = 0; i < e->task.was->ncolumns; i++)
+        if (i != but && strcasecmp(e->was.tables[e->task.from].columns[i].name, name) == 0)
             return true;
     return false;
 }
 
 static int spell(struct evolve *e, uint32_t number, struct both *b)
 {
-    const struct evolution_pair *pair = &e->e.columns.pairs[number];
+    const struct evolution_pair *pair = &e->task.diff.columns.pairs[number];
 
     b->pair = pair;
     if (!evolution_is_new(pair)) {
-        b->from = COLUMN(evolve_was(e), pair->from);
-        b->was = &e->was.tables[e->from].columns[pair->from];
+        b->from = COLUMN(e->task.was, pair->from);
+        b->was = &e->was.tables[e->task.from].columns[pair->from];
         b->stands = idents_has(&e->columns, b->was->name);
-        ddl_column(&e->was, e->from, pair->from, &b->earlier);
+        ddl_column(&e->was, e->task.from, pair->from, &b->earlier);
         b->source = b->stands ? b->was->name : NULL;
     }
     if (!evolution_is_gone(pair)) {
-        b->to = COLUMN(evolve_is(e), pair->to);
-        b->is = &e->is.tables[e->to].columns[pair->to];
-        ddl_column(&e->is, e->to, pair->to, &b->spelled);
+        b->to = COLUMN(e->task.is, pair->to);
+        b->is = &e->is.tables[e->task.to].columns[pair->to];
+        ddl_column(&e->is, e->task.to, pair->to, &b->spelled);
         if (!b->source && idents_has(&e->columns, b->is->name) &&
             !was_others(e, b->is->name, b->was ? pair->from : UINT32_MAX))
             b->source = b->is->name;
     }
-    return buf_text(&b->earlier) && buf_text(&b->spelled) ? RNL_OK : error_memory(e->err);
+    return buf_text(&b->earlier) && buf_text(&b->spelled) ? RNL_OK : error_memory(e->task.err);
 }
 
 /* ---- which way ---------------------------------------------------------------------------- */
@@ -108,7 +108,7 @@ static bool is_checked(const struct evolve *e, const struct rnl_column *column)
 {
     const struct sink_config *config = e->sink->config;
 
-    if (!(e->job.structure & RNL_WITH_CHECKS) || e->is.tables[e->to].same)
+    if (!(e->task.job.structure & RNL_WITH_CHECKS) || e->is.tables[e->task.to].same)
         return false;
     return ((column->flags & RNL_COLUMN_ENUM) && config->enums == ENUM_CHECK) ||
            (config->lengths == LENGTH_CHECK && column->length > 0 &&
@@ -145,16 +145,16 @@ static bool same_texts(const struct evolution_list *list)
 /* The key stands within CREATE TABLE. */
 static bool same_primary(const struct evolve *e)
 {
-    const struct rnl_index *was = ddl_primary_of(&e->was, e->from);
-    const struct rnl_index *is = ddl_primary_of(&e->is, e->to);
+    const struct rnl_index *was = ddl_primary_of(&e->was, e->task.from);
+    const struct rnl_index *is = ddl_primary_of(&e->is, e->task.to);
 
     if (!was || !is)
         return was == is;
-    for (uint32_t i = 0; i < e->e.indexes.count; i++) {
-        const struct evolution_pair *pair = &e->e.indexes.pairs[i];
+    for (uint32_t i = 0; i < e->task.diff.indexes.count; i++) {
+        const struct evolution_pair *pair = &e->task.diff.indexes.pairs[i];
 
-        if (pair->to != UINT32_MAX && INDEX(evolve_is(e), pair->to) == is)
-            return pair->from != UINT32_MAX && INDEX(evolve_was(e), pair->from) == was &&
+        if (pair->to != UINT32_MAX && INDEX(e->task.is, pair->to) == is)
+            return pair->from != UINT32_MAX && INDEX(e->task.was, pair->from) == was &&
                    !pair->changes;
     }
     return false;
@@ -169,12 +169,12 @@ static bool is_crossing(const struct evolve *e, const struct both *b)
 /* Whether the words that ALTER TABLE has are enough. */
 static bool can_alter(const struct evolve *e, const struct both *all)
 {
-    uint32_t structure = e->job.structure;
+    uint32_t structure = e->task.job.structure;
 
-    if ((structure & RNL_WITH_FOREIGN_KEYS && !same_texts(&e->e.foreign_keys)) ||
-        (structure & RNL_WITH_CHECKS && !same_texts(&e->e.checks)) || !same_primary(e))
+    if ((structure & RNL_WITH_FOREIGN_KEYS && !same_texts(&e->task.diff.foreign_keys)) ||
+        (structure & RNL_WITH_CHECKS && !same_texts(&e->task.diff.checks)) || !same_primary(e))
         return false;
-    for (uint32_t i = 0; i < e->e.columns.count; i++) {
+    for (uint32_t i = 0; i < e->task.diff.columns.count; i++) {
         const struct both *b = &all[i];
 
         if (!b->is && (!b->stands || !is_checked(e, b->from)))
@@ -201,13 +201,13 @@ static void alter_columns(struct evolve *e, const struct both *all)
 {
     struct buf *sql = &e->sql;
 
-    for (uint32_t i = 0; i < e->e.columns.count; i++)
+    for (uint32_t i = 0; i < e->task.diff.columns.count; i++)
         if (!all[i].is && all[i].stands) {
             alter(e, "DROP", sql);
             buf_name(sql, all[i].was->name);
             buf_puts(sql, ";\n");
         }
-    for (uint32_t i = 0; i < e->e.columns.count; i++)
+    for (uint32_t i = 0; i < e->task.diff.columns.count; i++)
         if (all[i].is && all[i].source && strcmp(all[i].source, all[i].is->name) != 0) {
             alter(e, "RENAME", sql);
             buf_name(sql, all[i].source);
@@ -215,7 +215,7 @@ static void alter_columns(struct evolve *e, const struct both *all)
             buf_name(sql, all[i].is->name);
             buf_puts(sql, ";\n");
         }
-    for (uint32_t i = 0; i < e->e.columns.count; i++)
+    for (uint32_t i = 0; i < e->task.diff.columns.count; i++)
         if (all[i].is && !all[i].source) {
             alter(e, "ADD", sql);
             buf_printf(sql, "%s;\n", all[i].spelled.ptr);
@@ -270,17 +270,17 @@ static void add_value(const struct both *b, struct buf *sql)
 
 static bool fills_rows(struct evolve *e, const struct both *b)
 {
-    const char *dialect = evolve_is(e)->dialect;
+    const char *dialect = e->task.is->dialect;
 
     return dialect && strcmp(dialect, "mysql") == 0 && !strstr(behind(b, true), " DEFAULT ") &&
-           !b->is->rowid && ddl_is_not_null(&e->is, e->to, b->pair->to);
+           !b->is->rowid && ddl_is_not_null(&e->is, e->task.to, b->pair->to);
 }
 
 static void copy_rows(struct evolve *e, const struct both *all, const char *into)
 {
     struct buf names = {0}, values = {0};
 
-    for (uint32_t i = 0; i < e->e.columns.count; i++) {
+    for (uint32_t i = 0; i < e->task.diff.columns.count; i++) {
         const struct both *b = &all[i];
 
         if (!b->is || b->is->generated || (!b->source && !fills_rows(e, b)))
@@ -310,10 +310,10 @@ static void keep_sequence(struct evolve *e, const char *into)
 {
     bool was = false, is = false;
 
-    for (uint32_t i = 0; i < evolve_was(e)->ncolumns; i++)
-        was = was || e->was.tables[e->from].columns[i].autoincrement;
-    for (uint32_t i = 0; i < evolve_is(e)->ncolumns; i++)
-        is = is || e->is.tables[e->to].columns[i].autoincrement;
+    for (uint32_t i = 0; i < e->task.was->ncolumns; i++)
+        was = was || e->was.tables[e->task.from].columns[i].autoincrement;
+    for (uint32_t i = 0; i < e->task.is->ncolumns; i++)
+        is = is || e->is.tables[e->task.to].columns[i].autoincrement;
     if (!was || !is)
         return;
     buf_puts(&e->sql, "DELETE FROM sqlite_sequence WHERE name = ");
@@ -330,9 +330,9 @@ static bool is_ours(const struct evolve *e, const char *name)
 {
     char candidate[IDENT_ROOM];
 
-    for (uint32_t i = 0; i < evolve_was(e)->nindexes; i++)
+    for (uint32_t i = 0; i < e->task.was->nindexes; i++)
         for (int attempt = 0; attempt < 3; attempt++)
-            if (index_candidate(&e->was, e->from, INDEX(evolve_was(e), i), attempt, candidate) &&
+            if (index_candidate(&e->was, e->task.from, INDEX(e->task.was, i), attempt, candidate) &&
                 strcasecmp(candidate, name) == 0)
                 return true;
     return false;
@@ -363,26 +363,26 @@ static int keep_others(struct evolve *e)
 /* Indexes that stay: the table was made without them. */
 static int keep_indexes(struct evolve *e)
 {
-    const struct rnl_index *primary = ddl_primary_of(&e->is, e->to);
+    const struct rnl_index *primary = ddl_primary_of(&e->is, e->task.to);
     char name[IDENT_ROOM];
     int status = RNL_OK;
 
-    for (uint32_t i = 0; status == RNL_OK && i < e->e.indexes.count; i++) {
-        const struct evolution_pair *pair = &e->e.indexes.pairs[i];
+    for (uint32_t i = 0; status == RNL_OK && i < e->task.diff.indexes.count; i++) {
+        const struct evolution_pair *pair = &e->task.diff.indexes.pairs[i];
         const struct rnl_index *was, *is;
         struct buf sql = {0};
         bool found = false;
 
         if (evolution_is_new(pair) || evolution_drops(pair))
             continue;
-        was = INDEX(evolve_was(e), pair->from);
-        is = INDEX(evolve_is(e), pair->to);
+        was = INDEX(e->task.was, pair->from);
+        is = INDEX(e->task.is, pair->to);
         for (int attempt = 0; is != primary && !found && attempt < 3; attempt++)
-            found = index_candidate(&e->was, e->from, was, attempt, name) &&
+            found = index_candidate(&e->was, e->task.from, was, attempt, name) &&
                     target_has(&e->was, 'i', name);
         if (!found)
             continue;
-        status = ddl_index(&e->is, e->to, is, name, &sql);
+        status = ddl_index(&e->is, e->task.to, is, name, &sql);
         if (status == RNL_OK && sql.len)
             buf_printf(&e->sql, "%s;\n", sql.ptr);
         buf_free(&sql);
@@ -392,7 +392,7 @@ static int keep_indexes(struct evolve *e)
 
 static void tell_values(const struct evolve *e, const struct both *all)
 {
-    for (uint32_t i = 0; e->has_rows && i < e->e.columns.count; i++) {
+    for (uint32_t i = 0; e->has_rows && i < e->task.diff.columns.count; i++) {
         const struct both *b = &all[i];
 
         if (!b->is)
@@ -400,13 +400,13 @@ static void tell_values(const struct evolve *e, const struct both *all)
         if (!b->source && (evolution_default_varies(b->to) ||
                            (b->to->default_kind > RNL_DEFAULT_NULL && !b->is->generated &&
                             !strstr(behind(b, true), " DEFAULT "))))
-            evolve_tell(e, "ddl.default_by_target", b->to->name,
+            evolve_tell(&e->task, "ddl.default_by_target", b->to->name,
                         "rows that stand got this new column's value by the target's own default, "
                         "or none, and may differ from the source: run verify --repair for the "
                         "table");
         else if (b->source && b->from && b->pair->changes & EVOLVED_TYPE &&
                  !evolution_widens(b->from, b->to))
-            evolve_tell(e, "ddl.converted_by_target", b->to->name,
+            evolve_tell(&e->task, "ddl.converted_by_target", b->to->name,
                         "rows that stand were given the new type by the target's own conversion, "
                         "or stay as they were, and may differ from the source: run verify --repair "
                         "for the table");
@@ -421,9 +421,9 @@ static int rebuild(struct evolve *e, const struct both *all)
 
     snprintf(whole, sizeof(whole), "%.600s", e->standing);
     ident_cut_hashed(&names_rule, "_runnel_new", whole, into);
-    status = ddl_create(&e->is, e->to, into, &make);
+    status = ddl_create(&e->is, e->task.to, into, &make);
     if (status == RNL_OK && !buf_text(&make))
-        status = error_memory(e->err);
+        status = error_memory(e->task.err);
     if (status == RNL_OK) {
         buf_puts(&e->sql, "DROP TABLE IF EXISTS ");
         buf_name(&e->sql, into);
@@ -447,7 +447,7 @@ static int rebuild(struct evolve *e, const struct both *all)
 
 static bool differs(const struct evolve *e, const struct both *all)
 {
-    for (uint32_t i = 0; i < e->e.columns.count; i++)
+    for (uint32_t i = 0; i < e->task.diff.columns.count; i++)
         if (all[i].is ? !all[i].source || strcmp(all[i].source, all[i].is->name) != 0
                       : all[i].stands)
             return true;
@@ -459,7 +459,7 @@ static int follow(struct evolve *e, struct both *all)
     size_t before = e->sql.len;
     int status = RNL_OK;
 
-    for (uint32_t i = 0; status == RNL_OK && i < e->e.columns.count; i++)
+    for (uint32_t i = 0; status == RNL_OK && i < e->task.diff.columns.count; i++)
         status = spell(e, i, &all[i]);
     if (status != RNL_OK)
         return status;
@@ -472,30 +472,30 @@ static int follow(struct evolve *e, struct both *all)
         /* e->is.tables[].name may be another one: indexes are made on the table as it is now */
         if (status == RNL_OK)
             status = keep_others(e);
-        if (status == RNL_OK && e->job.structure & RNL_WITH_INDEXES) {
+        if (status == RNL_OK && e->task.job.structure & RNL_WITH_INDEXES) {
             char name[IDENT_ROOM];
 
-            memcpy(name, e->is.tables[e->to].name, sizeof(name));
-            snprintf(e->is.tables[e->to].name, IDENT_ROOM, "%s", e->standing);
+            memcpy(name, e->is.tables[e->task.to].name, sizeof(name));
+            snprintf(e->is.tables[e->task.to].name, IDENT_ROOM, "%s", e->standing);
             status = keep_indexes(e);
-            memcpy(e->is.tables[e->to].name, name, sizeof(name));
+            memcpy(e->is.tables[e->task.to].name, name, sizeof(name));
         }
     }
     tell_values(e, all);
-    return status == RNL_OK && e->sql.failed ? error_memory(e->err) : status;
+    return status == RNL_OK && e->sql.failed ? error_memory(e->task.err) : status;
 }
 
 int evolve_table(struct evolve *e)
 {
-    size_t size = sizeof(struct both) * (e->e.columns.count + (size_t)1);
+    size_t size = sizeof(struct both) * (e->task.diff.columns.count + (size_t)1);
     struct both *all = arena_alloc(&e->is.arena, size);
     int status;
 
     if (!all)
-        return error_memory(e->err);
+        return error_memory(e->task.err);
     memset(all, 0, size);
     status = follow(e, all);
-    for (uint32_t i = 0; i < e->e.columns.count; i++) {
+    for (uint32_t i = 0; i < e->task.diff.columns.count; i++) {
         buf_free(&all[i].earlier);
         buf_free(&all[i].spelled);
     }
@@ -516,23 +516,24 @@ static bool find_index(const struct mapper *m, uint32_t t, const struct rnl_inde
 
 int evolve_drop_indexes(struct evolve *e)
 {
-    const struct rnl_index *primary = ddl_primary_of(&e->was, e->from);
+    const struct rnl_index *primary = ddl_primary_of(&e->was, e->task.from);
     char name[IDENT_ROOM];
 
-    for (uint32_t i = 0; e->job.structure & RNL_WITH_INDEXES && i < e->e.indexes.count; i++) {
-        const struct evolution_pair *pair = &e->e.indexes.pairs[i];
+    for (uint32_t i = 0; e->task.job.structure & RNL_WITH_INDEXES && i < e->task.diff.indexes.count;
+         i++) {
+        const struct evolution_pair *pair = &e->task.diff.indexes.pairs[i];
         const struct rnl_index *index;
 
         if (!evolution_drops(pair))
             continue;
-        index = INDEX(evolve_was(e), pair->from);
-        if (index == primary || !find_index(&e->was, e->from, index, name))
+        index = INDEX(e->task.was, pair->from);
+        if (index == primary || !find_index(&e->was, e->task.from, index, name))
             continue;
         buf_puts(&e->sql, "DROP INDEX IF EXISTS ");
         buf_name(&e->sql, name);
         buf_puts(&e->sql, ";\n");
         if (!idents_take(&e->leaving, name))
-            return error_memory(e->err);
+            return error_memory(e->task.err);
     }
     return RNL_OK;
 }
@@ -546,7 +547,7 @@ static int take_names(struct evolve *e)
     for (size_t at = 0; status == RNL_OK && at < rows.len; at += strlen(rows.ptr + at) + 1)
         if (!idents_has(&e->leaving, rows.ptr + at) &&
             !idents_take(&e->is.relations, rows.ptr + at))
-            status = error_memory(e->err);
+            status = error_memory(e->task.err);
     buf_free(&rows);
     return status;
 }
@@ -558,11 +559,11 @@ static int make_index(struct evolve *e, const struct rnl_index *index)
     struct buf sql = {0};
     int status;
 
-    if (!index_choose_name(&e->is, e->to, index, name))
-        return error_memory(e->err);
-    status = ddl_index(&e->is, e->to, index, name, &sql);
+    if (!index_choose_name(&e->is, e->task.to, index, name))
+        return error_memory(e->task.err);
+    status = ddl_index(&e->is, e->task.to, index, name, &sql);
     if (status == RNL_OK && sql.len)
-        status = evolve_step(e, unique ? RNL_PHASE_KEYS : RNL_PHASE_INDEXES,
+        status = evolve_step(&e->task, unique ? RNL_PHASE_KEYS : RNL_PHASE_INDEXES,
                              unique ? "key" : "index", index->name, &sql);
     buf_free(&sql);
     return status;
@@ -570,8 +571,8 @@ static int make_index(struct evolve *e, const struct rnl_index *index)
 
 int evolve_make_indexes(struct evolve *e)
 {
-    const struct rnl_table *is = evolve_is(e);
-    const struct rnl_index *primary = ddl_primary_of(&e->is, e->to);
+    const struct rnl_table *is = e->task.is;
+    const struct rnl_index *primary = ddl_primary_of(&e->is, e->task.to);
     char name[IDENT_ROOM];
     int status = take_names(e);
 
@@ -579,8 +580,8 @@ int evolve_make_indexes(struct evolve *e)
         const struct rnl_index *index = INDEX(is, i);
 
         if (index == primary ||
-            (e->from != UINT32_MAX && !evolution_makes(&e->e.indexes.pairs[i])) ||
-            (find_index(&e->is, e->to, index, name) && !idents_has(&e->leaving, name)))
+            (e->task.from != UINT32_MAX && !evolution_makes(&e->task.diff.indexes.pairs[i])) ||
+            (find_index(&e->is, e->task.to, index, name) && !idents_has(&e->leaving, name)))
             continue;
         status = make_index(e, index);
     }

@@ -11,48 +11,26 @@ const struct rnl_table *mapper_table(const struct mapper *m, uint32_t table)
 void map_find(const struct mapper *m, uint32_t t, enum rnl_severity severity, const char *code,
               const char *object, const char *policy, const char *fmt, ...)
 {
-    const struct rnl_table *table = mapper_table(m, t);
-    char text[1024];
-    struct rnl_finding finding = {
-        .size = sizeof(finding),
-        .severity = severity,
-        .code = code,
-        .schema = table->schema,
-        .table = table->name,
-        .object = object,
-        .text = text,
-        .policy = policy,
-        .count = -1,
-    };
+    const struct rnl_finding finding = {
+        .severity = severity, .code = code, .object = object, .policy = policy};
     va_list ap;
 
     if (m->quiet || (m->evolves && t != m->topic) ||
         (m->topics && (!object || !idents_has(m->topics, object))))
         return;
     va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
+    tell_finding_of(m->sink->host, m->sink->ctx, mapper_table(m, t), &finding, fmt, ap);
     va_end(ap);
-    m->sink->host->finding(m->sink->ctx, &finding);
 }
 
 int map_step(const struct mapper *m, enum rnl_phase phase, const char *what, uint32_t t,
              const char *object, struct buf *text)
 {
     const struct rnl_table *table = mapper_table(m, t);
-    struct rnl_step step = {.size = sizeof(step), .phase = phase, .table = t};
-    struct buf id = {0};
-    int status;
+    struct rnl_step step = {.phase = phase, .table = t};
 
-    buf_printf(&id, "%s %s.%s%s%s", what, table->schema, table->name, object ? " " : "",
-               object ? object : "");
-    step.id = buf_text(&id);
-    step.text = buf_text(text);
     step.weight = table->bytes > 0 ? (uint32_t)(table->bytes >> 20 & 0x7fffffff) : 0;
-    status = step.id && step.text ? m->sink->host->step_add(m->steps, &step, m->err)
-                                  : error_memory(m->err);
-    buf_free(&id);
-    buf_clear(text);
-    return status;
+    return tell_step(m->sink->host, m->steps, table, &step, what, object, text, m->err);
 }
 
 /* Names that had to be changed, so that a person isn't surprised. */

@@ -4,6 +4,7 @@
 
 #include "expr.h"
 #include "sink.h"
+#include "tell.h"
 
 /* All that one call of sink_map() works with; control thread. */
 struct mapper {
