@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-enum { READ_MS = 1000, CHUNK = 4 << 10, LANE = 0, UNIT = 1, LOG_CHANGES = 500, ROUNDS = 12 };
+enum { CHUNK = 4 << 10, LANE = 0, UNIT = 1, LOG_CHANGES = 500, ROUNDS = 12 };
 
 static const char pipeline[] = "runnel-kit-changes";
 
@@ -35,10 +35,8 @@ static int apply(struct trial *trial, const struct model_change *changes, uint32
                                      .unit = UNIT,
                                      .flags =
                                          RNL_BUNDLE_CHANGES | (replay ? RNL_BUNDLE_REPLAY : 0u)};
-    struct rnl_bundle *filled = bundle_new(1000, 1 << 20), *bundle = NULL;
+    struct rnl_bundle *filled = bundle_new(1000, 1 << 20);
     struct model_values values;
-    void *bytes = NULL;
-    size_t len;
     int status = filled ? RNL_OK : kit_no_memory(err);
 
     for (uint32_t i = 0; status == RNL_OK && i < count; i++) {
@@ -47,14 +45,8 @@ static int apply(struct trial *trial, const struct model_change *changes, uint32
         status = bundle_add(filled, &row, err);
     }
     if (status == RNL_OK)
-        status = bundle_seal(filled, &head, &bytes, &len, err);
-    if (status == RNL_OK)
-        status = bundle_open(bytes, len, &bundle, err);
-    if (status == RNL_OK)
-        status = trial->ops->writer_apply(trial->writer, bundle, err);
-    bundle_free(bundle);
+        return kit_apply(trial->ops, trial->writer, filled, &head, err);
     bundle_free(filled);
-    free(bytes);
     return status;
 }
 
@@ -90,49 +82,16 @@ static int do_steps(struct trial *trial, uint32_t from, uint32_t to, struct rnl_
 
 /* --- reading back --------------------------------------------------------------------- */
 
-static int read_unit(struct trial *trial, const struct rnl_unit *unit, struct reading *reading,
-                     struct rnl_error *err)
+static struct readback readback_of(struct trial *trial)
 {
-    struct rnl_bundle *bundle = bundle_new(100, 1 << 20);
-    void *cursor = NULL;
-    int status;
-
-    if (!bundle)
-        return kit_no_memory(err);
-    status = trial->ops->writer_read_open(trial->writer, unit, &cursor, err);
-    if (status != RNL_OK)
-        goto free_bundle;
-    do {
-        status = trial->ops->writer_read_next(cursor, bundle, READ_MS, err);
-        if (status >= 0 &&
-            reading_take(reading, &trial->canon, trial->catalog, unit, bundle, err) != RNL_OK)
-            status = err->status;
-    } while (status == RNL_OK || status == RNL_AGAIN);
-    trial->ops->writer_read_close(cursor);
-free_bundle:
-    bundle_free(bundle);
-    return status == RNL_DONE ? RNL_OK : status;
-}
-
-static int read_back(struct trial *trial, uint32_t table, struct reading *reading,
-                     struct rnl_error *err)
-{
-    struct rnl_plan *plan = plan_new();
-    int status = plan ? trial->ops->read_plan(trial->self, trial->catalog, table, CHUNK, plan, err)
-                      : kit_no_memory(err);
-
-    for (uint32_t i = 0; status == RNL_OK && i < plan_count(plan); i++)
-        status = read_unit(trial, plan_at(plan, i), reading, err);
-    plan_free(plan);
-    return status;
+    return (struct readback){trial->ops, trial->self, trial->writer, &trial->canon, trial->catalog,
+                             CHUNK,      100};
 }
 
 /* What the sink says that the model's rows should have become. */
-static int expected(struct trial *trial, uint32_t table, struct reading *reading,
-                    struct rnl_error *err)
+static int expected(struct trial *trial, const struct readback *from, uint32_t table,
+                    struct reading *reading, struct rnl_error *err)
 {
-    const struct rnl_unit unit = {.size = sizeof(unit), .table = table};
-    struct rnl_row out = {.size = sizeof(out)};
     struct model_values values;
 
     for (uint32_t i = 0; i < MODEL_ROWS; i++) {
@@ -142,11 +101,7 @@ static int expected(struct trial *trial, uint32_t table, struct reading *reading
         if (!stands->used)
             continue;
         row = model_stands(table, stands, &values);
-        if (trial->ops->writer_expect(trial->writer, &row, &out, err) != RNL_OK)
-            return err->status;
-        out.op = RNL_INSERT;
-        out.table = table;
-        if (reading_add(reading, &trial->canon, trial->catalog, &unit, &out, err) != RNL_OK)
+        if (readback_expect(from, table, &row, reading, err) != RNL_OK)
             return err->status;
     }
     return RNL_OK;
@@ -157,12 +112,14 @@ static bool check_tables(struct trial *trial, uint32_t tables, const char *name)
 {
     static const char *const names[MODEL_TABLES] = {"keyed", "words", "child", "bare", "unique"};
     struct rnl_error err = RNL_ERROR_INIT;
+    const struct readback from = readback_of(trial);
     bool good = true;
 
     for (uint32_t t = 0; good && t < tables; t++) {
         struct reading is = {0}, should = {0};
 
-        if (read_back(trial, t, &is, &err) != RNL_OK || expected(trial, t, &should, &err) != RNL_OK)
+        if (readback_table(&from, t, &is, &err) != RNL_OK ||
+            expected(trial, &from, t, &should, &err) != RNL_OK)
             good = kit_ok(trial->kit, err.status, &err, name);
         else if (!same_rows(&is, &should))
             good = kit_expect(trial->kit, false, name,

@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-enum { READ_MS = 1000, CHUNK = 4 << 10, LANE = 0, UNIT = 1, LOADED = 10, MOST = 60 };
+enum { CHUNK = 4 << 10, LANE = 0, UNIT = 1, LOADED = 10, MOST = 60 };
 #define NONE UINT32_MAX
 
 static const char pipeline[] = "runnel-kit-evolve";
@@ -91,11 +91,9 @@ static int insert(struct trial *trial, const struct form *form, int64_t count, b
                                      .unit = UNIT,
                                      .flags =
                                          RNL_BUNDLE_CHANGES | (replay ? RNL_BUNDLE_REPLAY : 0u)};
-    struct rnl_bundle *filled = bundle_new(1000, 1 << 20), *bundle = NULL;
+    struct rnl_bundle *filled = bundle_new(1000, 1 << 20);
     struct rnl_value values[7];
     char room[4][40];
-    void *bytes = NULL;
-    size_t len;
     int status = filled ? RNL_OK : kit_no_memory(err);
 
     for (int64_t i = 0; status == RNL_OK && i < count; i++) {
@@ -112,14 +110,8 @@ static int insert(struct trial *trial, const struct form *form, int64_t count, b
         status = bundle_add(filled, &row, err);
     }
     if (status == RNL_OK)
-        status = bundle_seal(filled, &head, &bytes, &len, err);
-    if (status == RNL_OK)
-        status = bundle_open(bytes, len, &bundle, err);
-    if (status == RNL_OK)
-        status = trial->ops->writer_apply(trial->writer, bundle, err);
-    bundle_free(bundle);
+        return kit_apply(trial->ops, trial->writer, filled, &head, err);
     bundle_free(filled);
-    free(bytes);
     return status;
 }
 
@@ -149,47 +141,15 @@ static int commit(struct trial *trial, struct rnl_error *err)
     return status;
 }
 
-static int read_unit(struct trial *trial, const struct rnl_unit *unit, struct reading *reading,
-                     struct rnl_error *err)
+static struct readback readback_of(struct trial *trial)
 {
-    struct rnl_bundle *bundle = bundle_new(100, 1 << 20);
-    void *cursor = NULL;
-    int status;
-
-    if (!bundle)
-        return kit_no_memory(err);
-    status = trial->ops->writer_read_open(trial->writer, unit, &cursor, err);
-    if (status != RNL_OK)
-        goto free_bundle;
-    do {
-        status = trial->ops->writer_read_next(cursor, bundle, READ_MS, err);
-        if (status >= 0 &&
-            reading_take(reading, &trial->canon, trial->is, unit, bundle, err) != RNL_OK)
-            status = err->status;
-    } while (status == RNL_OK || status == RNL_AGAIN);
-    trial->ops->writer_read_close(cursor);
-free_bundle:
-    bundle_free(bundle);
-    return status == RNL_DONE ? RNL_OK : status;
+    return (struct readback){trial->ops, trial->self, trial->writer, &trial->canon, trial->is,
+                             CHUNK,      100};
 }
 
-static int read_back(struct trial *trial, struct reading *reading, struct rnl_error *err)
+static int expected(struct trial *trial, const struct readback *from, const struct form *form,
+                    struct reading *reading, struct rnl_error *err)
 {
-    struct rnl_plan *plan = plan_new();
-    int status = plan ? trial->ops->read_plan(trial->self, trial->is, 0, CHUNK, plan, err)
-                      : kit_no_memory(err);
-
-    for (uint32_t i = 0; status == RNL_OK && i < plan_count(plan); i++)
-        status = read_unit(trial, plan_at(plan, i), reading, err);
-    plan_free(plan);
-    return status;
-}
-
-static int expected(struct trial *trial, const struct form *form, struct reading *reading,
-                    struct rnl_error *err)
-{
-    const struct rnl_unit unit = {.size = sizeof(unit)};
-    struct rnl_row out = {.size = sizeof(out)};
     struct rnl_value values[7];
     char room[4][40];
 
@@ -200,11 +160,7 @@ static int expected(struct trial *trial, const struct form *form, struct reading
                                     .after = values};
 
         fill(trial, form, id, values, room);
-        if (trial->ops->writer_expect(trial->writer, &row, &out, err) != RNL_OK)
-            return err->status;
-        out.op = RNL_INSERT;
-        out.table = 0;
-        if (reading_add(reading, &trial->canon, trial->is, &unit, &out, err) != RNL_OK)
+        if (readback_expect(from, 0, &row, reading, err) != RNL_OK)
             return err->status;
     }
     return RNL_OK;
@@ -212,11 +168,13 @@ static int expected(struct trial *trial, const struct form *form, struct reading
 
 static bool check_rows(struct trial *trial, const struct form *form, const char *name)
 {
+    const struct readback from = readback_of(trial);
     struct reading is = {0}, should = {0};
     struct rnl_error err = RNL_ERROR_INIT;
     bool good;
 
-    if (read_back(trial, &is, &err) != RNL_OK || expected(trial, form, &should, &err) != RNL_OK)
+    if (readback_table(&from, 0, &is, &err) != RNL_OK ||
+        expected(trial, &from, form, &should, &err) != RNL_OK)
         good = kit_ok(trial->kit, err.status, &err, name);
     else
         good = kit_expect(trial->kit, same_rows(&is, &should), name,

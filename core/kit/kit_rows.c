@@ -1,9 +1,11 @@
 /* Rows as the kit compares them. */
 #include "kit_rows.h"
 
-#include "../bundle.h"
+#include "../plan.h"
 
 #include <stdlib.h>
+
+enum { READ_MS = 1000 };
 
 void reading_clear(struct reading *reading)
 {
@@ -115,6 +117,79 @@ int reading_take(struct reading *reading, struct canon *canon, const struct rnl_
     free(bytes);
     return status < 0 ? status : RNL_OK;
 }
+
+/* ---- into a sink, and from it --------------------------------------------------------------- */
+
+int kit_apply(const struct rnl_sink_ops *ops, void *writer, struct rnl_bundle *filled,
+              const struct bundle_head *head, struct rnl_error *err)
+{
+    struct rnl_bundle *bundle = NULL;
+    void *bytes = NULL;
+    size_t len;
+    int status = filled ? bundle_seal(filled, head, &bytes, &len, err) : kit_no_memory(err);
+
+    if (status == RNL_OK)
+        status = bundle_open(bytes, len, &bundle, err);
+    if (status == RNL_OK)
+        status = ops->writer_apply(writer, bundle, err);
+    bundle_free(bundle);
+    bundle_free(filled);
+    free(bytes);
+    return status;
+}
+
+static int read_unit(const struct readback *from, const struct rnl_unit *unit,
+                     struct reading *reading, struct rnl_error *err)
+{
+    struct rnl_bundle *bundle = bundle_new(from->bundle_rows, 1 << 20);
+    void *cursor = NULL;
+    int status;
+
+    if (!bundle)
+        return kit_no_memory(err);
+    status = from->ops->writer_read_open(from->writer, unit, &cursor, err);
+    if (status != RNL_OK)
+        goto free_bundle;
+    do {
+        status = from->ops->writer_read_next(cursor, bundle, READ_MS, err);
+        if (status >= 0 &&
+            reading_take(reading, from->canon, from->catalog, unit, bundle, err) != RNL_OK)
+            status = err->status;
+    } while (status == RNL_OK || status == RNL_AGAIN);
+    from->ops->writer_read_close(cursor);
+free_bundle:
+    bundle_free(bundle);
+    return status == RNL_DONE ? RNL_OK : status;
+}
+
+int readback_table(const struct readback *from, uint32_t table, struct reading *reading,
+                   struct rnl_error *err)
+{
+    struct rnl_plan *plan = plan_new();
+    int status =
+        plan ? from->ops->read_plan(from->self, from->catalog, table, from->chunk_bytes, plan, err)
+             : kit_no_memory(err);
+
+    for (uint32_t i = 0; status == RNL_OK && i < plan_count(plan); i++)
+        status = read_unit(from, plan_at(plan, i), reading, err);
+    plan_free(plan);
+    return status;
+}
+
+int readback_expect(const struct readback *from, uint32_t table, const struct rnl_row *row,
+                    struct reading *reading, struct rnl_error *err)
+{
+    const struct rnl_unit unit = {.size = sizeof(unit), .table = table};
+    struct rnl_row out = {.size = sizeof(out)};
+
+    if (from->ops->writer_expect(from->writer, row, &out, err) != RNL_OK)
+        return err->status;
+    out.op = RNL_INSERT;
+    out.table = table;
+    return reading_add(reading, from->canon, from->catalog, &unit, &out, err);
+}
+
+/* ---- comparing ------------------------------------------------------------------------------ */
 
 int digest_compare(const void *a, const void *b)
 {

@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-enum { SMALL_CHUNK = 4 << 10, READ_MS = 1000, SOON_MS = 1000, KIT_LANE = 0, KIT_UNIT = 1 };
+enum { SMALL_CHUNK = 4 << 10, SOON_MS = 1000, KIT_LANE = 0, KIT_UNIT = 1 };
 
 static const char pipeline[] = "runnel-kit";
 static const char record[] = "{\"kit\": true}";
@@ -111,11 +111,9 @@ static int apply(struct trial *trial, void *writer, int64_t from, int64_t to, st
 {
     const struct bundle_head head = {
         .pipeline = bundle_pipeline(pipeline), .number = 1, .lane = KIT_LANE, .unit = KIT_UNIT};
-    struct rnl_bundle *filled = bundle_new(1000, 1 << 20), *bundle = NULL;
+    struct rnl_bundle *filled = bundle_new(1000, 1 << 20);
     struct rnl_value values[COLUMNS];
     struct rnl_row row;
-    void *bytes = NULL;
-    size_t len;
     int status = filled ? RNL_OK : kit_no_memory(err);
 
     for (int64_t id = from; id <= to && status == RNL_OK; id++) {
@@ -123,14 +121,8 @@ static int apply(struct trial *trial, void *writer, int64_t from, int64_t to, st
         status = bundle_add(filled, &row, err);
     }
     if (status == RNL_OK)
-        status = bundle_seal(filled, &head, &bytes, &len, err);
-    if (status == RNL_OK)
-        status = bundle_open(bytes, len, &bundle, err);
-    if (status == RNL_OK)
-        status = trial->ops->writer_apply(writer, bundle, err);
-    bundle_free(bundle);
+        return kit_apply(trial->ops, writer, filled, &head, err);
     bundle_free(filled);
-    free(bytes);
     return status;
 }
 
@@ -249,59 +241,22 @@ static void check_memory(struct trial *trial, uint64_t number, uint64_t epoch, i
 
 /* ---- reading back --------------------------------------------------------------------- */
 
-static int read_unit(struct trial *trial, void *writer, const struct rnl_unit *unit,
-                     struct reading *reading, struct rnl_error *err)
+static struct readback readback_of(struct trial *trial, void *writer)
 {
-    struct rnl_bundle *bundle = bundle_new(KIT_BUNDLE_ROWS, 1 << 20);
-    void *cursor = NULL;
-    int status;
-
-    if (!bundle)
-        return kit_no_memory(err);
-    status = trial->ops->writer_read_open(writer, unit, &cursor, err);
-    if (status != RNL_OK)
-        goto free_bundle;
-    do {
-        status = trial->ops->writer_read_next(cursor, bundle, READ_MS, err);
-        if (status >= 0 &&
-            reading_take(reading, &trial->canon, trial->catalog, unit, bundle, err) != RNL_OK)
-            status = err->status;
-    } while (status == RNL_OK || status == RNL_AGAIN);
-    trial->ops->writer_read_close(cursor);
-free_bundle:
-    bundle_free(bundle);
-    return status == RNL_DONE ? RNL_OK : status;
-}
-
-static int read_back(struct trial *trial, void *writer, struct reading *reading,
-                     struct rnl_error *err)
-{
-    struct rnl_plan *plan = plan_new();
-    int status = plan
-                     ? trial->ops->read_plan(trial->self, trial->catalog, 0, SMALL_CHUNK, plan, err)
-                     : kit_no_memory(err);
-
-    for (uint32_t i = 0; status == RNL_OK && i < plan_count(plan); i++)
-        status = read_unit(trial, writer, plan_at(plan, i), reading, err);
-    plan_free(plan);
-    return status;
+    return (struct readback){trial->ops,     trial->self, writer,         &trial->canon,
+                             trial->catalog, SMALL_CHUNK, KIT_BUNDLE_ROWS};
 }
 
 /* What the sink says that rows 1..to should have become. */
-static int expected(struct trial *trial, void *writer, int64_t to, struct reading *reading,
+static int expected(const struct readback *from, int64_t to, struct reading *reading,
                     struct rnl_error *err)
 {
-    const struct rnl_unit unit = {.size = sizeof(unit)};
     struct rnl_value values[COLUMNS];
-    struct rnl_row row, out = {.size = sizeof(out)};
+    struct rnl_row row;
 
     for (int64_t id = 1; id <= to; id++) {
         make_row(id, values, &row);
-        if (trial->ops->writer_expect(writer, &row, &out, err) != RNL_OK)
-            return err->status;
-        out.op = RNL_INSERT;
-        out.table = 0;
-        if (reading_add(reading, &trial->canon, trial->catalog, &unit, &out, err) != RNL_OK)
+        if (readback_expect(from, 0, &row, reading, err) != RNL_OK)
             return err->status;
     }
     return RNL_OK;
@@ -310,12 +265,13 @@ static int expected(struct trial *trial, void *writer, int64_t to, struct readin
 /* The target holds rows 1..to, each once and with its values. */
 static void check_rows(struct trial *trial, void *writer, int64_t to, const char *name)
 {
+    const struct readback from = readback_of(trial, writer);
     struct reading is = {0}, should = {0};
     struct rnl_error err = RNL_ERROR_INIT;
 
     kit_doing(trial->kit, name);
-    if (read_back(trial, writer, &is, &err) != RNL_OK ||
-        expected(trial, writer, to, &should, &err) != RNL_OK)
+    if (readback_table(&from, 0, &is, &err) != RNL_OK ||
+        expected(&from, to, &should, &err) != RNL_OK)
         kit_ok(trial->kit, err.status, &err, name);
     else
         kit_expect(trial->kit, same_rows(&is, &should), name,
@@ -481,6 +437,7 @@ static void check_parts(struct trial *trial, void *writer)
 static void check_interrupt(struct trial *trial, void *writer)
 {
     static const char name[] = "interrupt ends a read";
+    const struct readback from = readback_of(trial, writer);
     struct reading reading = {0};
     struct rnl_error err = RNL_ERROR_INIT;
     int64_t begin_ms = clock_ms();
@@ -488,7 +445,7 @@ static void check_interrupt(struct trial *trial, void *writer)
 
     kit_doing(trial->kit, name);
     trial->ops->interrupt(trial->self);
-    status = read_back(trial, writer, &reading, &err);
+    status = readback_table(&from, 0, &reading, &err);
     kit_expect(trial->kit,
                clock_ms() - begin_ms < SOON_MS &&
                    (status >= 0 || (status == RNL_E_RETRY && !kit_error_fault(&err, status))),
