@@ -9,8 +9,12 @@
 
 #include <runnel/sink.h>
 #include <runnel/source.h>
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+
+#include <cmocka.h>
 
 #define FAKE_TABLES 16
 
@@ -57,6 +61,37 @@ static void fake_clear(struct fake_db *db)
         free(db->tables[i].values);
     while (db->nowned)
         free(db->owned[--db->nowned]);
+}
+
+/* The same, of one that nobody uses any more. */
+static inline void fake_end(struct fake_db *db)
+{
+    assert_int_equal(atomic_load(&db->cursors_open), 0);
+    assert_int_equal(atomic_load(&db->writers_open), 0);
+    fake_clear(db);
+}
+
+/* A table of the catalog; keyed: by its first column. */
+static inline void fake_describe(struct rnl_catalog *catalog, const char *name,
+                                 const struct rnl_column *columns, uint32_t ncolumns, bool keyed)
+{
+    static const struct rnl_index_part first = {.column = 0};
+    static const struct rnl_index primary = {.name = "PRIMARY",
+                                             .flags = RNL_INDEX_PRIMARY | RNL_INDEX_UNIQUE,
+                                             .parts = &first,
+                                             .nparts = 1};
+    const struct rnl_table table = {.size = sizeof(table),
+                                    .schema = "shop",
+                                    .name = name,
+                                    .columns = columns,
+                                    .ncolumns = ncolumns,
+                                    .column_size = sizeof(struct rnl_column),
+                                    .indexes = &primary,
+                                    .nindexes = keyed ? 1 : 0,
+                                    .index_size = sizeof(struct rnl_index)};
+    struct rnl_error err = RNL_ERROR_INIT;
+
+    assert_int_equal(catalog_add(catalog, &table, &err), RNL_OK);
 }
 
 static struct rnl_value *fake_row(struct fake_db *db, uint32_t table, uint32_t row)

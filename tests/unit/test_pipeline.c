@@ -101,29 +101,20 @@ static void keyless_tables_are_never_halved(void **state)
     teardown(&config);
 }
 
+static bool makes_tables(const struct progress_view *view)
+{
+    return view->phase == PHASE_TABLES && *view->step;
+}
+
 /* A run broken off while tables are made ends, though no lane has been told to read. */
 static void a_stop_while_tables_are_made_ends(void **state)
 {
-    struct ending ending = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
     struct pipeline_config config;
-    struct pipeline *pipeline;
-    struct rnl_error err = RNL_ERROR_INIT;
-    struct progress_view view;
-    int64_t deadline_ms = clock_ms() + WAIT_MS;
 
     (void)state;
     setup(&config, "tables", 2);
     put(&config.writer.settings, "slow_us", 500000);
-    pipeline = pipeline_new(&config, NULL);
-    assert_int_equal(pipeline_start(pipeline, on_ended, &ending, &err), RNL_OK);
-    do {
-        assert_true(clock_ms() < deadline_ms);
-        progress_look(pipeline_progress(pipeline), &view);
-    } while (view.phase != PHASE_TABLES || !*view.step);
-    pipeline_stop(pipeline, false);
-    await(&ending);
-    assert_int_equal(pipeline_wait(pipeline, &err), PIPELINE_STOPPED);
-    pipeline_free(pipeline);
+    stop_when(&config, makes_tables);
     put(&config.writer.settings, "slow_us", 0);
     assert_int_equal(run_it(&config, false, 0, NULL), PIPELINE_FINISHED);
     assert_exact(&config);

@@ -196,30 +196,21 @@ static void patience_ends_without_progress(void **state)
     teardown(&config);
 }
 
+static bool waits(const struct progress_view *view)
+{
+    return view->waiting_ms > 0;
+}
+
 static void a_stop_ends_the_waiting(void **state)
 {
-    struct ending ending = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
     struct pipeline_config config;
-    struct pipeline *pipeline;
-    struct rnl_error err = RNL_ERROR_INIT;
-    struct progress_view view;
-    int64_t deadline_ms = clock_ms() + WAIT_MS;
 
     (void)state;
     setup(&config, "waiting", 2);
     config.retry = (struct retry_config){100000, 1000000, 1000000};
     put(&config.writer.settings, "gone_every", 1);
-    pipeline = pipeline_new(&config, NULL);
-    assert_int_equal(pipeline_start(pipeline, on_ended, &ending, &err), RNL_OK);
-    do {
-        assert_true(clock_ms() < deadline_ms);
-        progress_look(pipeline_progress(pipeline), &view);
-    } while (!view.waiting_ms);
-    assert_string_equal(view.reason, "the toy sink went away");
-    pipeline_stop(pipeline, false);
-    await(&ending);
-    assert_int_equal(pipeline_wait(pipeline, &err), PIPELINE_STOPPED);
-    pipeline_free(pipeline);
+    stop_when(&config, waits);
+    assert_string_equal(last_view.reason, "the toy sink went away");
     teardown(&config);
 }
 

@@ -231,31 +231,22 @@ static void a_limit_ends_behind_a_transaction(void **state)
     teardown(&config);
 }
 
+static bool builds_indexes(const struct progress_view *view)
+{
+    return view->phase == PHASE_INDEXES && *view->step;
+}
+
 /* A stop while indexes are built ends the run, though the reader waits for room to send more. */
 static void a_stop_while_indexes_are_built_ends(void **state)
 {
-    struct ending ending = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
     struct pipeline_config config;
-    struct pipeline *pipeline;
-    struct rnl_error err = RNL_ERROR_INIT;
-    struct progress_view view;
-    int64_t deadline_ms = clock_ms() + WAIT_MS;
 
     (void)state;
     setup_follow(&config, "follow-structure", 20000);
     put(&config.transport_settings, "queue_bytes", 4096);
     config.transport = strdup("memory");
     put(&config.writer.settings, "slow_us", 300000);
-    pipeline = pipeline_new(&config, NULL);
-    assert_int_equal(pipeline_start(pipeline, on_ended, &ending, &err), RNL_OK);
-    do {
-        assert_true(clock_ms() < deadline_ms);
-        progress_look(pipeline_progress(pipeline), &view);
-    } while (view.phase != PHASE_INDEXES || !*view.step);
-    pipeline_stop(pipeline, false);
-    await(&ending);
-    assert_int_equal(pipeline_wait(pipeline, &err), PIPELINE_STOPPED);
-    pipeline_free(pipeline);
+    stop_when(&config, builds_indexes);
     put(&config.writer.settings, "slow_us", 0);
     assert_int_equal(run_to_end(&config, 1), 0);
     assert_followed(&config, FEW, 0, whole(20000));

@@ -18,11 +18,6 @@ static const struct rnl_column columns[] = {
     {.name = "n", .type = RNL_T_INT, .width = 8},
     {.name = "t", .type = RNL_T_TEXT},
 };
-static const struct rnl_index_part id_part = {.column = 0};
-static const struct rnl_index primary = {.name = "PRIMARY",
-                                         .flags = RNL_INDEX_PRIMARY | RNL_INDEX_UNIQUE,
-                                         .parts = &id_part,
-                                         .nparts = 1};
 
 struct fixture {
     struct rnl_catalog *catalog;
@@ -32,30 +27,15 @@ struct fixture {
     struct rnl_error err;
 };
 
-static void add_table(struct fixture *f, const char *name, bool keyed)
-{
-    struct rnl_table table = {.size = sizeof(table),
-                              .schema = "shop",
-                              .name = name,
-                              .columns = columns,
-                              .ncolumns = 3,
-                              .column_size = sizeof(struct rnl_column),
-                              .indexes = &primary,
-                              .nindexes = keyed ? 1 : 0,
-                              .index_size = sizeof(struct rnl_index)};
-
-    assert_int_equal(catalog_add(f->catalog, &table, &f->err), RNL_OK);
-}
-
 static int setup(void **state)
 {
     static struct fixture f;
 
     f = (struct fixture){.err = RNL_ERROR_INIT};
     f.catalog = catalog_new();
-    add_table(&f, "keyed", true);
-    add_table(&f, "keyless", false);
-    add_table(&f, "empty", true);
+    fake_describe(f.catalog, "keyed", columns, 3, true);
+    fake_describe(f.catalog, "keyless", columns, 3, false);
+    fake_describe(f.catalog, "empty", columns, 3, true);
     fake_init(&f.source, f.catalog);
     fake_init(&f.target, f.catalog);
     f.target.unit_rows = 77;
@@ -87,11 +67,8 @@ static int teardown(void **state)
     struct fixture *f = *state;
 
     verify_report_clear(&f->report);
-    assert_int_equal(f->source.cursors_open, 0);
-    assert_int_equal(f->target.cursors_open, 0);
-    assert_int_equal(f->target.writers_open, 0);
-    fake_clear(&f->source);
-    fake_clear(&f->target);
+    fake_end(&f->source);
+    fake_end(&f->target);
     catalog_free(f->catalog);
     return 0;
 }

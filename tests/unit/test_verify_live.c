@@ -17,11 +17,6 @@ static const struct rnl_column columns[] = {
     {.name = "id", .type = RNL_T_INT, .width = 8, .flags = RNL_COLUMN_KEY},
     {.name = "n", .type = RNL_T_INT, .width = 8},
 };
-static const struct rnl_index_part id_part = {.column = 0};
-static const struct rnl_index primary = {.name = "PRIMARY",
-                                         .flags = RNL_INDEX_PRIMARY | RNL_INDEX_UNIQUE,
-                                         .parts = &id_part,
-                                         .nparts = 1};
 
 /* Rows of id 7 become n; or one such is added, or taken away. */
 struct change {
@@ -114,21 +109,6 @@ static int fence(void *arg, struct rnl_error *err)
     return RNL_OK;
 }
 
-static void add_table(struct fixture *f, const char *name, bool keyed)
-{
-    struct rnl_table table = {.size = sizeof(table),
-                              .schema = "shop",
-                              .name = name,
-                              .columns = columns,
-                              .ncolumns = 2,
-                              .column_size = sizeof(struct rnl_column),
-                              .indexes = &primary,
-                              .nindexes = keyed ? 1 : 0,
-                              .index_size = sizeof(struct rnl_index)};
-
-    assert_int_equal(catalog_add(f->catalog, &table, &f->err), RNL_OK);
-}
-
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
@@ -136,8 +116,8 @@ static int setup(void **state)
     assert_non_null(f);
     f->err = (struct rnl_error)RNL_ERROR_INIT;
     f->catalog = catalog_new();
-    add_table(f, "keyed", true);
-    add_table(f, "keyless", false);
+    fake_describe(f->catalog, "keyed", columns, 2, true);
+    fake_describe(f->catalog, "keyless", columns, 2, false);
     fake_init(&f->source, f->catalog);
     fake_init(&f->target, f->catalog);
     f->source.unit_rows = f->target.unit_rows = 1000000;
@@ -165,11 +145,8 @@ static int teardown(void **state)
     struct fixture *f = *state;
 
     verify_report_clear(&f->report);
-    assert_int_equal(f->source.cursors_open, 0);
-    assert_int_equal(f->target.cursors_open, 0);
-    assert_int_equal(f->target.writers_open, 0);
-    fake_clear(&f->source);
-    fake_clear(&f->target);
+    fake_end(&f->source);
+    fake_end(&f->target);
     catalog_free(f->catalog);
     free(f);
     return 0;

@@ -99,6 +99,26 @@ __attribute__((unused)) static uint32_t last_attempts;
 __attribute__((unused)) static struct progress_view last_view;
 static bool any_error; /* otherwise a run may only fail by toy.gone */
 
+/* A run that is told to stop as soon as it has come so far, and does; last_view: then. */
+__attribute__((unused)) static void stop_when(const struct pipeline_config *config,
+                                              bool (*is_there)(const struct progress_view *view))
+{
+    struct ending ending = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+    struct pipeline *pipeline = pipeline_new(config, NULL);
+    struct rnl_error err = RNL_ERROR_INIT;
+    int64_t deadline_ms = clock_ms() + WAIT_MS;
+
+    assert_int_equal(pipeline_start(pipeline, on_ended, &ending, &err), RNL_OK);
+    do {
+        assert_true(clock_ms() < deadline_ms);
+        progress_look(pipeline_progress(pipeline), &last_view);
+    } while (!is_there(&last_view));
+    pipeline_stop(pipeline, false);
+    await(&ending);
+    assert_int_equal(pipeline_wait(pipeline, &err), PIPELINE_STOPPED);
+    pipeline_free(pipeline);
+}
+
 __attribute__((unused)) static enum pipeline_state run_it(const struct pipeline_config *config,
                                                           bool restart, int64_t stop_after_rows,
                                                           bool *done_before)
