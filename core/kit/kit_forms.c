@@ -37,6 +37,8 @@
 static const char *const ab[] = {"a", "b"}, *const abc[] = {"a", "b", "c"};
 static const struct rnl_check positive = {
     .name = "kit_positive", .expression = "`must` >= 0", .enforced = 1};
+static const struct rnl_check not_empty = {
+    .name = "kit_not_empty", .expression = "`term` <> _utf8mb4'none'", .enforced = 1};
 static const struct rnl_index_part part_id = {.column = 0}, part_1 = {.column = 1},
                                    part_2 = {.column = 2},
                                    id_must[] = {{.column = 0}, {.column = 4}};
@@ -48,6 +50,10 @@ static const struct rnl_index_part part_id = {.column = 0}, part_1 = {.column = 
 #define BY_WORD                                              \
     {                                                        \
         .name = "kit_by_word", .parts = &part_1, .nparts = 1 \
+    }
+#define BY_SWAPPED                                              \
+    {                                                           \
+        .name = "kit_by_swapped", .parts = &part_1, .nparts = 1 \
     }
 #define BY_N                                                                         \
     {                                                                                \
@@ -84,6 +90,18 @@ const struct form forms[] = {
      {PRIMARY, BY_N},
      2,
      NULL},
+    {"runnel_kit_evolve", /* they swap once more, with an index on one of them, and a check */
+     "iwno",
+     {KEY, TEXT("term", 300), NUMBER("bigint", 8, RNL_COLUMN_NULLABLE), TEXT("other", 300)},
+     {PRIMARY, BY_N, BY_SWAPPED},
+     3,
+     &not_empty},
+    {"runnel_kit_evolve", /* and back, the check for the other column */
+     "iwno",
+     {KEY, TEXT("other", 300), NUMBER("bigint", 8, RNL_COLUMN_NULLABLE), TEXT("term", 300)},
+     {PRIMARY, BY_N, BY_SWAPPED},
+     3,
+     &not_empty},
     {"runnel_kit_evolved", /* another name, and n is there in each row */
      "iwno",
      {KEY, TEXT("other", 300), NUMBER("bigint", 8, 0), TEXT("term", 300)},

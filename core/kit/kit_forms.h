@@ -14,7 +14,7 @@ struct form {
     const struct rnl_check *check;
 };
 
-enum { FORMS = 8 };
+enum { FORMS = 10 };
 extern const struct form forms[FORMS];
 
 uint32_t form_columns(const struct form *form);

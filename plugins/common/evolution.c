@@ -34,6 +34,30 @@ static const char *earlier_name(const struct comparison *c, const char *name)
     return name;
 }
 
+static bool is_word(char c)
+{
+    return isalnum((unsigned char)c) || c == '_' || c == '$' || (unsigned char)c >= 0x80;
+}
+
+static bool mentions(const char *text, const char *name)
+{
+    size_t len = strlen(name);
+
+    for (const char *at = text; len && (at = strcasestr(at, name)); at++)
+        if ((at == text || !is_word(at[-1])) && !is_word(at[len]))
+            return true;
+    return false;
+}
+
+/* A text over columns says the same: one that has another's name now isn't what it was. */
+static bool same_over(const struct comparison *c, const char *a, const char *b)
+{
+    for (uint32_t i = 0; b && i < c->nrenamed; i++)
+        if (mentions(b, c->renamed[i].to))
+            return false;
+    return same(a, b);
+}
+
 static uint32_t column_named(const struct rnl_table *table, const char *name)
 {
     for (uint32_t i = 0; i < table->ncolumns; i++)
@@ -78,7 +102,8 @@ static bool same_default(const struct rnl_column *a, const struct rnl_column *b)
     return a->default_kind == b->default_kind && same(a->default_text, b->default_text);
 }
 
-static uint32_t column_changes(const struct rnl_column *a, const struct rnl_column *b)
+static uint32_t column_changes(const struct comparison *c, const struct rnl_column *a,
+                               const struct rnl_column *b)
 {
     const uint32_t identity = RNL_COLUMN_IDENTITY | RNL_COLUMN_ALWAYS;
     const uint32_t generated = RNL_COLUMN_GENERATED | RNL_COLUMN_VIRTUAL;
@@ -90,7 +115,8 @@ static uint32_t column_changes(const struct rnl_column *a, const struct rnl_colu
     changes |= same_default(a, b) ? 0 : EVOLVED_DEFAULT;
     changes |= same(a->comment, b->comment) ? 0 : EVOLVED_COMMENT;
     changes |= other & identity || a->increment != b->increment ? EVOLVED_IDENTITY : 0;
-    changes |= other & generated || !same(a->generated, b->generated) ? EVOLVED_GENERATED : 0;
+    changes |=
+        other & generated || !same_over(c, a->generated, b->generated) ? EVOLVED_GENERATED : 0;
     changes |= other & RNL_COLUMN_TOUCHED ? EVOLVED_TOUCHED : 0;
     changes |= other & RNL_COLUMN_INVISIBLE ? EVOLVED_VISIBLE : 0;
     return changes;
@@ -138,7 +164,7 @@ static void compare_columns(const struct comparison *c)
         }
         c->e->reordered = c->e->reordered || at < last;
         last = at;
-        list_add(list, at, i, column_changes(COLUMN(c->from, at), column));
+        list_add(list, at, i, column_changes(c, COLUMN(c->from, at), column));
     }
     list_end(list, c->from->ncolumns);
 }
@@ -160,8 +186,8 @@ static bool same_index(const struct comparison *c, const struct rnl_index *a,
                        const struct rnl_index *b)
 {
     if (a->nparts != b->nparts || a->flags != b->flags || a->ninclude != b->ninclude ||
-        !same(a->where, b->where) || !same(a->method, b->method) || !same(a->options, b->options) ||
-        !same(a->comment, b->comment))
+        !same_over(c, a->where, b->where) || !same(a->method, b->method) ||
+        !same(a->options, b->options) || !same(a->comment, b->comment))
         return false;
     for (uint32_t i = 0; i < a->nparts; i++) {
         const struct rnl_index_part *p = &a->parts[i], *q = &b->parts[i];
@@ -169,7 +195,7 @@ static bool same_index(const struct comparison *c, const struct rnl_index *a,
         if (!p->expression != !q->expression || p->prefix != q->prefix ||
             p->descending != q->descending || !same(option_of(a, i), option_of(b, i)))
             return false;
-        if (p->expression ? !same(p->expression, q->expression)
+        if (p->expression ? !same_over(c, p->expression, q->expression)
                           : !same_column(c, p->column, q->column))
             return false;
     }
@@ -265,7 +291,7 @@ static void compare_checks(const struct comparison *c)
         }
         other = at == UINT32_MAX ? NULL : CHECK(c->from, at);
         list_add(list, at, i,
-                 other && (!same(check->expression, other->expression) ||
+                 other && (!same_over(c, other->expression, check->expression) ||
                            check->enforced != other->enforced || check->of_type != other->of_type)
                      ? EVOLVED_MEANING
                      : 0);
@@ -334,88 +360,6 @@ void evolution_free(struct evolution *e)
 }
 
 /* ---- what is to be known of them ------------------------------------------------------- */
-
-static void digest_text(uint64_t *hash, const char *text)
-{
-    for (text = text ? text : ""; *text; text++)
-        *hash = (*hash ^ (unsigned char)*text) * 1099511628211u;
-    *hash = (*hash ^ 0xff) * 1099511628211u;
-}
-
-static void digest_number(uint64_t *hash, uint64_t number)
-{
-    for (int i = 0; i < 8; i++)
-        *hash = (*hash ^ (number >> (8 * i) & 0xff)) * 1099511628211u;
-}
-
-static void digest_columns(uint64_t *hash, const struct rnl_table *table)
-{
-    for (uint32_t i = 0; i < table->ncolumns; i++) {
-        const struct rnl_column *c = COLUMN(table, i);
-
-        digest_text(hash, c->name);
-        digest_text(hash, c->native);
-        digest_text(hash, c->comment);
-        digest_text(hash, c->collation);
-        digest_text(hash, c->default_text);
-        digest_text(hash, c->generated);
-        digest_number(hash, (uint64_t)c->flags << 32 | (uint32_t)c->default_kind << 16 | c->type);
-        digest_number(hash, (uint64_t)c->length << 32 | (uint32_t)c->precision << 16 | c->scale);
-        for (uint32_t k = 0; k < c->nlabels; k++)
-            digest_text(hash, c->labels[k]);
-    }
-}
-
-static void digest_table(uint64_t *hash, const struct rnl_table *table)
-{
-    digest_text(hash, table->schema);
-    digest_text(hash, table->name);
-    digest_text(hash, table->comment);
-    digest_text(hash, table->partition_by);
-    digest_text(hash, table->storage);
-    digest_columns(hash, table);
-    for (uint32_t i = 0; i < table->nindexes; i++) {
-        const struct rnl_index *index = INDEX(table, i);
-
-        digest_text(hash, index->name);
-        digest_number(hash, (uint64_t)index->flags << 32 | index->nparts);
-        for (uint32_t p = 0; p < index->nparts; p++) {
-            digest_text(hash, index->parts[p].expression);
-            digest_number(hash, (uint64_t)index->parts[p].column << 32 | index->parts[p].prefix);
-        }
-    }
-    for (uint32_t i = 0; i < table->nforeign_keys; i++) {
-        const struct rnl_foreign_key *key = FOREIGN_KEY(table, i);
-
-        digest_text(hash, key->name);
-        digest_text(hash, key->ref_table);
-        digest_number(hash, (uint64_t)key->on_delete << 32 | (uint32_t)key->on_update);
-        for (uint32_t k = 0; k < key->ncolumns; k++)
-            digest_number(hash, key->columns[k]);
-    }
-    for (uint32_t i = 0; i < table->nchecks; i++) {
-        digest_text(hash, CHECK(table, i)->name);
-        digest_text(hash, CHECK(table, i)->expression);
-    }
-    for (uint32_t i = 0; i < table->npartitions; i++) {
-        digest_text(hash, PARTITION(table, i)->name);
-        digest_text(hash, PARTITION(table, i)->bounds);
-    }
-}
-
-uint64_t evolution_digest(const struct rnl_table *from, const struct rnl_table *to,
-                          const struct rnl_rename *renamed, uint32_t nrenamed)
-{
-    uint64_t hash = 14695981039346656037u;
-
-    digest_table(&hash, from);
-    digest_table(&hash, to);
-    for (uint32_t i = 0; i < nrenamed; i++) {
-        digest_text(&hash, renamed[i].from);
-        digest_text(&hash, renamed[i].to);
-    }
-    return hash;
-}
 
 bool evolution_default_varies(const struct rnl_column *column)
 {

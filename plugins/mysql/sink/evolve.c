@@ -404,7 +404,10 @@ static int follow(struct evolve *e)
         status = evolve_finish_columns(e, &between);
     if (!status && (e->task.done || between)) {
         e->task.done = true;
-        status = give_later(e, e->standing->qualified);
+        if (between)
+            status = evolve_adds(e); /* the rest of them stands */
+        if (!status)
+            status = give_later(e, e->standing->qualified);
         if (!status)
             status = finish_names(e);
     } else if (!status) {

@@ -22,6 +22,7 @@ struct evolve {
     struct idents constraints;   /* that stand: "f`table`name" a foreign key, "c…" a check */
     struct idents leaving;       /* of these: what is dropped; and "i name" of indexes */
     struct table_name *standing; /* the table, as it is called now */
+    bool *crossing; /* of each column of the later form: it has a name for a moment; or NULL */
     bool has_rows;
     struct buf clauses; /* of PHASE_ALTER */
     struct buf later;   /* of PHASE_RENAME: clauses */
@@ -32,14 +33,13 @@ struct buf *evolve_clause(struct buf *clauses);
 
 /* evolve_columns.c: clauses for columns */
 int evolve_columns(struct evolve *e);
-/* What a column is called while two swap names. */
-void evolve_between(uint32_t pair, char out[40]);
 /* Columns that have such a name now: a run was cut off. Clauses go to later; *any: there are. */
 int evolve_finish_columns(struct evolve *e, bool *any);
 
 /* evolve_parts.c: what stands */
 int evolve_look(struct evolve *e);
-/* Steps and clauses for what goes before columns, and for what comes with them. */
+/* Steps and clauses for what goes before columns, and for what comes with them, or after those
+ * that have a name for a moment. */
 int evolve_drops(struct evolve *e);
 int evolve_adds(struct evolve *e);
 /* Steps for indexes with a statement of their own, foreign keys and partitions. */

@@ -67,9 +67,21 @@ static int spell(struct evolve *e, uint32_t number, struct both *b)
     return RNL_OK;
 }
 
-void evolve_between(uint32_t pair, char out[40])
+/* What a column is called while two swap names. */
+static void name_between(uint32_t pair, char out[40])
 {
     snprintf(out, 40, "runnel_moving_%u", pair);
+}
+
+/* all: NULL, none is known yet. false: out of memory. */
+static bool note_crossing(struct evolve *e, const struct both *all)
+{
+    e->crossing =
+        pool_alloc(&e->is.pool, sizeof(*e->crossing) * ((size_t)e->task.is->ncolumns + 1));
+    for (uint32_t i = 0; e->crossing && i < e->task.diff.columns.count; i++)
+        if (all && all[i].pair->to != UINT32_MAX)
+            e->crossing[all[i].pair->to] = all[i].crossing;
+    return e->crossing != NULL;
 }
 
 int evolve_finish_columns(struct evolve *e, bool *any)
@@ -77,13 +89,15 @@ int evolve_finish_columns(struct evolve *e, bool *any)
     char between[40];
 
     *any = false;
+    if (!note_crossing(e, NULL))
+        return error_memory(e->task.err);
     for (uint32_t i = 0; i < e->task.diff.columns.count; i++) {
         const struct evolution_pair *pair = &e->task.diff.columns.pairs[i];
 
-        evolve_between(i, between);
+        name_between(i, between);
         if (evolution_is_gone(pair) || !idents_has(&e->columns, between))
             continue;
-        *any = true;
+        *any = e->crossing[pair->to] = true;
         buf_puts(evolve_clause(&e->later), "CHANGE COLUMN ");
         sql_name(&e->later, between);
         buf_byte(&e->later, ' ');
@@ -123,7 +137,7 @@ static void change_column(struct evolve *e, uint32_t number, const struct both *
 
     if (same && strcmp(from, to) == 0)
         return;
-    evolve_between(number, between);
+    name_between(number, between);
     if (b->crossing)
         to = between;
     if (same && renames_plainly(e))
@@ -162,6 +176,8 @@ static int alter_columns(struct evolve *e, struct both *all)
 
     for (uint32_t i = 0; !status && i < count; i++)
         status = spell(e, i, &all[i]);
+    if (!status && !note_crossing(e, all))
+        status = error_memory(e->task.err);
     for (uint32_t i = 0; !status && i < count; i++)
         if (all[i].stands && (!all[i].is || all[i].remake)) {
             buf_puts(evolve_clause(&e->clauses), "DROP COLUMN ");

@@ -248,6 +248,21 @@ static void tell_skipped(const struct evolve *e, const struct rnl_index *index, 
              "is not carried over: %s", why);
 }
 
+/* Where two columns swap names, what is said of theirs comes once they have them. NULL: any. */
+static struct buf *clauses_of(struct evolve *e, const struct rnl_index *index)
+{
+    bool crosses = false;
+
+    for (uint32_t i = 0; e->crossing && i < e->task.is->ncolumns; i++) {
+        bool has = !index;
+
+        for (uint32_t p = 0; index && p < index->nparts; p++)
+            has = has || index->parts[p].expression || index->parts[p].column == i;
+        crosses = crosses || (has && e->crossing[i]);
+    }
+    return crosses ? &e->later : &e->clauses;
+}
+
 /* alone: those that take a statement of their own, as steps; else the others, as clauses. */
 static int add_indexes(struct evolve *e, bool alone)
 {
@@ -270,7 +285,7 @@ static int add_indexes(struct evolve *e, bool alone)
                        one.ptr);
             status = evolve_step(&e->task, RNL_PHASE_INDEXES, "index", index->name, &sql);
         } else {
-            buf_printf(evolve_clause(&e->clauses), "ADD %s", one.ptr);
+            buf_printf(evolve_clause(clauses_of(e, index)), "ADD %s", one.ptr);
         }
         buf_free(&one);
         buf_free(&sql);
@@ -291,12 +306,12 @@ static int add_checks(struct evolve *e)
             continue;
         ddl_check(&e->is, e->task.to, CHECK(is, i), &one);
         if (one.len)
-            buf_printf(evolve_clause(&e->clauses), "ADD %s", buf_text(&one) ? one.ptr : "");
+            buf_printf(evolve_clause(clauses_of(e, NULL)), "ADD %s", buf_text(&one) ? one.ptr : "");
         if (one.failed)
             e->clauses.failed = true;
         buf_free(&one);
     }
-    return e->clauses.failed ? error_memory(e->task.err) : RNL_OK;
+    return e->clauses.failed || e->later.failed ? error_memory(e->task.err) : RNL_OK;
 }
 
 int evolve_adds(struct evolve *e)
