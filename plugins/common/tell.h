@@ -14,7 +14,7 @@ void tell_finding(const struct rnl_host *host, const struct rnl_ctx *ctx,
                   ...) RNL_PRINTF(5, 6);
 void tell_finding_of(const struct rnl_host *host, const struct rnl_ctx *ctx,
                      const struct rnl_table *table, const struct rnl_finding *finding,
-                     const char *fmt, va_list ap);
+                     const char *fmt, va_list ap) RNL_PRINTF(5, 0);
 /* Adds the step as "what schema.table object"; text is emptied. object may be NULL. */
 int tell_step(const struct rnl_host *host, struct rnl_steps *steps, const struct rnl_table *table,
               struct rnl_step *step, const char *what, const char *object, struct buf *text,
