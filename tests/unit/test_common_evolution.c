@@ -100,6 +100,7 @@ static void test_renames(void **state)
     e = compare(&plain, &form, one, 1);
     expect(&e.columns, 0, 0, 0, EVOLVED_NAME);
     expect(&e.columns, 1, UINT32_MAX, 1, 0);
+    expect(&e.columns, 2, 2, 2, 0);
     expect(&e.columns, 3, 1, UINT32_MAX, 0);
     evolution_free(&e);
 }
@@ -183,6 +184,60 @@ static void test_constraints(void **state)
     evolution_free(&e);
 }
 
+/* Those that are gone, those that are new, and those that stand in another order. */
+static void test_constraints_come_and_go(void **state)
+{
+    const uint32_t first[] = {0};
+    const char *const id[] = {"id"};
+#define KEY(title, schema)                                                           \
+    {                                                                                \
+        .name = (title), .ref_schema = (schema), .ref_table = "t", .columns = first, \
+        .ref_columns = id, .ncolumns = 1                                             \
+    }
+    const struct rnl_foreign_key keys[] = {KEY("x", "s"), KEY("y", "s"), KEY("z", "o")};
+    const struct rnl_foreign_key later[] = {KEY("new", "s"), KEY("z", "o"), KEY("y", "s")};
+    const struct rnl_check checks[] = {{.name = "x", .expression = "a", .enforced = 1},
+                                       {.expression = "x", .enforced = 1},
+                                       {.name = "y", .expression = "b", .enforced = 1}};
+    const struct rnl_check checks_later[] = {{.name = "new", .expression = "a", .enforced = 1},
+                                             {.name = "y", .expression = "b", .enforced = 1},
+                                             {.expression = "a", .enforced = 1}};
+    struct rnl_table from = FORM("t", abc), to = FORM("u", abc);
+    struct evolution e;
+
+    (void)state;
+    from.foreign_keys = keys;
+    to.foreign_keys = later;
+    from.checks = checks;
+    to.checks = checks_later;
+    from.nforeign_keys = to.nforeign_keys = from.nchecks = to.nchecks = 3;
+    e = compare(&from, &to, NULL, 0);
+    assert_int_equal(e.foreign_keys.count, 4);
+    expect(&e.foreign_keys, 0, UINT32_MAX, 0, 0);
+    expect(&e.foreign_keys, 1, 2, 1, 0); /* of another schema, and not the table itself */
+    expect(&e.foreign_keys, 2, 1, 2, 0);
+    expect(&e.foreign_keys, 3, 0, UINT32_MAX, 0);
+    assert_int_equal(e.checks.count, 5);
+    expect(&e.checks, 0, UINT32_MAX, 0, 0);
+    expect(&e.checks, 1, 2, 1, 0);
+    expect(&e.checks, 2, UINT32_MAX, 2, 0);
+    expect(&e.checks, 3, 0, UINT32_MAX, 0);
+    expect(&e.checks, 4, 1, UINT32_MAX, 0);
+    evolution_free(&e);
+    /* the table's own name, but of another schema: it is another table now */
+    from.foreign_keys = (const struct rnl_foreign_key[]){KEY("x", "o")};
+    to.foreign_keys = (const struct rnl_foreign_key[]){{.name = "x",
+                                                        .ref_schema = "o",
+                                                        .ref_table = "u",
+                                                        .columns = first,
+                                                        .ref_columns = id,
+                                                        .ncolumns = 1}};
+    from.nforeign_keys = to.nforeign_keys = 1;
+    e = compare(&from, &to, NULL, 0);
+    expect(&e.foreign_keys, 0, 0, 0, EVOLVED_MEANING);
+    evolution_free(&e);
+}
+
 static void test_partitions(void **state)
 {
     const struct rnl_partition before[] = {{.schema = "s", .name = "p1", .bounds = "1"},
@@ -214,6 +269,11 @@ static void test_digest(void **state)
     assert_true(there == evolution_digest(&plain, &form, swap, 2));
     assert_true(there != evolution_digest(&form, &plain, swap, 2));
     assert_true(there != evolution_digest(&plain, &form, NULL, 0));
+    assert_true(there != evolution_digest(&plain, &form, swap, 1));
+    assert_true(evolution_digest(&plain, &form, &swap[0], 1) !=
+                evolution_digest(&plain, &form, (const struct rnl_rename[]){{"c", "b"}}, 1));
+    assert_true(evolution_digest(&plain, &form, &swap[0], 1) !=
+                evolution_digest(&plain, &form, (const struct rnl_rename[]){{"a", "c"}}, 1));
 }
 
 static void test_defaults(void **state)
@@ -236,31 +296,66 @@ static void test_defaults(void **state)
     column.default_kind = RNL_DEFAULT_NONE;
     column.flags = RNL_COLUMN_IDENTITY;
     assert_true(evolution_default_varies(&column));
+    column.flags = RNL_COLUMN_GENERATED;
+    column.default_kind = RNL_DEFAULT_NOW;
+    assert_false(evolution_default_varies(&column));
 }
 
 static void test_widens(void **state)
 {
-    struct rnl_column a = INT("a"), b = INT("a");
+#define T(...)                   \
+    (struct rnl_column)          \
+    {                            \
+        .name = "a", __VA_ARGS__ \
+    }
+#define OF(kind, ...) T(.type = RNL_T_##kind, __VA_ARGS__)
+    const struct {
+        struct rnl_column from, to;
+        bool there, back;
+    } cases[] = {
+        {OF(INT, .width = 4), OF(INT, .width = 8), true, false},
+        {OF(UINT, .width = 4), OF(UINT, .width = 8), true, false},
+        {OF(UINT, .width = 4), OF(INT, .width = 8), true, false},
+        {OF(UINT, .width = 4), OF(INT, .width = 4), false, false},
+        {OF(INT, .width = 4), OF(TEXT, .length = 0), false, false},
+        {OF(UINT, .width = 4), OF(TEXT, .width = 8), false, false},
+        {OF(BOOL, .width = 0), OF(INT, .width = 1), true, false},
+        {OF(BOOL, .width = 0), OF(UINT, .width = 1), true, false},
+        {OF(BOOL, .width = 0), OF(TEXT, .length = 0), false, false},
+        {OF(FLOAT, .width = 0), OF(DOUBLE, .width = 0), false, false},
+        {OF(FLOAT, .width = 0), OF(FLOAT, .width = 0), true, true},
+        {OF(DOUBLE, .width = 0), OF(DOUBLE, .width = 0), true, true},
+        {OF(TEXT, .length = 10), OF(TEXT, .length = 11), true, false},
+        {OF(TEXT, .length = 10), OF(TEXT, .length = 0), true, false},
+        {OF(BYTES, .length = 10), OF(BYTES, .length = 11), true, false},
+        {OF(TEXT, .length = 10), OF(BYTES, .length = 90), false, false},
+        {OF(DECIMAL, .precision = 10, .scale = 2), OF(DECIMAL, .precision = 0), true, false},
+        {OF(DECIMAL, .precision = 10, .scale = 2), OF(DECIMAL, .precision = 10, .scale = 4), false,
+         false},
+        {OF(DECIMAL, .precision = 10, .scale = 2), OF(DECIMAL, .precision = 12, .scale = 4), true,
+         false},
+        {OF(TIME, .scale = 3), OF(TIME, .scale = 6), true, false},
+        {OF(TIMESTAMP, .scale = 3), OF(TIMESTAMP, .scale = 6), true, false},
+        {OF(TIMESTAMPTZ, .scale = 3), OF(TIMESTAMPTZ, .scale = 6), true, false},
+        {OF(TIMESTAMP, .scale = 3), OF(TIMESTAMPTZ, .scale = 3), false, false},
+        {OF(BITS, .length = 3), OF(BITS, .length = 4), false, false},
+        {OF(BITS, .length = 3), OF(BITS, .length = 3), true, true},
+        {OF(NATIVE, .native = "x"), OF(NATIVE, .native = "y"), false, false},
+        {OF(NATIVE, .native = "x"), OF(NATIVE, .native = "x"), true, true},
+        {OF(DATE, .width = 0), OF(DATE, .width = 0), true, true},
+        {OF(TEXT, .length = 1), OF(TEXT, .length = 9, .flags = RNL_COLUMN_ENUM), false, false},
+        {OF(INT, .width = 4), OF(INT, .width = 8, .type_name = "d"), false, false},
+        {OF(INT, .width = 4), OF(INT, .width = 8, .type_schema = "d"), false, false},
+        {OF(NATIVE, .element = RNL_T_INT), OF(NATIVE, .element = RNL_T_TEXT), false, false},
+    };
 
     (void)state;
-    b.width = 8;
-    assert_true(evolution_widens(&a, &b));
-    assert_false(evolution_widens(&b, &a));
-    a.type = RNL_T_UINT;
-    assert_true(evolution_widens(&a, &b));
-    a.width = 8;
-    assert_false(evolution_widens(&a, &b));
-    a = b = (struct rnl_column){.type = RNL_T_DECIMAL, .precision = 10, .scale = 2};
-    b.scale = 4;
-    assert_false(evolution_widens(&a, &b));
-    b.precision = 12;
-    assert_true(evolution_widens(&a, &b));
-    a = b = (struct rnl_column){.type = RNL_T_TEXT, .length = 10};
-    b.length = 0;
-    assert_true(evolution_widens(&a, &b));
-    assert_false(evolution_widens(&b, &a));
-    b.flags = RNL_COLUMN_ENUM;
-    assert_false(evolution_widens(&a, &b));
+    for (size_t i = 0; i < COUNT(cases); i++)
+        if (evolution_widens(&cases[i].from, &cases[i].to) != cases[i].there ||
+            evolution_widens(&cases[i].to, &cases[i].from) != cases[i].back)
+            fail_msg("case %zu", i);
+#undef OF
+#undef T
 }
 
 int main(void)
@@ -268,9 +363,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_same),        cmocka_unit_test(test_columns),
         cmocka_unit_test(test_renames),     cmocka_unit_test(test_indexes),
-        cmocka_unit_test(test_constraints), cmocka_unit_test(test_partitions),
-        cmocka_unit_test(test_digest),      cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_widens),
+        cmocka_unit_test(test_constraints), cmocka_unit_test(test_constraints_come_and_go),
+        cmocka_unit_test(test_partitions),  cmocka_unit_test(test_digest),
+        cmocka_unit_test(test_defaults),    cmocka_unit_test(test_widens),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

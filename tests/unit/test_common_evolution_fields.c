@@ -187,7 +187,19 @@ static void test_defaults(void **state)
     assert_true(evolution_compare(&e, &one.table, &other.table, NULL, 0));
     assert_int_equal(e.columns.pairs[0].changes, 0);
     evolution_free(&e);
-    one.columns[0].default_kind = other.columns[0].default_kind = RNL_DEFAULT_LITERAL;
+    one.columns[0].default_kind = RNL_DEFAULT_LITERAL;
+    assert_true(evolution_compare(&e, &other.table, &one.table, NULL, 0));
+    assert_int_equal(e.columns.pairs[0].changes, EVOLVED_DEFAULT);
+    evolution_free(&e);
+    one.columns[0].default_text = other.columns[0].default_text = "1";
+    other.columns[0].default_kind = RNL_DEFAULT_EXPRESSION;
+    assert_true(evolution_compare(&e, &one.table, &other.table, NULL, 0));
+    assert_int_equal(e.columns.pairs[0].changes, EVOLVED_DEFAULT);
+    evolution_free(&e);
+    other.columns[0].default_kind = RNL_DEFAULT_LITERAL;
+    assert_true(evolution_compare(&e, &one.table, &other.table, NULL, 0));
+    assert_int_equal(e.columns.pairs[0].changes, 0);
+    evolution_free(&e);
     one.columns[0].default_text = "1";
     other.columns[0].default_text = "2";
     assert_true(evolution_compare(&e, &one.table, &other.table, NULL, 0));
@@ -245,6 +257,31 @@ static void test_table(void **state)
     SEEN(table.storage = "x", .layout = true);
 }
 
+/* What is called otherwise is another thing, and has another digest. */
+static void test_names(void **state)
+{
+    struct one was, is;
+    uint64_t same;
+
+    (void)state;
+    make(&was);
+    same = evolution_digest(&was.table, &was.table, NULL, 0);
+#define NAMED(what) \
+    make(&is);      \
+    is.what = "x";  \
+    assert_true(evolution_digest(&was.table, &is.table, NULL, 0) != same)
+    NAMED(columns[0].name);
+    NAMED(index.name);
+    NAMED(key.name);
+    NAMED(check.name);
+    NAMED(partition.name);
+    NAMED(partition.schema);
+#undef NAMED
+    make(&is);
+    is.table.nchecks = 0;
+    assert_true(evolution_digest(&was.table, &is.table, NULL, 0) != same);
+}
+
 /* Two columns swap their names: what is said of them in the same words is about the other. */
 static void test_texts(void **state)
 {
@@ -295,6 +332,7 @@ int main(void)
         cmocka_unit_test(test_columns), cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_indexes), cmocka_unit_test(test_constraints),
         cmocka_unit_test(test_table),   cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_names),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
