@@ -155,14 +155,50 @@ static void change_column(struct evolve *e, uint32_t number, const struct both *
                     "may differ from the source: run verify --repair for the table");
 }
 
-static void add_column(struct evolve *e, const struct both *b)
+/* What the column of the later form is called when the first statement is through; NULL: nothing.
+ */
+static const char *name_then(const struct both *all, uint32_t at, char between[40])
 {
+    const struct both *b = &all[at];
+
+    name_between(at, between);
+    return b->crossing ? between : b->fresh || b->stands ? b->is->name : NULL;
+}
+
+/*
+ * Where the source has it, if one that stands comes behind it: at the end it comes anyway, and the
+ * server may do that without writing the rows anew.
+ */
+static void add_place(struct evolve *e, const struct both *all, uint32_t at)
+{
+    uint32_t behind = at + 1;
+    char between[40];
+    const char *before;
+
+    while (behind < e->task.is->ncolumns && !all[behind].stands)
+        behind++;
+    if (behind == e->task.is->ncolumns)
+        return;
+    before = at ? name_then(all, at - 1, between) : NULL;
+    if (at == 0) {
+        buf_puts(&e->clauses, " FIRST");
+    } else if (before) {
+        buf_puts(&e->clauses, " AFTER ");
+        sql_name(&e->clauses, before);
+    }
+}
+
+static void add_column(struct evolve *e, const struct both *all, uint32_t at)
+{
+    const struct both *b = &all[at];
+
     bool lost = b->to->default_kind > RNL_DEFAULT_NULL && !strstr(b->spelled.ptr, " DEFAULT ") &&
                 !b->is->generated;
 
     buf_puts(evolve_clause(&e->clauses), "ADD COLUMN ");
     sql_name(&e->clauses, b->is->name);
     buf_puts(&e->clauses, b->spelled.ptr);
+    add_place(e, all, at);
     if (e->has_rows && (lost || evolution_default_varies(b->to)))
         evolve_tell(&e->task, "ddl.default_by_target", b->to->name,
                     "rows that stand got this new column's value by the target's own default, or "
@@ -187,7 +223,7 @@ static int alter_columns(struct evolve *e, struct both *all)
         if (!all[i].is)
             continue;
         if (all[i].fresh || all[i].remake)
-            add_column(e, &all[i]);
+            add_column(e, all, i);
         else if (all[i].was)
             change_column(e, i, &all[i]);
     }
