@@ -364,6 +364,35 @@ test_view_lost() {
     drop_slot
 }
 
+# A publication that somebody made: it must tell whole rows, and all of them, for as long as it's read.
+foreign() { # [OPTIONS]
+    expect_exit "$1" runnel migrate "$SRC" "$DST" --follow --name "$db" --set publication=shop "${@:2}"
+}
+test_a_partial_publication() {
+    pair postgres
+    make "create table a (id int primary key, v text, w text); insert into a values (1, 'v', 'w');
+        create publication shop for table a where (id > 0)"
+    foreign 2 --drain
+    said source.publication_filter public.a WHERE
+    make "alter publication shop set table a (id, v)"
+    foreign 2 --drain
+    said source.publication_columns public.a "list of columns"
+    same "0,0" "$(src -c "select count(*) from pg_replication_slots where slot_name = '$slot'"),$(dst -c "select count(*) from pg_class where relname = 'a'")" "made"
+    make "alter publication shop set table a (id, v, w)"
+    foreign 0 --drain
+    make "insert into a values (2, 'v', 'w')"
+    foreign 0 --drain
+    # While it is read: never a column that is dropped in the target, nor an update without it.
+    start --set publication=shop
+    wait_for 20 slot_read
+    make "alter publication shop set table a (id, v)"
+    make "insert into a values (3, 'v', 'w'); update a set w = 'new'"
+    wait_for 30 ended
+    grep -q source.publication_columns "$log" || fail "$(tail -n 5 "$log")"
+    same "1|w,2|w" "$(dst -c "select string_agg(id || '|' || w, ',' order by id) from a")" "the target's rows"
+    drop_slot
+}
+
 # A role that may read and replicate, and a publication that the tables' owner made.
 test_least_rights() {
     pair postgres

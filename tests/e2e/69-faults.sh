@@ -244,6 +244,48 @@ test_a_server_that_logs_too_little() {
     "$testbed" stop "$E2E_SCRATCH/own" --remove
 }
 
+# Whoever may read logs is counted: the numbers are told, and nothing is left behind of a run that
+# found no place. A load of one's own that is begun anew takes its own slot's place.
+no_place() { # CODE WORDS...
+    expect_exit 2 runnel migrate "$SRC" "$DST" --follow --drain --name refused
+    said "$@"
+    same 0 "$(source_of "select count(*) from pg_publication")" "publications left behind"
+}
+test_a_server_without_room_for_a_reader() {
+    local reader
+    own_servers own postgres
+    pair_new postgres postgres17
+    make_tables
+    printf '%s\n' -c max_replication_slots=1 -c max_wal_senders=1 >>"$E2E_SCRATCH/own/postgres/command"
+    "$testbed" restart "$E2E_SCRATCH/own" postgres
+    source_of "select pg_create_physical_replication_slot('other', true)" >/dev/null
+    no_place source.no_free_slot "all 1 replication slots" "max_replication_slots = 1" pg_drop_replication_slot
+    pg_receivewal -h "$(server postgres SOCKET)" -p "$(server postgres PORT)" -U postgres -D "$E2E_SCRATCH" -n 2>/dev/null &
+    reader=$!
+    at_end_kill "$reader"
+    wait_for 10 senders_are 1
+    source_of "select pg_drop_replication_slot('other')" >/dev/null
+    no_place source.no_free_sender "max_wal_senders = 1" pg_stat_replication
+    kill "$reader"
+    wait_for 10 senders_are 0
+    expect_exit 0 runnel migrate "$SRC" "$DST" --follow --drain --name refused
+    # A run that goes on waits for its place: who holds it may be its own reader from before a cut.
+    pg_receivewal -h "$(server postgres SOCKET)" -p "$(server postgres PORT)" -U postgres -D "$E2E_SCRATCH" -n 2>/dev/null &
+    reader=$!
+    at_end_kill "$reader"
+    wait_for 10 senders_are 1
+    change_source <<<"insert into t values (2, 'x'); insert into keyless values (2, 'x');"
+    follow_begin --name refused
+    wait_for 20 grep -q source.no_free_sender "$follow_log"
+    kill "$reader"
+    equal
+    follow_stop
+    # All slots are taken, by its own alone.
+    expect_exit 0 runnel migrate "$SRC" "$DST" --follow --drain --name refused --restart --yes
+    "$testbed" stop "$E2E_SCRATCH/own" --remove
+}
+senders_are() { [ "$(source_of "select count(*) from pg_stat_replication")" = "$1" ]; }
+
 # The second server copies the first; by the time the first one dies it has all, or it hasn't.
 second_sql() { mariadb --no-defaults -uroot -S "$second_socket" -N -B "$db_from" -e "$1"; }
 

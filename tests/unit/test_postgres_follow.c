@@ -1,6 +1,7 @@
 /* Texts of the stream as values, and places in the log. */
 #include "fieldtext.h"
 #include "position.h"
+#include "stream.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -116,32 +117,32 @@ static void test_floats(void **state)
     buf_free(&scratch);
 }
 
-#define CHECK(type, kind, native, text, expected) \
+#define CHECK_PLACE(type, kind, native, text, expected) \
     check_text(type, kind, native, text, expected, sizeof(expected) - 1)
 
 static void test_texts(void **state)
 {
     (void)state;
-    CHECK(RNL_T_DECIMAL, PG_NUMERIC, "numeric", "-0.50", "-0.50");
-    CHECK(RNL_T_DECIMAL, PG_NUMERIC, "money", "-$1,234.56", "-1234.56");
-    CHECK(RNL_T_DECIMAL, PG_NUMERIC, "money", "$0.05", "0.05");
-    CHECK(RNL_T_DECIMAL, PG_NUMERIC, "money", "-$92,233,720,368,547,758.08",
-          "-92233720368547758.08");
-    CHECK(RNL_T_TEXT, PG_TEXT, "text", "a ", "a ");
-    CHECK(RNL_T_TEXT, PG_BPCHAR, "character(4)", "ab  ", "ab");
-    CHECK(RNL_T_BYTES, PG_BYTEA, "bytea", "\\xdeadBEEF00", "\xde\xad\xbe\xef\0");
-    CHECK(RNL_T_UUID, PG_UUID, "uuid", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
-          "\xa0\xee\xbc\x99\x9c\x0b\x4e\xf8\xbb\x6d\x6b\xb9\xbd\x38\x0a\x11");
-    CHECK(RNL_T_INTERVAL, PG_INTERVAL, "interval", "P1Y2M-3DT4H5M6.7S", "P1Y2M-3DT4H5M6.7S");
-    CHECK(RNL_T_INTERVAL, PG_INTERVAL, "interval", "infinity",
-          "P178956970Y7M2147483647DT2562047788H54.775807S");
-    CHECK(RNL_T_NATIVE, PG_INET, "inet", "::0.0.0.5", "::5");
-    CHECK(RNL_T_NATIVE, PG_INET, "inet", "10.0.0.1/8", "10.0.0.1/8");
-    CHECK(RNL_T_NATIVE, PG_TEXT, "integer[]", "{1,NULL}", "{1,NULL}");
-    CHECK(RNL_T_VECTOR, PG_VECTOR, "vector", "[1,-0.5]", "\0\0\x80\x3f\0\0\0\xbf");
-    CHECK(RNL_T_GEOMETRY, PG_GEOMETRY, "geometry",
-          "0101000020E6100000000000000000F03F0000000000000040",
-          "\xe6\x10\0\0\1\1\0\0\0\0\0\0\0\0\0\xf0\x3f\0\0\0\0\0\0\0\x40");
+    CHECK_PLACE(RNL_T_DECIMAL, PG_NUMERIC, "numeric", "-0.50", "-0.50");
+    CHECK_PLACE(RNL_T_DECIMAL, PG_NUMERIC, "money", "-$1,234.56", "-1234.56");
+    CHECK_PLACE(RNL_T_DECIMAL, PG_NUMERIC, "money", "$0.05", "0.05");
+    CHECK_PLACE(RNL_T_DECIMAL, PG_NUMERIC, "money", "-$92,233,720,368,547,758.08",
+                "-92233720368547758.08");
+    CHECK_PLACE(RNL_T_TEXT, PG_TEXT, "text", "a ", "a ");
+    CHECK_PLACE(RNL_T_TEXT, PG_BPCHAR, "character(4)", "ab  ", "ab");
+    CHECK_PLACE(RNL_T_BYTES, PG_BYTEA, "bytea", "\\xdeadBEEF00", "\xde\xad\xbe\xef\0");
+    CHECK_PLACE(RNL_T_UUID, PG_UUID, "uuid", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
+                "\xa0\xee\xbc\x99\x9c\x0b\x4e\xf8\xbb\x6d\x6b\xb9\xbd\x38\x0a\x11");
+    CHECK_PLACE(RNL_T_INTERVAL, PG_INTERVAL, "interval", "P1Y2M-3DT4H5M6.7S", "P1Y2M-3DT4H5M6.7S");
+    CHECK_PLACE(RNL_T_INTERVAL, PG_INTERVAL, "interval", "infinity",
+                "P178956970Y7M2147483647DT2562047788H54.775807S");
+    CHECK_PLACE(RNL_T_NATIVE, PG_INET, "inet", "::0.0.0.5", "::5");
+    CHECK_PLACE(RNL_T_NATIVE, PG_INET, "inet", "10.0.0.1/8", "10.0.0.1/8");
+    CHECK_PLACE(RNL_T_NATIVE, PG_TEXT, "integer[]", "{1,NULL}", "{1,NULL}");
+    CHECK_PLACE(RNL_T_VECTOR, PG_VECTOR, "vector", "[1,-0.5]", "\0\0\x80\x3f\0\0\0\xbf");
+    CHECK_PLACE(RNL_T_GEOMETRY, PG_GEOMETRY, "geometry",
+                "0101000020E6100000000000000000F03F0000000000000040",
+                "\xe6\x10\0\0\1\1\0\0\0\0\0\0\0\0\0\xf0\x3f\0\0\0\0\0\0\0\x40");
     check_refused(RNL_T_BYTES, PG_BYTEA, "bytea", "\\xabc");
     check_refused(RNL_T_BYTES, PG_BYTEA, "bytea", "abcd");
     check_refused(RNL_T_UUID, PG_UUID, "uuid", "a0eebc99");
@@ -187,6 +188,19 @@ static void test_positions(void **state)
                        &back));
 }
 
+/* As PostgreSQL 18 says it of a publication that it can't find, and goes on. */
+static void test_words_that_mean_a_loss(void **state)
+{
+    (void)state;
+    assert_true(notice_tells_loss("WARNING", "55000"));
+    assert_true(notice_tells_loss("WARNING", "42704"));
+    assert_false(notice_tells_loss("NOTICE", "55000"));
+    assert_false(notice_tells_loss("LOG", "42704"));
+    assert_false(notice_tells_loss("WARNING", "01000"));
+    assert_false(notice_tells_loss("WARNING", NULL));
+    assert_false(notice_tells_loss(NULL, "55000"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,6 +208,7 @@ int main(void)
         cmocka_unit_test(test_floats),
         cmocka_unit_test(test_texts),
         cmocka_unit_test(test_positions),
+        cmocka_unit_test(test_words_that_mean_a_loss),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -305,6 +305,36 @@ static int relation_look(struct feed *feed, struct relation *relation, bool olde
     return status;
 }
 
+/*
+ * A column that the table has kept all along, but the stream doesn't tell: numbers are never given
+ * again. To take it for one that was dropped would drop it in the target. NULL: none.
+ */
+static const char *column_held_back(const struct fed_table *table, const struct relation *relation,
+                                    const struct look *look)
+{
+    for (uint32_t i = 0; look->draft && !relation->leaf && i < table->form.ncolumns; i++) {
+        const struct form_column *was = &table->form.columns[i], *now;
+
+        if (was->generated || !was->number || form_numbered(&relation->told, was->number))
+            continue;
+        now = form_numbered(&look->draft->form, was->number);
+        if (now && !now->generated)
+            return now->name;
+    }
+    return NULL;
+}
+
+static int refuse_held_back(const struct feed *feed, const struct fed_table *table,
+                            const char *column, struct rnl_error *err)
+{
+    rnl_fail(err, RNL_E_CONFIG, "source.publication_columns",
+             "the publication \"%s\" tells changes of %s.%s without its column %s",
+             feed->source->follow->publication, table->described->schema, table->described->name,
+             column);
+    rnl_hint(err, "take the list of columns out of the publication, and load again with --restart");
+    return RNL_E_CONFIG;
+}
+
 static bool is_exact(const struct relation *relation, const struct fed_table *table)
 {
     return form_is(&table->form, &relation->told, !relation->leaf) &&
@@ -317,6 +347,7 @@ static int judge(struct feed *feed, struct relation *relation, bool older, struc
 {
     struct fed_table *table = &feed->tables[relation->table];
     bool exact = !relation->replaced && is_exact(relation, table), differs = true;
+    const char *held_back;
     struct look *look;
     int status;
 
@@ -336,7 +367,10 @@ static int judge(struct feed *feed, struct relation *relation, bool older, struc
     if (status != RNL_OK)
         return status;
     columns_fit(relation, table);
-    if (older)
+    held_back = older || relation->replaced ? NULL : column_held_back(table, relation, look);
+    if (held_back)
+        status = refuse_held_back(feed, table, held_back, err);
+    else if (older)
         status = RNL_OK;
     else if (relation->replaced)
         status = look->draft ? table_replace(feed, relation->table, look, out, err) : RNL_OK;

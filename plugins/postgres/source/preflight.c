@@ -10,6 +10,16 @@ static int refuse(struct rnl_error *err, const char *code, const char *text, con
     return RNL_E_CONFIG;
 }
 
+/* Of what the server has so many of, all are taken; most says how many there may be. */
+static int refuse_more(struct rnl_error *err, int status, const char *code, const char *what,
+                       const char *setting, const char *most, const char *instead)
+{
+    rnl_fail(err, status, code, "all %.20s %s that the server allows are taken (%s = %.20s)", most,
+             what, setting, most);
+    rnl_hint(err, "raise %s on the server, and restart it; %s", setting, instead);
+    return status;
+}
+
 static int judge_server(const PGresult *result, bool making, struct rnl_error *err)
 {
     char text[200];
@@ -27,30 +37,36 @@ static int judge_server(const PGresult *result, bool making, struct rnl_error *e
                       "set wal_level = logical on the server, and restart it");
     }
     if (making && cell_number(result, 0, 2) <= 0)
-        return refuse(err, "source.no_free_slot", "all replication slots of the server are taken",
-                      "raise max_replication_slots, or drop slots that nobody reads: "
-                      "pg_drop_replication_slot()");
+        return refuse_more(err, RNL_E_CONFIG, "source.no_free_slot", "replication slots",
+                           "max_replication_slots", PQgetvalue(result, 0, 7),
+                           "or drop slots that nobody reads: pg_drop_replication_slot()");
+    /* one that read for us before a crash, or a cut, ends soon: a run that goes on waits for it */
     if (cell_number(result, 0, 3) <= 0)
-        return refuse(err, "source.no_free_sender",
-                      "as many processes of the server as it allows read its log already",
-                      "raise max_wal_senders on the server");
+        return refuse_more(err, making ? RNL_E_CONFIG : RNL_E_RETRY, "source.no_free_sender",
+                           "processes that read its log for others", "max_wal_senders",
+                           PQgetvalue(result, 0, 8), "or end who reads it: pg_stat_replication");
     return RNL_OK;
 }
 
 int follow_check_server(struct pg_source *source, struct follow *f, bool making,
                         struct rnl_error *err)
 {
+    /* A slot of an earlier load of this pipeline gives its place to the new one. */
     static const char sql[] =
         "SELECT pg_catalog.current_setting('wal_level'), pg_catalog.pg_is_in_recovery(),"
         " pg_catalog.current_setting('max_replication_slots')::int -"
-        "  (SELECT pg_catalog.count(*) FROM pg_catalog.pg_replication_slots),"
+        "  (SELECT pg_catalog.count(*) FROM pg_catalog.pg_replication_slots"
+        "   WHERE slot_name <> $1),"
         " pg_catalog.current_setting('max_wal_senders')::int -"
         "  (SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_replication),"
         " (SELECT system_identifier FROM pg_catalog.pg_control_system()),"
         " (SELECT timeline_id FROM pg_catalog.pg_control_checkpoint()),"
-        " pg_catalog.encode(pg_catalog.cash_send(1::pg_catalog.numeric::pg_catalog.money), 'hex')";
+        " pg_catalog.encode(pg_catalog.cash_send(1::pg_catalog.numeric::pg_catalog.money), 'hex'),"
+        " pg_catalog.current_setting('max_replication_slots'),"
+        " pg_catalog.current_setting('max_wal_senders')";
     PGresult *result;
-    int status = conn_query(source->control, sql, 0, NULL, "look at the server", &result, err);
+    int status = conn_query(source->control, sql, 1, (const char *const[]){f->slot},
+                            "look at the server", &result, err);
 
     if (status != RNL_OK)
         return status;

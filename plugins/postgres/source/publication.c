@@ -158,12 +158,17 @@ static int check_words(struct pg_source *source, const struct follow *f, const c
  */
 static void tables_sql(const struct pg_source *source, struct buf *sql)
 {
-    bool filters = source->server.version >= 150000;
+    static const char lists[] =
+        "t.rowfilter IS NOT NULL, EXISTS (SELECT FROM pg_catalog.pg_attribute a"
+        " JOIN pg_catalog.pg_class c ON c.oid = a.attrelid"
+        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = t.schemaname AND c.relname = t.tablename AND a.attnum > 0"
+        " AND NOT a.attisdropped AND a.attgenerated = '' AND NOT a.attname = ANY (t.attnames))";
 
     buf_printf(sql,
                "SELECT t.schemaname, t.tablename, %s FROM pg_catalog.pg_publication_tables t"
                " WHERE t.pubname = ANY ($1::pg_catalog.text[]) ORDER BY 1, 2",
-               filters ? "t.rowfilter IS NOT NULL" : "false");
+               source->server.version >= 150000 ? lists : "false, false");
 }
 
 static int find_name(const PGresult *result, const char *schema, const char *name)
@@ -175,9 +180,33 @@ static int find_name(const PGresult *result, const char *schema, const char *nam
     return -1;
 }
 
-static bool filtered(const PGresult *result, int row)
+/* What a publication leaves out of a table that it holds. */
+struct left_out {
+    bool rows, columns;
+};
+
+static void left_out_add(struct left_out *left_out, const PGresult *result, int row)
 {
-    return row >= 0 && cell_true(result, row, 2);
+    left_out->rows = left_out->rows || (row >= 0 && cell_true(result, row, 2));
+    left_out->columns = left_out->columns || (row >= 0 && cell_true(result, row, 3));
+}
+
+/* A column that isn't told would look like one that was dropped. */
+static int refuse_partly(const struct follow *f, const struct rnl_table *table,
+                         const struct left_out *left_out, struct rnl_error *err)
+{
+    if (left_out->rows) {
+        rnl_fail(err, RNL_E_CONFIG, "source.publication_filter",
+                 "the publication \"%s\" leaves rows of %s.%s out by a filter of its own",
+                 f->publication, table->schema, table->name);
+        rnl_hint(err, "take WHERE out of the publication, or use another one");
+    } else {
+        rnl_fail(err, RNL_E_CONFIG, "source.publication_columns",
+                 "the publication \"%s\" leaves columns of %s.%s out by a list of its own",
+                 f->publication, table->schema, table->name);
+        rnl_hint(err, "take the list of columns out of the publication, or use another one");
+    }
+    return RNL_E_CONFIG;
 }
 
 /*
@@ -210,8 +239,10 @@ static int check_table(struct pg_source *source, const struct rnl_table *table,
                        const PGresult *result, const struct follow *f, struct rnl_error *err)
 {
     int row = find_name(result, table->schema, table->name);
-    bool found = row >= 0, partly = filtered(result, row);
+    struct left_out left_out = {.rows = false};
+    bool found = row >= 0;
 
+    left_out_add(&left_out, result, row);
     if (!found) {
         size_t count;
         const struct leaf *leaves = leaves_of(source, table->schema, table->name, &count);
@@ -220,7 +251,7 @@ static int check_table(struct pg_source *source, const struct rnl_table *table,
         for (size_t i = 0; i < count; i++) {
             row = find_name(result, leaves[i].schema, leaves[i].name);
             found = found && row >= 0;
-            partly = partly || filtered(result, row);
+            left_out_add(&left_out, result, row);
         }
     }
     if (!found) {
@@ -235,13 +266,8 @@ static int check_table(struct pg_source *source, const struct rnl_table *table,
                                          : "ALTER PUBLICATION … ADD TABLE, or exclude the table");
         return RNL_E_CONFIG;
     }
-    if (partly) {
-        rnl_fail(err, RNL_E_CONFIG, "source.publication_filter",
-                 "the publication \"%s\" leaves rows of %s.%s out by a filter of its own",
-                 f->publication, table->schema, table->name);
-        rnl_hint(err, "take WHERE out of the publication, or use another one");
-        return RNL_E_CONFIG;
-    }
+    if (left_out.rows || left_out.columns)
+        return refuse_partly(f, table, &left_out, err);
     return RNL_OK;
 }
 

@@ -72,9 +72,16 @@ static uint64_t number_at(const char *at)
 }
 
 /*
- * The server's words beside the data. A warning of this state is a publication that it can't find
- * and goes on without (from 18 on): rows are missing from here on.
+ * A warning of these states is a publication that the server can't find and goes on without (from
+ * 18 on): rows are missing from here on.
  */
+bool notice_tells_loss(const char *severity, const char *state)
+{
+    return severity && state && strcmp(severity, "WARNING") == 0 &&
+           (strcmp(state, "55000") == 0 || strcmp(state, "42704") == 0);
+}
+
+/* The server's words beside the data. */
 static void on_stream_notice(void *arg, const PGresult *result)
 {
     struct stream *s = arg;
@@ -84,7 +91,7 @@ static void on_stream_notice(void *arg, const PGresult *result)
     bool warning = severity && strcmp(severity, "WARNING") == 0;
 
     text = text ? text : "";
-    if (warning && state && (strcmp(state, "55000") == 0 || strcmp(state, "42704") == 0)) {
+    if (notice_tells_loss(severity, state)) {
         snprintf(s->notice_text, sizeof(s->notice_text), "%s", text);
         atomic_store(&s->notice, true);
     } else if (warning) {

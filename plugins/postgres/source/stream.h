@@ -22,4 +22,7 @@ int stream_next(struct stream *stream, int64_t wait_us, struct stream_item *item
                 struct rnl_error *err);
 void stream_close(struct stream *stream);
 
+/* Of the server's words beside the data: whether changes are left out from here on. */
+bool notice_tells_loss(const char *severity, const char *state);
+
 #endif
