@@ -123,11 +123,32 @@ static bool unreachable(unsigned number)
     return number == CR_CONN_HOST_ERROR || number == CR_CONNECTION_ERROR;
 }
 
+/* The library gives 1045 too when a plugin of its own is missing. */
+static unsigned login_number(MYSQL *mysql)
+{
+    unsigned number = mysql_errno(mysql);
+
+    return number == 1045 && strstr(mysql_error(mysql), "could not be loaded")
+               ? CR_AUTH_PLUGIN_CANNOT_LOAD
+               : number;
+}
+
+/* A server can't tell a password that was encrypted for another one from a wrong one. */
+static int login_fail(const struct mysql_link *link, MYSQL *mysql, unsigned number,
+                      const char *what, struct rnl_error *err)
+{
+    int status = error_fill(err, number, what, mysql_error(mysql));
+
+    if (number == 1045 && link->server_public_key && !mysql_get_ssl_cipher(mysql))
+        rnl_hint(err, "%s; and whether server_public_key is this server's", login_hint);
+    return status;
+}
+
 int error_connect(const struct my_server *server, MYSQL *mysql, struct rnl_error *err)
 {
     const struct mysql_link *link = server->link;
     const char *user = link->user ? link->user : "(nobody)";
-    unsigned number = mysql_errno(mysql);
+    unsigned number = login_number(mysql);
     char what[300];
 
     if (link->socket)
@@ -136,7 +157,7 @@ int error_connect(const struct my_server *server, MYSQL *mysql, struct rnl_error
         snprintf(what, sizeof(what), "can't connect to %.120s:%d as %.60s", link->host,
                  (int)link->port, user);
     if (!unreachable(number))
-        return error_fill(err, number, what, mysql_error(mysql));
+        return login_fail(link, mysql, number, what, err);
     rnl_fail(err, RNL_E_RETRY, "mysql.refused", "%s: %s", what, mysql_error(mysql));
     rnl_hint(err, "%s",
              link->socket ? "is the server running, and is this the path of its socket?"

@@ -116,6 +116,29 @@ test_tls_that_is_right() {
     move_and_verify
 }
 
+# Without TLS, and the server hasn't seen the password yet: it goes encrypted for a key, which nobody
+# between may hand out. 0.0.0.0 is this machine, but no address that is known to be.
+test_login_by_a_pinned_key() {
+    [ "$E2E_SOURCE" = mysql9 ] || skip "caching_sha2_password is MySQL's"
+    local key=$E2E_SCRATCH/pinned.pem other=$E2E_SCRATCH/other.pem plain
+    one_table
+    plain="mysql://e2e_sha2:sha2@0.0.0.0:$(server "$E2E_SOURCE" PORT)/$db?tls.mode=off"
+    source_sql --raw -e "select variable_value from performance_schema.global_status where variable_name = 'Caching_sha2_password_rsa_public_key'" >"$key"
+    openssl genrsa 2048 2>/dev/null | openssl rsa -pubout -out "$other" 2>/dev/null
+    source_sql -e "drop user if exists e2e_sha2@'%'; create user e2e_sha2@'%' identified with caching_sha2_password by 'sha2'; grant all on *.* to e2e_sha2@'%'"
+    expect_exit 2,3 runnel migrate "$plain" "$DST"
+    said mysql.login_method server_public_key
+    expect_exit 2,3 runnel migrate "$plain" "$DST" --set server_public_key="$other"
+    said mysql.access_denied "whether server_public_key is this server's"
+    expect_exit 2,3 runnel migrate "$plain" "$DST" --set server_public_key=/nonexistent/key.pem
+    said mysql.tls /nonexistent/key.pem
+    expect_exit 2,3 env MARIADB_PLUGIN_DIR=/nonexistent "$E2E_RUNNEL" migrate "$plain" "$DST" --set server_public_key="$key"
+    said "caching_sha2_password could not be loaded" mysql.login_method
+    expect_exit 0 runnel migrate "$plain" "$DST" --follow --drain --set server_public_key="$key"
+    expect_exit 0 runnel verify "$plain" "$DST" --set server_public_key="$key"
+    source_sql -e "drop user e2e_sha2@'%'"
+}
+
 test_truncated_configuration() {
     local whole=$E2E_SCRATCH/whole.cfg size=0 step
     one_table

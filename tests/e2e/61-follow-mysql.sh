@@ -189,6 +189,12 @@ kill_dumps() {
         source_sql -e "kill $id" || true
     done
 }
+log_hide() { # a file that is listed, and isn't there: $hidden
+    do_at "flush binary logs; insert into t (id, a) values (86, 'hidden'); flush binary logs; insert into t (id, a) values (87, 'behind')"
+    hidden=$(source_sql -e "show binary logs" | tail -n 2 | head -n 1 | cut -f 1)
+    mv "$own/$E2E_SOURCE/data/$hidden" "$own/"
+    hidden=$own/$hidden
+}
 log_purge() { # a transaction that nobody has read goes
     do_at "insert into t (id, a) values ($1, 'purged'); flush binary logs; insert into t (id, a) values ($1 + 1, 'x'); flush binary logs"
     wait_for 20 log_is_purged # not while somebody reads it
@@ -228,6 +234,11 @@ test_a_server_that_comes_and_goes() {
     kill -INT "$follower"
     wait "$follower" || true
     verified
+    log_hide
+    stops
+    said mysql.log_missing restart
+    mv "$hidden" "$own/$E2E_SOURCE/data/"
+    follow_on
     log_purge 94
     stops
     said mysql.log_purged restart

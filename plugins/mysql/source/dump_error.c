@@ -4,6 +4,7 @@
 #define LOG_READ_FAILED 1236
 #define DUPLICATE_READER 4052
 #define NOT_ALLOWED 1227
+#define FILE_NOT_FOUND 29 /* MariaDB's, where it looks for a GTID */
 
 struct reason {
     const char *words; /* a part of the server's */
@@ -20,12 +21,17 @@ static const char ahead_hint[] =
 static const char duplicate_hint[] =
     "each reader of a server needs a server_id of its own: is the pipeline running twice?";
 
+static const char missing_hint[] =
+    "a file that SHOW BINARY LOGS lists can't be opened by the server: put it back (from a "
+    "backup, say), or load again with --restart";
+
 /* The first that fits counts. */
 static const struct reason reasons[] = {
     {"same server_uuid/server_id", RNL_E_CONFIG, "mysql.reader_duplicate", duplicate_hint},
     {"same server_id", RNL_E_CONFIG, "mysql.reader_duplicate", duplicate_hint},
     {"purged", RNL_E_CONFIG, "mysql.log_purged", purged_hint},
     {"Could not find first log file", RNL_E_CONFIG, "mysql.log_purged", purged_hint},
+    {"Could not open log file", RNL_E_CONFIG, "mysql.log_missing", missing_hint},
     {"more GTIDs than", RNL_E_CONFIG, "mysql.reader_ahead", ahead_hint},
     {"not in the master's binlog", RNL_E_CONFIG, "mysql.reader_ahead", ahead_hint},
     {"position > file size", RNL_E_CONFIG, "mysql.reader_ahead", ahead_hint},
@@ -46,6 +52,11 @@ int dump_error(struct conn *conn, struct rnl_error *err)
 
     if (number == NOT_ALLOWED)
         rnl_hint(err, "GRANT REPLICATION SLAVE ON *.* TO this user");
+    if (number == FILE_NOT_FOUND) {
+        status =
+            rnl_fail(err, RNL_E_CONFIG, "mysql.log_missing", "%s: %s (%u)", what, words, number);
+        rnl_hint(err, "%s", missing_hint);
+    }
     if (number == DUPLICATE_READER) {
         status = rnl_fail(err, RNL_E_CONFIG, "mysql.reader_duplicate", "%s: %s (%u)", what, words,
                           number);
