@@ -193,6 +193,7 @@ struct pg_writer {
     struct rnl_value *expect_values;
     uint32_t expect_room;
     struct apply *apply; /* of changes; NULL: none came yet */
+    bool parts;          /* parts of its transactions may be taken back */
 };
 
 /* state.c: what the target remembers */
@@ -241,6 +242,13 @@ int apply_changes(struct pg_writer *w, struct rnl_bundle *in, struct rnl_error *
 void apply_ended(struct pg_writer *w);
 void apply_undone(struct pg_writer *w);
 void apply_free(struct pg_writer *w);
+/*
+ * apply_pending.c: a row may be on its way in a pipeline that is still open. Settled: its answer
+ * was awaited. answers: those in front of what was sent behind it, once that is synced.
+ */
+bool pending_is_open(const struct pg_writer *w);
+int pending_settle(struct pg_writer *w, struct rnl_error *err);
+int pending_answers(struct pg_writer *w, struct rnl_error *err);
 /* copy.c: the row by its key, as far as that can be said in a line: "id = 5" */
 void row_words(struct buf *words, const struct bound_table *table, const struct rnl_row *row);
 int refuse_value(const struct bound_table *table, const struct rnl_row *row, uint32_t column,

@@ -170,6 +170,18 @@ test_row_missing() {
     target_sql -d "$db" -c "delete from t where id = 1; insert into t values (1, 'a')"
     drain
     expect_exit 0 runnel verify "$SRC" "$DST"
+    # a row that is all of its transaction travels with the commit: which must not be done then
+    target_sql -d "$db" -c "delete from t where id = 2"
+    source_pg -c "update t set v = 'd' where id = 2"
+    drain 1
+    said "sink.row_missing" "id = 2"
+    target_sql -d "$db" -c "insert into t values (2, 'b'), (3, 'x')"
+    source_pg -c "insert into t values (3, 'y')"
+    drain 1
+    said "postgres.23505" "id = 3"
+    target_sql -d "$db" -c "delete from t where id = 3"
+    drain
+    expect_exit 0 runnel verify "$SRC" "$DST"
 }
 
 run_tests

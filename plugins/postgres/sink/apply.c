@@ -219,6 +219,15 @@ static int add_row(struct pg_writer *w, const struct rnl_row *row, struct rnl_er
     return status == CHANGESET_ALONE ? apply_alone(w, table, row, err) : status;
 }
 
+/* whole: a transaction ends here, and may be all that is to be committed. */
+static int end_set(struct pg_writer *w, bool whole, struct rnl_error *err)
+{
+    bool sent = false;
+    int status = whole ? pending_send(w, &sent, err) : RNL_OK;
+
+    return status == RNL_OK && !sent ? flush_set(w, err) : status;
+}
+
 int apply_changes(struct pg_writer *w, struct rnl_bundle *in, struct rnl_error *err)
 {
     const struct rnl_host *host = w->sink->host;
@@ -243,7 +252,7 @@ int apply_changes(struct pg_writer *w, struct rnl_bundle *in, struct rnl_error *
             status = error_interrupted(err);
     }
     if (status == RNL_DONE)
-        status = flush_set(w, err);
+        status = end_set(w, info.position.len > 0, err);
     if (status == RNL_OK)
         status = flush_truncates(w, err);
     changeset_clear(&w->apply->set);

@@ -27,6 +27,7 @@ struct apply_statement {
     bool *sets; /* by column; ncolumns of them */
     struct apply_param *params;
     uint32_t nparams;
+    bool sure; /* it fails where it doesn't find a row of each key */
     bool prepared;
     uint64_t used; /* when, counted in statements */
 };
@@ -38,8 +39,17 @@ struct apply_run {
     const struct rnl_row *const *rows;
     uint32_t count;
     bool must; /* each row is to be found */
+    bool sure; /* ... and the server sees to that, as nobody looks at the answer before a COMMIT */
     struct apply_statement *statement;
     uint64_t found; /* how many were */
+};
+
+/* What was sent without waiting for its answer: see apply_pending.c. */
+struct apply_pending {
+    bool open;                /* the connection is in a pipeline that wasn't synced */
+    uint32_t before;          /* statements ahead of the row's own */
+    char doing[512];          /* with the row */
+    struct rnl_error missing; /* what to say if the row isn't there; OK: it needn't be */
 };
 
 enum { APPLY_STATEMENTS = 256, APPLY_AT_ONCE = 64 };
@@ -67,6 +77,7 @@ struct apply {
     bool settled;   /* the session has its settings */
     bool savepoint; /* runnel_set stands in it */
     bool again;     /* rows are gone over once more: policies were counted before */
+    struct apply_pending pending;
 };
 
 /* apply_bind.c: refuses a row that lacks what the target can't compute; for a table that computes
@@ -89,6 +100,12 @@ void add_equals(struct buf *sql, const struct bound_column *column);
  */
 int runs_send(struct pg_writer *w, struct apply_run *runs, uint32_t count, bool savepoint,
               struct rnl_error *err);
+/* Sends a run's values to its statement, which is prepared; in a pipeline. */
+int run_send(struct pg_writer *w, const struct apply_run *run, struct rnl_error *err);
+int run_prepare(struct pg_writer *w, struct apply_run *run, struct rnl_error *err);
+/* What goes before the rows, as far as it is due; *count: how many statements. */
+int before_send(struct pg_writer *w, bool savepoint, uint32_t *count, struct rnl_error *err);
+void run_describe(const struct apply_run *run, char *doing, size_t size);
 /* The value as the policies have it, counted where they changed it; NULL: err says why not. */
 const struct rnl_value *apply_value(struct pg_writer *w, const struct bound_table *table,
                                     const struct rnl_row *row, uint32_t column,
@@ -96,6 +113,12 @@ const struct rnl_value *apply_value(struct pg_writer *w, const struct bound_tabl
                                     bool count, struct rnl_error *err);
 /* Begins the transaction, if none is open, and makes it ready for changes. */
 int apply_settings(struct pg_writer *w, struct rnl_error *err);
+
+/*
+ * apply_pending.c: a row that is all of a transaction goes to the server together with the
+ * COMMIT. *sent: it will; else nothing was done.
+ */
+int pending_send(struct pg_writer *w, bool *sent, struct rnl_error *err);
 
 /* apply_one.c: a row by itself, when others are about it or it is none to be gathered */
 int apply_one(struct pg_writer *w, const struct bound_table *table, const struct rnl_row *row,

@@ -33,7 +33,8 @@ static int add_run(struct apply *a, enum apply_kind kind, const struct bound_tab
         a->runs = runs;
         a->runs_room = room;
     }
-    a->runs[a->nruns++] = (struct apply_run){kind, table, rows, count, must, NULL, 0};
+    a->runs[a->nruns++] = (struct apply_run){
+        .kind = kind, .table = table, .rows = rows, .count = count, .must = must};
     return RNL_OK;
 }
 

@@ -245,7 +245,7 @@ static int prepare(struct pg_writer *w, struct apply_statement *st, struct rnl_e
     return status;
 }
 
-static int send_run(struct pg_writer *w, const struct apply_run *run, struct rnl_error *err)
+int run_send(struct pg_writer *w, const struct apply_run *run, struct rnl_error *err)
 {
     struct apply *a = w->apply;
     char name[24];
@@ -269,7 +269,7 @@ static int send_plain(struct pg_writer *w, const char *sql, struct rnl_error *er
 
 /* ---- answers ------------------------------------------------------------------------------ */
 
-static void describe_run(const struct apply_run *run, char *doing, size_t size)
+void run_describe(const struct apply_run *run, char *doing, size_t size)
 {
     static const char *const verbs[] = {"delete", "update", "update", "insert", "insert"};
     struct buf words = {0};
@@ -297,7 +297,7 @@ static int take_result(struct pg_writer *w, struct apply_run *run, int status,
     if (status == RNL_OK && state != PGRES_COMMAND_OK && state != PGRES_TUPLES_OK) {
         char doing[512];
 
-        describe_run(run, doing, sizeof(doing));
+        run_describe(run, doing, sizeof(doing));
         status = error_result(w->conn, result, doing, err);
     } else if (run && result) {
         run->found = strtoull(PQcmdTuples(result), NULL, 10);
@@ -325,8 +325,7 @@ static int take_sync(struct pg_writer *w, int status, struct rnl_error *err)
     return status;
 }
 
-/* What goes before the rows, as far as it is due; *count: how many statements. */
-static int send_before(struct pg_writer *w, bool savepoint, uint32_t *count, struct rnl_error *err)
+int before_send(struct pg_writer *w, bool savepoint, uint32_t *count, struct rnl_error *err)
 {
     struct apply *a = w->apply;
     int status = RNL_OK;
@@ -366,12 +365,12 @@ static int exchange(struct pg_writer *w, struct apply_run *runs, uint32_t count,
                     struct rnl_error *err)
 {
     uint32_t before, sent = 0;
-    int status = send_before(w, savepoint, &before, err);
+    int status = before_send(w, savepoint, &before, err);
     struct rnl_error later = RNL_ERROR_INIT;
     int answer = RNL_OK;
 
     while (status == RNL_OK && sent < count) {
-        status = send_run(w, &runs[sent], err);
+        status = run_send(w, &runs[sent], err);
         sent += status == RNL_OK;
     }
     if (PQstatus(w->conn->pg) != CONNECTION_OK || !PQpipelineSync(w->conn->pg))
@@ -393,16 +392,20 @@ static int exchange(struct pg_writer *w, struct apply_run *runs, uint32_t count,
     return status;
 }
 
+int run_prepare(struct pg_writer *w, struct apply_run *run, struct rnl_error *err)
+{
+    run->found = 0;
+    run->statement = statement_find(w->apply, run);
+    return run->statement ? prepare(w, run->statement, err) : error_memory(err);
+}
+
 int runs_send(struct pg_writer *w, struct apply_run *runs, uint32_t count, bool savepoint,
               struct rnl_error *err)
 {
     int status = RNL_OK;
 
-    for (uint32_t i = 0; status == RNL_OK && i < count; i++) {
-        runs[i].found = 0;
-        runs[i].statement = statement_find(w->apply, &runs[i]);
-        status = runs[i].statement ? prepare(w, runs[i].statement, err) : error_memory(err);
-    }
+    for (uint32_t i = 0; status == RNL_OK && i < count; i++)
+        status = run_prepare(w, &runs[i], err);
     if (status != RNL_OK)
         return status;
     if (!PQenterPipelineMode(w->conn->pg))

@@ -81,7 +81,7 @@ static void add_update(struct buf *sql, const struct apply_statement *st)
 {
     bool any = false;
 
-    buf_puts(sql, "UPDATE ");
+    buf_puts(sql, st->sure ? "WITH written AS (UPDATE " : "UPDATE ");
     add_table(sql, st->table);
     buf_puts(sql, " AS t SET ");
     for (uint32_t i = 0; i < st->nparams; i++) {
@@ -103,6 +103,9 @@ static void add_update(struct buf *sql, const struct apply_statement *st)
     buf_puts(sql, " FROM ");
     add_rows(sql, st);
     add_match(sql, st, "t");
+    if (st->sure) /* a division by zero where one is missing */
+        buf_puts(sql, " RETURNING 1) SELECT 1 / (pg_catalog.count(*) ="
+                      " pg_catalog.cardinality($1))::pg_catalog.int4 FROM written");
 }
 
 static void add_insert(struct buf *sql, const struct apply_statement *st)
@@ -213,7 +216,7 @@ static bool fill(struct apply_statement *st, const struct apply *a, const struct
     const struct bound_table *table = run->table;
     uint32_t count = table->source->ncolumns;
 
-    *st = (struct apply_statement){.table = table, .kind = run->kind};
+    *st = (struct apply_statement){.table = table, .kind = run->kind, .sure = run->sure};
     st->sets = malloc((count + (size_t)1) * sizeof(*st->sets));
     st->params = malloc((count + (size_t)table->nkey + 1) * sizeof(*st->params));
     if (!st->sets || !st->params) {
@@ -243,7 +246,7 @@ struct apply_statement *statement_find(struct apply *a, const struct apply_run *
         st = &a->statements[i];
         if (st->used < oldest->used)
             oldest = st;
-        if (st->table == run->table && st->kind == run->kind &&
+        if (st->table == run->table && st->kind == run->kind && st->sure == run->sure &&
             memcmp(st->sets, a->sets, run->table->source->ncolumns * sizeof(bool)) == 0) {
             st->used = ++a->clock;
             return st;

@@ -29,18 +29,18 @@ static const char *const statements[][2] = {
 
 static int prepare_all(struct pg_writer *w, struct rnl_error *err)
 {
-    for (size_t i = 0; !w->prepared && i < sizeof(statements) / sizeof(statements[0]); i++) {
+    int status = w->prepared ? RNL_OK : pending_settle(w, err);
+
+    for (size_t i = 0;
+         status == RNL_OK && !w->prepared && i < sizeof(statements) / sizeof(statements[0]); i++) {
         PGresult *result = PQprepare(w->conn->pg, statements[i][0], statements[i][1], 0, NULL);
-        int status = RNL_OK;
 
         if (PQresultStatus(result) != PGRES_COMMAND_OK)
             status = error_result(w->conn, result, "prepare the checkpoint", err);
         PQclear(result);
-        if (status != RNL_OK)
-            return status;
     }
-    w->prepared = true;
-    return RNL_OK;
+    w->prepared = status == RNL_OK;
+    return status;
 }
 
 static int send_lane(struct pg_writer *w, const struct rnl_checkpoint *cp, struct rnl_error *err)
@@ -156,6 +156,8 @@ static int exchange(struct pg_writer *w, const struct rnl_checkpoint *cp, bool *
                     struct rnl_error *err)
 {
     int status = cp ? send_checkpoint(w, cp, err) : RNL_OK;
+    struct rnl_error unheard = RNL_ERROR_INIT;
+    int answer;
 
     /* no run will do it again, or a source forgets what it would do it again from */
     if (status == RNL_OK && (!cp || (RNL_HAS(cp, durable) && cp->durable)))
@@ -164,9 +166,12 @@ static int exchange(struct pg_writer *w, const struct rnl_checkpoint *cp, bool *
         status = send_plain(w, "commit", err);
     if (status == RNL_OK && !PQpipelineSync(w->conn->pg))
         status = error_result(w->conn, NULL, "commit", err);
-    if (status == RNL_OK)
-        status = take_answers(w, cp, committed, err);
-    return status;
+    if (status != RNL_OK)
+        return status;
+    status = pending_is_open(w) ? pending_answers(w, err) : RNL_OK;
+    /* behind a failure all were passed over */
+    answer = take_answers(w, cp, committed, status == RNL_OK ? err : &unheard);
+    return status == RNL_OK ? answer : status;
 }
 
 static int commit(struct pg_writer *w, const struct rnl_checkpoint *cp, struct rnl_error *err)
@@ -178,7 +183,7 @@ static int commit(struct pg_writer *w, const struct rnl_checkpoint *cp, struct r
         status = prepare_all(w, err);
     if (status != RNL_OK)
         return status;
-    if (!PQenterPipelineMode(w->conn->pg))
+    if (!pending_is_open(w) && !PQenterPipelineMode(w->conn->pg))
         return error_result(w->conn, NULL, "commit", err);
     status = exchange(w, cp, &committed, err);
     if (PQstatus(w->conn->pg) == CONNECTION_OK && !PQexitPipelineMode(w->conn->pg) &&
@@ -194,7 +199,8 @@ int writer_commit(void *writer, const struct rnl_checkpoint *checkpoint, struct 
 {
     struct pg_writer *w = writer;
     struct rnl_error ignored = RNL_ERROR_INIT;
-    int status = writer_begin(w, err);
+    /* what is on its way is answered with the rest */
+    int status = pending_is_open(w) ? RNL_OK : writer_begin(w, err);
 
     if (status == RNL_OK)
         status = copy_end(w, err);

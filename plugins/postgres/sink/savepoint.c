@@ -6,6 +6,7 @@ int writer_savepoint(void *writer, struct rnl_error *err)
     struct pg_writer *w = writer;
     int status = writer_begin(w, err);
 
+    w->parts = true;
     if (status == RNL_OK)
         status = copy_end(w, err); /* its errors belong to what came before */
     if (status == RNL_OK)

@@ -55,7 +55,7 @@ int writer_begin(struct pg_writer *w, struct rnl_error *err)
     int status;
 
     if (w->mode == WRITER_WRITING)
-        return RNL_OK;
+        return pending_settle(w, err);
     if (w->mode == WRITER_READING) {
         status = conn_exec(w->conn, "ROLLBACK", "end the reading transaction", err);
         if (status != RNL_OK)
@@ -127,10 +127,12 @@ int writer_apply(void *writer, struct rnl_bundle *in, struct rnl_error *err)
 int writer_rollback(void *writer, struct rnl_error *err)
 {
     struct pg_writer *w = writer;
+    struct rnl_error unheard = RNL_ERROR_INIT;
 
     if (w->mode == WRITER_IDLE)
         return RNL_OK;
     copy_drop(w);
+    pending_settle(w, &unheard);
     w->nchanges = 0;
     w->mode = WRITER_IDLE;
     apply_undone(w);
