@@ -159,4 +159,58 @@ SQL
     verified
 }
 
+# What the other flavour can take: names that cross, columns at their places, partitions, numbers.
+test_into_the_other_flavour() {
+    local to=mysql9 dst
+    [[ $E2E_SOURCE != mysql* ]] || to=mariadb
+    new_databases
+    server "$to" PORT >/dev/null
+    dst=${db}_to
+    database_new "$to" "$dst"
+    DST=$(database_url "$to" "$dst")
+    source_sql "$db" <<'SQL'
+create table t (id int primary key, a varchar(20) not null, b int, c int, key by_c (c));
+create table x1 (id int primary key, v int);
+create table x2 (id int primary key, w varchar(9));
+create table part (id int primary key, v int) partition by range (id) (partition p0 values less than (10), partition p1 values less than (100));
+create table numbered (id int not null primary key, v int);
+insert into t values (1, 'one', 1, 10), (2, 'two', 2, 20);
+insert into x1 values (1, 1);
+insert into x2 values (2, 'two');
+insert into part values (1, 1), (50, 50);
+insert into numbered values (5, 5);
+SQL
+    drain
+    do_at 'insert into t values (3, "three", 3, 30)'
+    do_at 'alter table t rename column a to b, rename column b to a, add key by_b (b), add unique key by_a (a)'
+    do_at 'insert into t (id, a, b, c) values (4, 4, "four", 40)'
+    do_at 'alter table t add column f int first, add column m int not null default 5 after b, add column m2 int after m, add column z int'
+    do_at 'insert into t values (1, 5, "five", 5, 6, 7, 50, 8)'
+    do_at 'alter table t change b text_b varchar(40) not null, add column m3 int after text_b, modify c bigint'
+    do_at 'insert into t values (2, 6, "six", 9, 6, 6, 77, 60, 8)'
+    do_at 'rename table x1 to x3, x2 to x1, x3 to x2; insert into x1 values (10, "ten"); insert into x2 values (20, 20)'
+    do_at 'alter table part add partition (partition p2 values less than (1000)); insert into part values (500, 500)'
+    do_at 'alter table part reorganize partition p2 into (partition p2 values less than (600), partition p3 values less than (2000)); insert into part values (1500, 1)'
+    do_at 'alter table part comment = "in \"its\" parts"; alter table t modify id int not null comment "it'"'"'s a key"'
+    do_at 'alter table numbered modify id int not null auto_increment; insert into numbered (v) values (6)'
+    do_at 'alter table numbered modify id bigint not null; insert into numbered values (9000000000, 7)'
+    drain
+    same_shape t
+    same_shape x1
+    same_shape x2
+    same_shape part
+    same_shape numbered
+    verified
+}
+shape() { # NAME DATABASE TABLE: columns in their order, keys and partitions
+    query "$1" "$2" "select concat_ws(' ', column_name, data_type, is_nullable, extra, column_comment) from information_schema.columns
+        where table_schema = database() and table_name = '$3' order by ordinal_position"
+    query "$1" "$2" "select concat_ws(' ', index_name, non_unique, column_name) from information_schema.statistics
+        where table_schema = database() and table_name = '$3' order by index_name, seq_in_index"
+    query "$1" "$2" "select concat_ws(' ', partition_name, partition_description) from information_schema.partitions
+        where table_schema = database() and table_name = '$3' order by partition_ordinal_position"
+    query "$1" "$2" "select table_comment from information_schema.tables where table_schema = database() and table_name = '$3'"
+}
+same_shape() { same "$(shape "$E2E_SOURCE" "$db" "$1")" "$(shape "$to" "$dst" "$1")" "the shape of $1"; }
+
 run_tests

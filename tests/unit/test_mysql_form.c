@@ -323,6 +323,27 @@ static void charsets_are_handed_down(void **state)
     form_free(&first);
 }
 
+/* An alteration of nothing but words is one. */
+static void comments_are_told(void **state)
+{
+    struct form before, table, column, same;
+
+    (void)state;
+    apply(&before, NULL, base, false);
+    apply(&table, &before.table, "ALTER TABLE t COMMENT 'it''s'", false);
+    apply(&column, &before.table, "ALTER TABLE t MODIFY a int NOT NULL COMMENT 'it''s'", false);
+    apply(&same, &table.table, "ALTER TABLE t COMMENT = \"it's\", ENGINE = InnoDB", false);
+    assert_string_equal(table.table.comment, "it's");
+    assert_string_equal(column.table.columns[0].comment, "it's");
+    assert_false(form_is(&before.table, &table.table));
+    assert_false(form_is(&before.table, &column.table));
+    assert_true(form_is(&table.table, &same.table));
+    form_free(&same);
+    form_free(&column);
+    form_free(&table);
+    form_free(&before);
+}
+
 /* What is shown now is taken where it is the same column, and not what was altered since. */
 static void what_stands_now_refines(void **state)
 {
@@ -357,6 +378,7 @@ int main(void)
         cmocka_unit_test(definitions_are_understood),
         cmocka_unit_test(tables_are_made),
         cmocka_unit_test(charsets_are_handed_down),
+        cmocka_unit_test(comments_are_told),
         cmocka_unit_test(what_stands_now_refines),
     };
 

@@ -63,7 +63,8 @@ static bool column_same(const struct rnl_column *a, const struct rnl_column *b)
 
     return strcmp(a->name, b->name) == 0 && type_same(a, b) &&
            (a->flags & flags) == (b->flags & flags) && default_same(a, b) &&
-           same_text(a->generated, b->generated) && may_be_same(a->collation, b->collation);
+           same_text(a->generated, b->generated) && same_text(a->comment, b->comment) &&
+           may_be_same(a->collation, b->collation);
 }
 
 static bool part_same(const struct rnl_table *a_table, const struct rnl_index_part *a,
@@ -156,7 +157,7 @@ bool form_is(const struct rnl_table *a, const struct rnl_table *b)
         if (!same_text(a->partitions[i].name, b->partitions[i].name) ||
             !same_text(a->partitions[i].bounds, b->partitions[i].bounds))
             return false;
-    return same_text(a->partition_by, b->partition_by);
+    return same_text(a->partition_by, b->partition_by) && same_text(a->comment, b->comment);
 }
 
 /* The server's spelling of a default is taken; not another one that was set since. */
