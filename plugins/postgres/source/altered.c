@@ -262,6 +262,84 @@ int table_replace(struct feed *feed, uint32_t index, const struct look *look,
     return tell(feed, &alteration, out, err);
 }
 
+/* --- names -------------------------------------------------------------------------------- */
+
+static bool has_name(const struct rnl_table *table, const char *schema, const char *name)
+{
+    return text_same(table->name, name) && text_same(table->schema, schema);
+}
+
+/* The table as it was, under the name that it has now: of more its next row will tell. */
+static int name_tell(struct feed *feed, uint32_t index, const struct look *look,
+                     struct rnl_bundle *out, struct rnl_error *err)
+{
+    const struct fed_table *table = &feed->tables[index];
+    const struct place since = {feed->commit_lsn, feed->change_lsn};
+    struct newform form = {.table = *table->described, .known = table->form.columns, .rough = true};
+
+    if (table->form.ncolumns != table->described->ncolumns)
+        return RNL_OK;
+    form.table.schema = look->draft->table.schema;
+    form.table.name = look->draft->table.name;
+    return form_tell(feed, index, look, &form, since, out, err);
+}
+
+/*
+ * A table got a name that the catalog has for another one. That has left it, then, and the stream
+ * says so only before its next row: where it is now is told together, or there would be two of a
+ * name.
+ */
+static int name_free(struct feed *feed, const char *schema, const char *name,
+                     struct rnl_bundle *out, struct rnl_error *err)
+{
+    struct fed_table *table;
+    struct pg_conn *conn;
+    struct look *look;
+    uint32_t index;
+    int status;
+
+    if (!feed_table_named(feed, schema, name, &index))
+        return RNL_OK;
+    table = &feed->tables[index];
+    if (table->gone || table->moving || !table->form.oid)
+        return RNL_OK;
+    status = feed_side(feed, &conn, err);
+    if (status == RNL_OK)
+        status = look_take(feed->source, conn, table->form.oid, &look, err);
+    if (status != RNL_OK)
+        return status;
+    if (!look->draft) {
+        table->gone = true;
+        status = table_replace(feed, index, look, out, err);
+    } else if (!has_name(&look->draft->table, schema, name)) {
+        table->moving = true;
+        status = name_free(feed, look->draft->table.schema, look->draft->table.name, out, err);
+        if (status >= 0)
+            status = name_tell(feed, index, look, out, err);
+        table->moving = false;
+    }
+    look_free(look);
+    return status;
+}
+
+static int table_alter_and_name(struct feed *feed, struct look *look,
+                                const struct relation *relation, struct rnl_bundle *out,
+                                struct rnl_error *err)
+{
+    struct fed_table *table = &feed->tables[relation->table];
+    int freed = RNL_OK, status;
+
+    if (!relation->leaf && !has_name(table->described, relation->schema, relation->name)) {
+        table->moving = true;
+        freed = name_free(feed, relation->schema, relation->name, out, err);
+        table->moving = false;
+    }
+    if (freed < 0)
+        return freed;
+    status = table_alter(feed, relation->table, look, relation, out, err);
+    return status == RNL_OK ? freed : status;
+}
+
 /* --- judging ------------------------------------------------------------------------------ */
 
 /* Described for the first time: whether the table is what it was when the catalog got it. */
@@ -338,8 +416,7 @@ static int refuse_held_back(const struct feed *feed, const struct fed_table *tab
 static bool is_exact(const struct relation *relation, const struct fed_table *table)
 {
     return form_is(&table->form, &relation->told, !relation->leaf) &&
-           (relation->leaf || (text_same(relation->name, table->described->name) &&
-                               text_same(relation->schema, table->described->schema)));
+           (relation->leaf || has_name(table->described, relation->schema, relation->name));
 }
 
 static int judge(struct feed *feed, struct relation *relation, bool older, struct rnl_bundle *out,
@@ -375,7 +452,7 @@ static int judge(struct feed *feed, struct relation *relation, bool older, struc
     else if (relation->replaced)
         status = look->draft ? table_replace(feed, relation->table, look, out, err) : RNL_OK;
     else
-        status = table_alter(feed, relation->table, look, relation, out, err);
+        status = table_alter_and_name(feed, look, relation, out, err);
     look_free(look);
     return status;
 }

@@ -46,6 +46,7 @@ struct fed_table {
     char look[40];                /* the mark that was looked at last; "": none */
     struct look *pending;         /* as it is now: told when all from before has come */
     bool gone;                    /* its end was told */
+    bool moving;                  /* its new name is about to be told */
     bool labels;                  /* some column is an enum */
 };
 
@@ -100,6 +101,9 @@ enum { ROW_AFTER, ROW_BEFORE };
 int relation_read(struct feed *feed, const struct pgoutput_message *message, struct rnl_error *err);
 struct relation *relation_find(struct feed *feed, uint32_t id);
 void relations_free(struct feed *feed);
+/* The followed table that the catalog has under this name. */
+bool feed_table_named(const struct feed *feed, const char *schema, const char *name,
+                      uint32_t *index);
 int feed_side(struct feed *feed, struct pg_conn **conn, struct rnl_error *err);
 
 /* altered.c: before a row of it is read. RNL_ALTERED: the host was told that it is another. */

@@ -86,8 +86,8 @@ static bool table_numbered(const struct feed *feed, Oid oid, uint32_t *index)
     return false;
 }
 
-static bool table_named(const struct feed *feed, const char *schema, const char *name,
-                        uint32_t *index)
+bool feed_table_named(const struct feed *feed, const char *schema, const char *name,
+                      uint32_t *index)
 {
     for (uint32_t i = 0; i < feed->ntables; i++) {
         const struct rnl_table *table = feed->tables[i].described;
@@ -132,7 +132,7 @@ static int ask_root(struct feed *feed, uint32_t id, bool *found, uint32_t *index
     status =
         conn_query(conn, sql, 1, (const char *const[]){text}, "look at a partition", &result, err);
     for (int i = 0; status == RNL_OK && !*found && i < PQntuples(result); i++)
-        *found = table_named(feed, PQgetvalue(result, i, 0), PQgetvalue(result, i, 1), index);
+        *found = feed_table_named(feed, PQgetvalue(result, i, 0), PQgetvalue(result, i, 1), index);
     PQclear(result);
     return status;
 }
@@ -157,12 +157,12 @@ static int table_find(struct feed *feed, const struct pgoutput_message *message,
 
         if (leaf->oid == message->relation && !leaf->is_root)
             relation->leaf = table_numbered(feed, leaf->root_oid, index) ||
-                             table_named(feed, leaf->root_schema, leaf->root, index);
+                             feed_table_named(feed, leaf->root_schema, leaf->root, index);
     }
     relation->followed = relation->leaf;
     if (relation->followed)
         return RNL_OK;
-    if (table_named(feed, message->schema, message->name, index)) {
+    if (feed_table_named(feed, message->schema, message->name, index)) {
         relation->followed = true;
         relation->replaced = feed->tables[*index].form.oid != 0;
         return RNL_OK;
