@@ -5,6 +5,8 @@
 
 #include "server.h"
 
+#include <stdatomic.h>
+
 /* Filled by the host from the option table in plugin.c. */
 struct mysql_config {
     struct mysql_link link;
@@ -19,6 +21,8 @@ struct table_info {
     bool settled;        /* any ALTER since would show in created */
     bool clustered;      /* InnoDB: a read in the order of its key is a plain scan */
 };
+
+struct parked; /* changes_park.c */
 
 struct source {
     const struct rnl_ctx *ctx;
@@ -42,7 +46,8 @@ struct source {
     uint32_t server_id;    /* ours, as the server counts its readers */
     char reader_uuid[40];
     char server_uuid[64];
-    char *log_end; /* lent by source_log_end */
+    char *log_end;                   /* lent by source_log_end */
+    _Atomic(struct parked *) parked; /* what a cursor of changes left for the next; or NULL */
 };
 
 /* session.c */
@@ -94,6 +99,9 @@ int changes_open(struct source *source, const struct rnl_catalog *catalog,
                  const struct rnl_unit *unit, void **cursor, struct rnl_error *err);
 int changes_read(void *cursor, struct rnl_bundle *out, int timeout_ms, struct rnl_error *err);
 void changes_close(void *cursor);
+
+/* changes_park.c */
+void parked_free(struct source *source);
 
 /* cursor.c. The first member of any cursor says which. */
 enum cursor_kind { CURSOR_ROWS = 1, CURSOR_CHANGES };

@@ -86,15 +86,25 @@ test_while_it_runs() {
     follower=$!
     # shellcheck disable=SC2064 # this one
     trap "kill -KILL $follower 2>/dev/null || true" EXIT
+    wait_for 20 grep -qw following "$E2E_SCRATCH/$E2E_TEST.log"
+    wait_for 20 one_reads # not the run before, which the server hasn't missed yet
+    local reader
+    reader=$(dumps)
+    do_at "alter table other add w int; insert into other values (3, 3, 3); create table more (id int primary key); insert into more values (1); insert into t (a) values ('first')"
+    wait_for 60 arrived first
+    # a new reader would have the server search its file from the beginning, at each statement
+    same "$reader" "$(dumps)" "who reads the log"
     do_at "$statements"
     do_at "insert into t (a, m) values ('last', 1)"
-    wait_for 60 arrived
+    wait_for 60 arrived last
     kill -KILL "$follower"
     wait "$follower" 2>/dev/null || true
     drain
     verified
 }
-arrived() { [ "$(target_sql -d "$db" -c "select count(*) from t where a = 'last'" 2>/dev/null)" = 1 ]; }
+dumps() { source_sql -e "select id from information_schema.processlist where command like 'Binlog Dump%' and db = '$db'"; }
+one_reads() { [ "$(dumps | wc -l)" = 1 ]; }
+arrived() { [ "$(target_sql -d "$db" -c "select count(*) from t where a = '${1:-last}'" 2>/dev/null)" = 1 ]; }
 
 test_copies_that_take_the_name() {
     new_databases

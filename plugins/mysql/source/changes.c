@@ -267,13 +267,16 @@ int changes_read(void *self, struct rnl_bundle *out, int timeout_ms, struct rnl_
     changes->out_rows = 0;
     changes->out_marked = changes->gathered = false;
     changes->spans = changes->tx.rows != 0;
+    changes->rests = false;
     if (changes->untold) {
         status = altered_tell_again(changes, err);
         return status ? status : RNL_ALTERED;
     }
     status = bundle_fill(changes, timeout_ms, &idle, err);
-    if (status == STEP_ALTERED)
+    if (status == STEP_ALTERED) {
+        changes->rests = !changes->tx.open;
         return RNL_ALTERED; /* nothing may be marked behind that before the host has followed */
+    }
     if (status >= 0)
         status = mark_idle(changes, err);
     if (status < 0)
@@ -287,8 +290,10 @@ void changes_close(void *self)
 {
     struct changes *changes = self;
 
-    dump_close(changes->dump);
-    binlog_free(changes->log);
+    if (!changes_park(changes)) {
+        dump_close(changes->dump);
+        binlog_free(changes->log);
+    }
     for (uint32_t i = 0; i < changes->ntables; i++) {
         if (changes->tables[i].start)
             position_free(changes->tables[i].start);

@@ -80,6 +80,7 @@ struct changes {
     uint64_t out_rows;      /* added to it */
     bool out_marked;
     bool gathered;           /* more was waited for */
+    bool rests;              /* all before mark was given, and nothing behind it was looked at */
     bool spans;              /* the transaction under way began in an earlier bundle */
     struct rnl_error failed; /* told by the next call; status 0: none */
 };
@@ -126,6 +127,10 @@ int altered_take(struct changes *changes, const struct statement *statement, con
 /* Forms as the position tells them; and telling what the host hasn't heard of. */
 int altered_recall(struct changes *changes, struct rnl_error *err);
 int altered_tell_again(struct changes *changes, struct rnl_error *err);
+
+/* changes_park.c: whether the stream goes on where another cursor left it, at this position */
+bool changes_park(struct changes *changes);
+bool changes_unpark(struct changes *changes, struct rnl_slice position);
 
 /* changes_statement.c */
 int statement_take(struct changes *changes, struct rnl_error *err);

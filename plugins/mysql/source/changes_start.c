@@ -202,6 +202,10 @@ int changes_start(struct changes *changes, const struct rnl_unit *unit, struct r
     changes->has_to = unit->to.len != 0;
     if (changes->has_to && position_parse(&changes->to, unit->to))
         return bad_position(err);
+    if (changes_unpark(changes, unit->position)) {
+        changes->waiting = calloc(1, sizeof(*changes->waiting));
+        return changes->waiting ? RNL_OK : error_memory(err);
+    }
     status = conn_open(&changes->source->server, &conn, err);
     if (status)
         return status;

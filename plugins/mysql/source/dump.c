@@ -247,6 +247,11 @@ int dump_take(struct dump *dump, int timeout_ms, const unsigned char **event, si
     return RNL_OK;
 }
 
+bool dump_has_ended(const struct dump *dump)
+{
+    return atomic_load(&dump->ended);
+}
+
 static void little_put(struct text *out, uint64_t value, int bytes)
 {
     for (int i = 0; i < bytes; i++) {

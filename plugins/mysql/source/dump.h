@@ -16,6 +16,7 @@ int dump_open(struct source *source, struct conn *conn, const struct position *s
  */
 int dump_take(struct dump *dump, int timeout_ms, const unsigned char **event, size_t *len,
               struct rnl_error *err);
+bool dump_has_ended(const struct dump *dump); /* it broke; what came before may still be taken */
 void dump_close(struct dump *dump);
 
 /* dump_error.c: why the server ended the log. */

@@ -237,6 +237,7 @@ int source_unfollow(void *self, const char *pipeline, struct rnl_error *err)
 
 void follow_free(struct source *source)
 {
+    parked_free(source);
     keyless_free(source);
     free(source->log_end);
 }
