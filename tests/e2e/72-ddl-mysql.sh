@@ -169,7 +169,8 @@ SQL
     verified
 }
 
-# What the other flavour can take: names that cross, columns at their places, partitions, numbers.
+# What the other flavour can take: names that cross, columns at their places, partitions, numbers,
+# checks, comments.
 test_into_the_other_flavour() {
     local to=mysql9 dst
     [[ $E2E_SOURCE != mysql* ]] || to=mariadb
@@ -201,6 +202,10 @@ SQL
     do_at 'rename table x1 to x3, x2 to x1, x3 to x2; insert into x1 values (10, "ten"); insert into x2 values (20, 20)'
     do_at 'alter table part add partition (partition p2 values less than (1000)); insert into part values (500, 500)'
     do_at 'alter table part reorganize partition p2 into (partition p2 values less than (600), partition p3 values less than (2000)); insert into part values (1500, 1)'
+    do_at 'create table checked (id int primary key, v int, w int check (w < 1000))'
+    do_at 'alter table checked add check (v > 0), add z int; insert into checked values (1, 1, 1, 1)'
+    do_at 'alter table checked add x int check (x <> 7); insert into checked values (2, 1, 1, 1, 1)'
+    do_at 'alter table checked add constraint named check (z > 0); insert into checked values (3, 1, 1, 1, 1)'
     do_at 'alter table part comment = "in \"its\" parts"; alter table t modify id int not null comment "it'"'"'s a key"'
     do_at 'alter table numbered modify id int not null auto_increment; insert into numbered (v) values (6)'
     do_at 'alter table numbered modify id bigint not null; insert into numbered values (9000000000, 7)'
@@ -210,6 +215,8 @@ SQL
     same_shape x2
     same_shape part
     same_shape numbered
+    same_shape checked
+    same 4 "$(query "$to" "$dst" 'show create table checked' | grep -o CHECK | wc -l)" 'checks, with a name and without'
     verified
 }
 shape() { # NAME DATABASE TABLE: columns in their order, keys and partitions
