@@ -35,6 +35,28 @@ void tell_finding(const struct rnl_host *host, const struct rnl_ctx *ctx,
     va_end(ap);
 }
 
+void tell_sequences(const struct rnl_host *host, const struct rnl_ctx *ctx,
+                    const struct rnl_catalog *catalog)
+{
+    uint32_t count = RNL_HAS(host, object_at) ? host->object_count(catalog) : 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        const struct rnl_object *object = host->object_at(catalog, i);
+        const struct rnl_finding finding = {
+            .size = sizeof(finding),
+            .severity = RNL_WARNING,
+            .code = "sequence.skipped",
+            .schema = object->schema,
+            .object = object->name,
+            .text = "a sequence is not carried over",
+            .count = -1,
+        };
+
+        if (object->kind == RNL_OBJECT_SEQUENCE && !object->owner_table)
+            host->finding(ctx, &finding);
+    }
+}
+
 int tell_step(const struct rnl_host *host, struct rnl_steps *steps, const struct rnl_table *table,
               struct rnl_step *step, const char *what, const char *object, struct buf *text,
               struct rnl_error *err)

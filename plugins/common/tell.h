@@ -20,6 +20,10 @@ int tell_step(const struct rnl_host *host, struct rnl_steps *steps, const struct
               struct rnl_step *step, const char *what, const char *object, struct buf *text,
               struct rnl_error *err);
 
+/* Of each sequence that numbers no column, where the target has none: the others live on in their
+ * columns' own counters. */
+void tell_sequences(const struct rnl_host *host, const struct rnl_ctx *ctx,
+                    const struct rnl_catalog *catalog);
 /* Out of memory. */
 int tell_memory(struct rnl_error *err);
 

@@ -187,29 +187,6 @@ static int tables_name(struct mapper *m)
     return RNL_OK;
 }
 
-/* Sequences that number no column: the others live on in their columns' own counters. */
-static void tell_sequences(struct mapper *m)
-{
-    const struct rnl_host *host = m->sink->host;
-    uint32_t count = RNL_HAS(host, object_at) ? host->object_count(m->catalog) : 0;
-
-    for (uint32_t i = 0; i < count; i++) {
-        const struct rnl_object *object = host->object_at(m->catalog, i);
-        struct rnl_finding finding = {
-            .size = sizeof(finding),
-            .severity = RNL_WARNING,
-            .code = "sequence.skipped",
-            .schema = object->schema,
-            .object = object->name,
-            .text = "a sequence is not carried over",
-            .count = -1,
-        };
-
-        if (object->kind == RNL_OBJECT_SEQUENCE && !object->owner_table)
-            host->finding(m->sink->ctx, &finding);
-    }
-}
-
 int mapper_decide(struct mapper *m)
 {
     int status = tables_name(m);
@@ -240,7 +217,7 @@ static int make_plan(struct mapper *m)
     int status = mapper_decide(m);
 
     if (!m->resuming)
-        tell_sequences(m);
+        tell_sequences(m->sink->host, m->sink->ctx, m->catalog);
     for (uint32_t t = 0; !status && t < m->ntables; t++) {
         tell_names(m, t);
         status = tell_types(m, t);

@@ -101,29 +101,6 @@ static void tell_collation(struct mapper *m)
         }
 }
 
-/* Sequences that number no column: the others live on in their columns' own counters. */
-static void tell_sequences(struct mapper *m)
-{
-    const struct rnl_host *host = m->sink->host;
-    uint32_t count = RNL_HAS(host, object_at) ? host->object_count(m->catalog) : 0;
-
-    for (uint32_t i = 0; i < count; i++) {
-        const struct rnl_object *object = host->object_at(m->catalog, i);
-        struct rnl_finding finding = {
-            .size = sizeof(finding),
-            .severity = RNL_WARNING,
-            .code = "sequence.skipped",
-            .schema = object->schema,
-            .object = object->name,
-            .text = "a sequence is not carried over",
-            .count = -1,
-        };
-
-        if (object->kind == RNL_OBJECT_SEQUENCE && !object->owner_table)
-            host->finding(m->sink->ctx, &finding);
-    }
-}
-
 static int map_table_steps(struct mapper *m, uint32_t t)
 {
     uint32_t structure = m->job->structure;
@@ -162,7 +139,7 @@ static int make_plan(struct mapper *m)
 
     if (status == RNL_OK && !m->resuming) {
         tell_collation(m);
-        tell_sequences(m);
+        tell_sequences(m->sink->host, m->sink->ctx, m->catalog);
     }
     /* tables first, so that an index never takes a table's name */
     for (uint32_t t = 0; status == RNL_OK && t < m->ntables; t++)
