@@ -350,6 +350,14 @@ void catalog_mark_others(struct rnl_catalog *catalog, struct rnl_catalog *other)
         }
 }
 
+void catalog_mark_other(struct rnl_catalog *catalog, uint32_t index)
+{
+    if (index >= catalog->count)
+        return;
+    catalog_view(catalog)->tables[index]->flags |= RNL_TABLE_NOT_OURS;
+    catalog->tables[index]->flags |= RNL_TABLE_NOT_OURS;
+}
+
 static void hash_table(XXH3_state_t *state, const struct rnl_table *table)
 {
     hash_text(state, table->schema);

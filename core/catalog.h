@@ -137,6 +137,8 @@ void catalog_measure(struct rnl_catalog *catalog, uint32_t table, uint32_t colum
 uint32_t catalog_index(struct rnl_catalog *catalog, const char *schema, const char *name);
 /* Marks what other, an earlier run's, doesn't have in the target: RNL_TABLE_NOT_OURS. */
 void catalog_mark_others(struct rnl_catalog *catalog, struct rnl_catalog *other);
+/* The same of one; UINT32_MAX: none. */
+void catalog_mark_other(struct rnl_catalog *catalog, uint32_t index);
 /* The places of masked tables in a form that may be kept, and back: see mask_seal(). */
 struct rnl_plan;
 int catalog_seal_plan(const struct rnl_catalog *catalog, struct rnl_plan *plan,

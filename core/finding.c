@@ -367,10 +367,16 @@ static void print_finding(FILE *to, const struct rnl_finding *f)
 
 void findings_print(struct findings *findings, FILE *to)
 {
+    findings_print_some(findings, RNL_NOTE, to);
+}
+
+void findings_print_some(struct findings *findings, enum rnl_severity at_least, FILE *to)
+{
     const struct rnl_finding *finding;
 
     for (size_t i = 0; (finding = findings_at(findings, i)); i++)
-        print_finding(to, finding);
+        if (finding->severity >= at_least)
+            print_finding(to, finding);
 }
 
 static void put_text(json_t *object, const char *key, const char *text)

@@ -25,6 +25,7 @@ size_t findings_count(struct findings *findings, enum rnl_severity at_least);
 /* Sorted by severity, code, table. The finding is borrowed until the next add. */
 const struct rnl_finding *findings_at(struct findings *findings, size_t index);
 void findings_print(struct findings *findings, FILE *to);
+void findings_print_some(struct findings *findings, enum rnl_severity at_least, FILE *to);
 char *findings_to_json(struct findings *findings); /* an array; malloc'd */
 int findings_from_json(struct findings *findings, const char *text, size_t len);
 

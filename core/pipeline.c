@@ -77,6 +77,11 @@ void pipeline_restart(struct pipeline *pipeline)
     pipeline->run.restart = true;
 }
 
+void pipeline_discard(struct pipeline *pipeline)
+{
+    pipeline->run.discard = true;
+}
+
 /* --- one attempt ------------------------------------------------------------------ */
 
 static void *reader_main(void *arg)

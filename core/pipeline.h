@@ -22,6 +22,8 @@ struct pipeline *pipeline_new(const struct pipeline_config *config,
 void pipeline_free(struct pipeline *pipeline);
 /* Forgets the earlier run of this name, tables and all. Before pipeline_start. */
 void pipeline_restart(struct pipeline *pipeline);
+/* And the rows that it set aside; without this a restart is refused while there are some. */
+void pipeline_discard(struct pipeline *pipeline);
 
 /*
  * ended(arg) is called once, from one of its threads, when both roles have ended for good: a

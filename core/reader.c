@@ -4,6 +4,7 @@
  */
 #include "reader.h"
 
+#include "blockers.h"
 #include "check.h"
 #include "reader_part.h"
 #include "util/log.h"
@@ -306,12 +307,22 @@ static int tell_run(struct reader *reader, bool resuming, struct rnl_error *err)
     return status;
 }
 
+static int check_source(void *arg, struct rnl_error *err)
+{
+    struct reader *reader = arg;
+
+    return reader->source.plugin->source.check(reader->source.self, reader->record.catalog, err);
+}
+
 /* Before the writer may make tables it must know all of them: describe, look, plan, tell. */
 static int prepare(struct reader *reader, struct rnl_error *err)
 {
     bool resuming = reader->recall.record != NULL;
     int status = find_tables(reader, resuming, err);
 
+    if (status == RNL_OK && !resuming && reader->source.plugin->source.check)
+        status = blockers_ask(&reader->source, check_source, reader, reader->run->findings,
+                              reader->run->config, err);
     if (status == RNL_OK && follows(reader))
         status = reader_follow_prepare(reader, resuming, err);
     if (status != RNL_OK)

@@ -47,7 +47,7 @@ static char *with_parts(json_t *head, const struct record *record)
     return json_text_end(&text);
 }
 
-static json_t *added_json(const struct rnl_names *added)
+static json_t *names_json(const struct rnl_names *added)
 {
     json_t *list = json_array();
 
@@ -56,12 +56,12 @@ static json_t *added_json(const struct rnl_names *added)
     return list;
 }
 
-static int added_part(const json_t *list, struct record *record, struct rnl_error *err)
+static int names_part(const json_t *list, struct rnl_names *names, struct rnl_error *err)
 {
     err->status = RNL_OK;
     for (size_t i = 0; err->status == RNL_OK && i < json_array_size(list); i++)
         if (json_is_string(json_array_get(list, i)))
-            names_add(&record->added, json_string_value(json_array_get(list, i)), err);
+            names_add(names, json_string_value(json_array_get(list, i)), err);
     return err->status;
 }
 
@@ -95,7 +95,9 @@ char *record_to_json(const struct record *record)
     if (record->grown)
         json_object_set_new(o, "grown", json_true());
     if (record->added.count)
-        json_object_set_new(o, "added", added_json(&record->added));
+        json_object_set_new(o, "added", names_json(&record->added));
+    if (record->stood.count)
+        json_object_set_new(o, "stood", names_json(&record->stood));
     return with_parts(o, record);
 }
 
@@ -196,7 +198,9 @@ int record_from_json(const char *text, size_t len, struct record *record, struct
     record->joins = (uint32_t)json_integer_value(json_object_get(o, "joins"));
     record->grown = json_is_true(json_object_get(o, "grown"));
     settings_part(o, record);
-    status = added_part(json_object_get(o, "added"), record, err);
+    status = names_part(json_object_get(o, "added"), &record->added, err);
+    if (status == RNL_OK)
+        status = names_part(json_object_get(o, "stood"), &record->stood, err);
     if (status == RNL_OK)
         status = catalog_part(&catalog, record, err);
     if (status == RNL_OK)
@@ -282,5 +286,6 @@ void record_clear(struct record *record)
     free(record->selection);
     settings_clear(&record->settings);
     names_clear(&record->added);
+    names_clear(&record->stood);
     *record = (struct record){0};
 }

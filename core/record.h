@@ -25,6 +25,8 @@ struct record {
     int64_t started_s, ended_s;         /* Unix time; 0: not yet */
     uint32_t joins;         /* how often tables joined while it followed: see struct catalog_join */
     bool grown;             /* tables that didn't join are complete, also while it is LOADING */
+    /* Tables that stood in the target before, and so aren't the run's to drop: schema, name, … */
+    struct rnl_names stood;
     struct rnl_names added; /* tables that were asked for while it ran, beside the selection's */
 };
 

@@ -24,6 +24,7 @@ struct run {
     struct secret_resolver *resolver;
     struct findings *findings;
     struct progress *progress;
+    bool discard;        /* with restart: rows that stand aside may be forgotten */
     int64_t until_ms;    /* by clock_ms(): then it stops in order; 0: never */
     atomic_bool restart; /* forget what the target remembers, and load anew; once */
     /* ------------------------------------------------------------------------ */

@@ -4,6 +4,7 @@
  */
 #include "writer.h"
 
+#include "blockers.h"
 #include "catalog.h"
 #include "check.h"
 #include "dead_letters.h"
@@ -78,20 +79,6 @@ static int end_as_done(struct writer *writer, struct rnl_error *err)
     return RNL_DONE;
 }
 
-/* Only what the earlier run loaded is dropped by a new start, whatever is asked for now. */
-static void take_earlier(struct writer *writer)
-{
-    struct rnl_error err = RNL_ERROR_INIT;
-    struct record record = {0};
-
-    if (writer->memory.plan &&
-        record_from_json(writer->memory.plan, writer->memory.plan_len, &record, &err) == RNL_OK) {
-        writer->earlier = record.catalog;
-        record.catalog = NULL;
-    }
-    record_clear(&record);
-}
-
 /* Whether a run that ended well is done again: yes, where the operator said what to do with rows.
  */
 static bool loads_again(const struct run *run)
@@ -110,11 +97,13 @@ static int recall(struct writer *writer, struct rnl_error *err)
     if (status < 0)
         return status;
     if (status == RNL_OK && (atomic_load(&run->restart) || (is_done(writer) && loads_again(run)))) {
+        if (atomic_load(&run->restart) && writer_may_forget(writer, err) != RNL_OK)
+            return err->status;
         writer->anew = true;
-        if (atomic_load(&run->restart) && run->config->schema_policy != RNL_DROP_AND_RECREATE)
-            take_earlier(writer);
         /* rows that stood there before changes were followed are not this pipeline's to drop */
         writer->dropping = atomic_load(&run->restart) && run->config->mode != MODE_CDC;
+        if (atomic_load(&run->restart) && run->config->schema_policy != RNL_DROP_AND_RECREATE)
+            writer_take_earlier(writer);
         memory_clear(&writer->memory);
     } else if (is_done(writer)) {
         return end_as_done(writer, err);
@@ -206,6 +195,38 @@ static int forget_letters(struct writer *writer, struct rnl_error *err)
     return aside ? count_letters(writer, false, err) : RNL_OK;
 }
 
+struct look {
+    struct writer *writer;
+    const struct rnl_job *job;
+};
+
+static int check_target(void *arg, struct rnl_error *err)
+{
+    struct writer *writer = ((struct look *)arg)->writer;
+
+    return sink_of(writer)->check(writer->sink.self, ((struct look *)arg)->job,
+                                  session_view(&writer->sink, writer->record.catalog), err);
+}
+
+/* Decides on the tables. A new run that would be stopped on its way isn't begun. */
+static int map_tables(struct writer *writer, const struct rnl_job *job, bool resuming,
+                      struct rnl_error *err)
+{
+    struct run *run = writer->run;
+    struct look look = {writer, job};
+    int status = RNL_OK;
+
+    if (!resuming && sink_of(writer)->check)
+        status = blockers_ask(&writer->sink, check_target, &look, run->findings, run->config, err);
+    if (status == RNL_OK)
+        status = sink_of(writer)->map(writer->sink.self, job,
+                                      session_view(&writer->sink, writer->record.catalog), resuming,
+                                      writer->steps, err);
+    if (status == RNL_OK && !resuming)
+        status = blockers_refuse(run->findings, run->config, err);
+    return status == RNL_OK && !resuming ? writer_note_stood(writer, err) : status;
+}
+
 /* The reader has said what comes: decide on the tables, remember the run, make them, bind. */
 static int prepare(struct writer *writer, struct rnl_error *err)
 {
@@ -231,13 +252,10 @@ static int prepare(struct writer *writer, struct rnl_error *err)
                        catalog_filter(writer->record.catalog, run->config->tables,
                                       run->config->ntables, config_left_out(run->config));
     catalog_join_flags(writer->record.catalog, word.joins);
-    if (writer->earlier)
-        catalog_mark_others(writer->record.catalog, writer->earlier);
+    writer_mark_others(writer);
     writer_fill_job(writer, word.resuming, &job);
     writer->steps = steps_new();
-    status = sink_of(writer)->map(writer->sink.self, &job,
-                                  session_view(&writer->sink, writer->record.catalog),
-                                  word.resuming, writer->steps, err);
+    status = map_tables(writer, &job, word.resuming, err);
     if (status != RNL_OK)
         goto clear_word;
     malloc_trim(0); /* of thousands of tables, deciding took more than the steps do */
@@ -556,6 +574,7 @@ tell:
     free(writer.numbers);
     catalog_free(writer.fresh);
     catalog_free(writer.earlier);
+    names_clear(&writer.stood);
     steps_free(writer.steps);
     memory_clear(&writer.memory);
     record_clear(&writer.record);

@@ -18,6 +18,7 @@ struct writer {
     bool anew;                 /* what the target remembers is forgotten when the new run begins */
     struct rnl_catalog *fresh; /* after a drain: the catalog with the source's numbers */
     struct rnl_catalog *earlier; /* starting over: what that run loaded; NULL: not known */
+    struct rnl_names stood;      /* starting over: tables that stood before that run */
     bool dropping;               /* starting over: the tables of the earlier run go */
     uint64_t epoch;              /* of this run's writers: higher than any before */
     atomic_uint units_done;
@@ -79,6 +80,14 @@ int writer_structure(struct writer *writer, uint32_t from, uint32_t to, struct r
 int writer_own_steps(struct writer *writer, struct rnl_error *err);
 /* From here on the target remembers the run with those of this number (0: none join). */
 int writer_take_joins(struct writer *writer, uint32_t number, struct rnl_error *err);
+/* writer_anew.c: a run that starts over. What the earlier one made; `dropping` is set before. */
+void writer_take_earlier(struct writer *writer);
+/* Marks all others in the record's catalog. */
+void writer_mark_others(struct writer *writer);
+/* After the sink has mapped a new run: which tables stood in the target before. */
+int writer_note_stood(struct writer *writer, struct rnl_error *err);
+/* RNL_E_CONFIG when rows stand aside, and nobody said that they may go. */
+int writer_may_forget(struct writer *writer, struct rnl_error *err);
 /* Rows that stand aside of tables that are loaded anew come again: their letters go. */
 int writer_void_letters(struct writer *writer, struct rnl_error *err);
 

@@ -1,6 +1,7 @@
 /* Runs a pipeline in the foreground: the main thread watches, shows and takes signals. */
 #include "foreground.h"
 
+#include "../finding.h"
 #include "../loop.h"
 #include "../pipeline.h"
 #include "../remote.h"
@@ -176,8 +177,11 @@ static int report(struct foreground *fg, const struct pipeline_config *config,
     else if (progress_count(progress) && !refused && !config->cutover)
         summary_print(progress, findings, stdout);
     if (state == PIPELINE_FAILED) {
-        int code = cli_fail(err);
+        int code;
 
+        if (!json && strcmp(err->code, "run.blocked") == 0)
+            findings_print_some(findings, RNL_BLOCKER, stderr);
+        code = cli_fail(err);
         if (progress_count(progress) && !json && !refused)
             fprintf(stderr, "what is in the target stays; the same command goes on from there\n");
         return code;
@@ -248,6 +252,11 @@ int foreground_run(const struct pipeline_config *config, struct secret_resolver 
     struct rnl_error err = RNL_ERROR_INIT;
     int code;
 
+    if (cli_flag(args, "discard-aside") && !cli_flag(args, "restart")) {
+        rnl_fail(&err, RNL_E_CONFIG, "usage.discard_aside",
+                 "--discard-aside goes with --restart (else: runnel dead-letters discard)");
+        return cli_fail(&err);
+    }
     if (cli_flag(args, "restart") && !may_restart(config, args))
         return EXIT_USAGE;
     fg.loop = loop_new();
@@ -258,6 +267,8 @@ int foreground_run(const struct pipeline_config *config, struct secret_resolver 
         code = out_of_memory();
         goto free_all;
     }
+    if (cli_flag(args, "discard-aside"))
+        pipeline_discard(fg.pipeline);
     if (cli_flag(args, "restart"))
         pipeline_restart(fg.pipeline);
     else if (tables_ask_first(fg.pipeline, cli_list(args, "reload"), &err) != RNL_OK) {

@@ -171,7 +171,10 @@ static int run(const struct cli_args *args)
 static const struct cli_option options[] = {
     JOB_OPTIONS,
     {"restart", 0, CLI_FLAG, 0, NULL,
-     "forget the earlier run of this pipeline, drop its tables and load anew; asks first"},
+     "forget the earlier run of this pipeline, drop the tables that it made and load anew; asks "
+     "first"},
+    {"discard-aside", 0, CLI_FLAG, 0, NULL,
+     "with --restart: also forget the rows that the earlier run set aside"},
     {"reload", 0, CLI_TEXT, CLI_REPEAT, "TABLE",
      "with --follow: load this table of the pipeline anew: drop it in the target first"},
     POLICY_OPTIONS,

@@ -103,7 +103,13 @@ test_a_new_start_forgets_what_was_set_aside() {
     from "create table items (id integer primary key, word text); insert into items values (1, 'a'), (2, 'never')"
     to "create table items (id integer primary key, word text check (word <> 'never'))"
     expect_exit 4 runnel migrate "$SRC" "$DST" --on-error set_aside
-    expect_exit 0 runnel migrate "$SRC" "$DST" --on-error set_aside --restart --yes
+    # the table was there before, and so is kept: its rows go only by other words
+    expect_exit 2 runnel migrate "$SRC" "$DST" --restart --yes
+    said run.rows_aside "1 row" discard-aside
+    expect_exit 2 runnel migrate "$SRC" "$DST" --restart --yes --discard-aside
+    said sink.not_empty items
+    same 1 "$(to 'select count(*) from items')" "rows in somebody's table"
+    expect_exit 0 runnel migrate "$SRC" "$DST" --restart --yes --discard-aside --schema-policy drop_and_recreate
     expect_exit 0 runnel dead-letters list "$SRC" "$DST"
     said "no rows stand aside"
     expect_exit 0 runnel verify "$SRC" "$DST"

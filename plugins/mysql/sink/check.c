@@ -137,8 +137,8 @@ static void judge_table(const struct my_sink *sink, const struct rnl_table *tabl
                  column->name, column->max_length, sink->max_packet);
     }
     if (table->rows > 0 && table->bytes / table->rows > (int64_t)sink->max_packet)
-        tell(sink, RNL_BLOCKER, "target.packet", table,
-             "has rows of %lld bytes on average, and the target's max_allowed_packet is %zu",
+        tell(sink, RNL_WARNING, "target.packet", table,
+             "has rows of about %lld bytes on average, and the target's max_allowed_packet is %zu",
              (long long)(table->bytes / table->rows), sink->max_packet);
 }
 

@@ -90,7 +90,8 @@ struct rnl_sink_ops {
      * Decides how each table is to stand in the target, tells it by findings where
      * that is not plain, and adds the steps that make it. Looks at the target, writes
      * nothing: refuses (RNL_E_CONFIG) what schema_policy and write_mode forbid,
-     * unless resuming.
+     * unless resuming. Where not resuming, a finding "table.exists" (a NOTE) names each
+     * table that stands there already and is kept: it is nobody's to drop later.
      */
     int (*map)(void *self, const struct rnl_job *job, const struct rnl_catalog *catalog,
                bool resuming, struct rnl_steps *steps, struct rnl_error *err);
