@@ -129,6 +129,11 @@ static bool is_whole(const struct inspection *inspection)
     return inspection->ngone == 0 && inspection->nunbound == 0;
 }
 
+static bool is_loading(const struct inspection *inspection)
+{
+    return inspection->recorded && inspection->record.state == RECORD_LOADING;
+}
+
 static void print_json(struct proof *proof, const struct verify_report *report,
                        const struct rnl_error *err)
 {
@@ -138,6 +143,7 @@ static void print_json(struct proof *proof, const struct verify_report *report,
 
     json_object_set_new(o, "pipeline", json_string(inspection->config->name));
     json_object_set_new(o, "complete", json_boolean(err->status >= 0));
+    json_object_set_new(o, "loading", json_boolean(is_loading(inspection)));
     json_object_set_new(o, "left_out", names_json(inspection->left_out, inspection->nleft_out));
     json_object_set_new(o, "unbound", unbound_json(inspection));
     if (!is_whole(inspection))
@@ -174,6 +180,32 @@ static void print_standing(struct proof *proof)
         printf("behind the source's log");
     printf(", and rows that differ may be changes that it will get yet. Run it again, then "
            "verify again.\n");
+}
+
+/* Rows that are missing then prove nothing. */
+static void print_unfinished(const struct inspection *inspection)
+{
+    if (is_loading(inspection))
+        printf("the load of pipeline %s isn't finished: what is missing may only not have come "
+               "yet. Run it again (it goes on where it stood), then verify again.\n",
+               inspection->config->name);
+}
+
+/* Without tables in the target there is a plainer reason than that they are missing. */
+static void tell_why(const struct inspection *inspection, struct rnl_error *err)
+{
+    if (strcmp(err->code, "sink.missing_table") != 0 || !inspection->sink.self)
+        return;
+    if (is_loading(inspection))
+        rnl_hint(err,
+                 "the load of pipeline %s isn't finished: run it again (it goes on where it "
+                 "stood), then verify",
+                 inspection->config->name);
+    else if (!inspection->recorded)
+        rnl_hint(err,
+                 "the target knows of no run of pipeline %s: load it first (runnel migrate), "
+                 "or say under which --name it was",
+                 inspection->config->name);
 }
 
 static int unsettled(const struct verify_report *report)
@@ -221,6 +253,7 @@ static void show(struct proof *proof, const struct verify_report *report,
     } else if (report->ntables && err->status >= 0) {
         if (proof->stands)
             print_standing(proof);
+        print_unfinished(inspection);
         verify_report_print(report, inspection->catalog, stdout);
         print_others(inspection);
         print_aside(inspection);
@@ -312,7 +345,7 @@ static int prepare(struct proof *proof, struct rnl_error *err)
                  inspection->config->writer.plugin);
         return err->status;
     }
-    if (inspection->recorded && inspection->record.state == RECORD_LOADING)
+    if (is_loading(inspection))
         log_write(RNL_LOG_WARN, "verify",
                   "the run that loads the target has not ended: rows will be missing");
     proof->follows = proof->follows && live_concerns(inspection);
@@ -345,6 +378,7 @@ int verify_job(const struct job *job, const atomic_bool *stopping, bool quiet,
         code = compare(&proof);
     } else {
         attend_line_end();
+        tell_why(&inspection, &err);
         code = strcmp(err.code, "scan.stopped") == 0 ? EXIT_INTERRUPTED : cli_fail(&err);
     }
     live_close(&proof.live);

@@ -150,6 +150,17 @@ test_awkward_values_stop_the_move_by_default() {
     said partial_dates
 }
 
+# What `check` calls a BLOCKER is met before anything is made, not at its step.
+test_what_blocks_is_refused_before_anything_is_made() {
+    new_databases
+    source_sql "$db" -e "create table plain (id int primary key); create table places (id int primary key, p point not null)"
+    expect_exit 2 runnel migrate "$SRC" "$DST" --set geometry=postgis --on-error set_aside
+    said run.blocked BLOCKER places type.geometry geometry=postgis "nothing was written"
+    same "" "$(target "select nspname from pg_namespace where nspname = 'runnel'")" "what is kept of a run"
+    same 0 "$(target "select count(*) from pg_class where relname in ('plain', 'places')")" "tables made"
+    expect_exit 0 runnel migrate "$SRC" "$DST"
+}
+
 test_awkward_values_by_policy() {
     load awkward
     expect_exit 0,4 runnel migrate "$SRC" "$DST?zero_date=minus_infinity&partial_date=first_day&nul=strip"
