@@ -125,6 +125,22 @@ SQL
     expect_exit 0 runnel verify "$SRC" "$DST" --exclude "_t_*"
 }
 
+test_an_enum_that_comes_and_goes() {
+    new_databases
+    tables_make
+    do_at "create table e (id int primary key, c enum('a', 'b') not null default 'a', d enum('x'))"
+    drain --set enum=native
+    do_at "alter table e modify c varchar(20), drop column d; insert into e values (1, 'free')"
+    drain --set enum=native
+    same 0 "$(target_sql -d "$db" -c "select count(*) from pg_type where typtype = 'e'")" "types left behind"
+    do_at "update e set c = 'b'; alter table e modify c enum('b', 'c') not null default 'c', add d enum('y'); insert into e (id, d) values (2, 'y')"
+    drain --set enum=native
+    do_at "alter table e modify c varchar(9); alter table e modify c enum('c', 'b'); insert into e (id) values (3)"
+    drain --set enum=native
+    same "1 b,2 c,3 " "$(target_sql -d "$db" -c "select string_agg(concat_ws(' ', id, coalesce(c::text, '')), ',' order by id) from e")" "its rows"
+    verified
+}
+
 test_ignored() {
     new_databases
     tables_make

@@ -89,6 +89,24 @@ static int update_missing(const struct bound_table *table, const struct rnl_row 
     return err->status;
 }
 
+/* In a replay, of a row that the load has read under neither of its keys: it would be left out. */
+static int update_incomplete(const struct bound_table *table, const struct rnl_row *row,
+                             struct rnl_error *err)
+{
+    const struct rnl_row sought = row_sought(row);
+    struct buf name = {0};
+
+    row_describe(&name, table, &sought);
+    rnl_fail(err, RNL_E_DATA, "sink.row_incomplete",
+             "the row %s of %s.%s gets another key, the load has read it under neither, and the "
+             "source's log doesn't tell all of it",
+             buf_text(&name) ? name.ptr : "", table->source->schema, table->source->name);
+    rnl_hint(err, "REPLICA IDENTITY FULL, or binlog_row_image = FULL, tells whole rows: load again "
+                  "with --restart; or let it be set aside, and `runnel verify --repair` bring it");
+    buf_free(&name);
+    return err->status;
+}
+
 /* What the row's new key finds is of later on: it makes room for what comes to stand there now. */
 static int update_again(struct my_writer *w, const struct bound_table *table,
                         const struct rnl_row *row, struct rnl_error *err)
@@ -128,7 +146,9 @@ static int update_row(struct my_writer *w, const struct bound_table *table,
     }
     if (!replay)
         return update_missing(table, row, err);
-    return row_is_whole(table, row) ? insert_again(w, table, &after, err) : RNL_OK;
+    if (row_is_whole(table, row))
+        return insert_again(w, table, &after, err);
+    return row_moves(table, row) ? update_incomplete(table, row, err) : RNL_OK;
 }
 
 /* --- all --------------------------------------------------------------------------- */

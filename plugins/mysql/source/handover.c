@@ -4,6 +4,7 @@
 #include "snapshot.h"
 
 #include <inttypes.h>
+#include <strings.h>
 
 #define LOCK_WAIT_S 3
 
@@ -209,36 +210,108 @@ static int mysql_views(struct source *source, struct rnl_error *err)
     return status;
 }
 
+/* "'id'", or "'id', 'branch' and 2 more": what a person looks for in XA RECOVER. */
+static void prepared_name(MYSQL_RES *result, struct text *name)
+{
+    enum { ID_LEN = 1, DATA = 3, SHOWN = 64 };
+    unsigned count = 0;
+    MYSQL_ROW row;
+
+    while ((row = mysql_fetch_row(result))) {
+        bool first = count++ == 0, told = first && mysql_num_fields(result) > DATA && row[DATA];
+        unsigned long len = told ? mysql_fetch_lengths(result)[DATA] : 0;
+        unsigned long branch = told && row[ID_LEN] ? strtoul(row[ID_LEN], NULL, 10) : 0;
+
+        text_add(name, first ? "'" : "");
+        for (unsigned long i = 0; i < len && i < SHOWN; i++) {
+            char letter = row[DATA][i] >= ' ' && row[DATA][i] <= '~' ? row[DATA][i] : '?';
+
+            text_add(name, i && i == branch ? "', '" : "");
+            text_bytes(name, &letter, 1);
+        }
+        text_add(name, first ? "'" : "");
+    }
+    if (count > 1)
+        text_printf(name, " and %u more", count - 1);
+}
+
 /*
  * An XA transaction that is prepared stands in the log before here, and is seen by no view: only
  * its end would come. Not everybody may ask; then its end stops the run.
  */
 static int prepared_check(struct source *source, struct rnl_error *err)
 {
+    static const char sql[] = "XA RECOVER";
     struct rnl_error ignored = RNL_ERROR_INIT;
-    char *format = NULL;
+    MYSQL_RES *result;
+    struct text name = {0};
+    int status;
 
-    if (conn_value(source->control, "XA RECOVER", 0, &format, &ignored) || !format)
+    if (conn_query(source->control, sql, &result, &ignored))
         return RNL_OK;
-    free(format);
+    prepared_name(result, &name);
+    status = conn_finish(source->control, result, sql, err);
+    if (!status && name.failed)
+        status = error_memory(err);
+    if (status || !name.len) {
+        text_free(&name);
+        return status;
+    }
     rnl_fail(err, RNL_E_RETRY, "mysql.xa_prepared",
-             "an XA transaction is prepared: its rows stand in the log before the place where "
-             "changes would start");
-    rnl_hint(err, "commit or roll back what XA RECOVER lists, then try again");
+             "the load waits for the XA transaction %s, which is prepared: its rows stand in the "
+             "log before the place where changes would start",
+             name.ptr);
+    text_free(&name);
+    rnl_hint(err, "commit or roll back what XA RECOVER lists");
     return err->status;
+}
+
+/*
+ * Rows that a foreign key deletes aren't logged by these servers: the target brings that about.
+ * Where changes meet rows that were read later than they were made, one may go too much, which a
+ * later change puts back if it tells all of the row.
+ */
+static int cascade_check(struct source *source, const char *image, struct rnl_error *err)
+{
+    struct text sql = {0};
+    char *name = NULL;
+    int status;
+
+    if (!source->server.mariadb && source->server.version >= 90600)
+        return RNL_OK;
+    text_add(&sql, "SELECT constraint_name FROM information_schema.referential_constraints WHERE "
+                   "(delete_rule = 'CASCADE' OR update_rule = 'CASCADE') AND constraint_schema = ");
+    text_quoted(&sql, source->server.database);
+    text_add(&sql, " LIMIT 1");
+    status = sql.failed ? error_memory(err) : conn_value(source->control, sql.ptr, 0, &name, err);
+    if (!status && name) {
+        status = rnl_fail(err, RNL_E_CONFIG, "mysql.row_image",
+                          "binlog_row_image is %.20s, and the foreign key %.64s cascades, which "
+                          "this server doesn't log: rows that change while they are loaded could "
+                          "be lost",
+                          image, name);
+        rnl_hint(err, "SET GLOBAL binlog_row_image = FULL, at least until all is loaded, and let "
+                      "the sessions that are open reconnect");
+    }
+    free(name);
+    text_free(&sql);
+    return status;
 }
 
 static int image_check(struct source *source, struct rnl_error *err)
 {
     char *image = NULL;
     int status = conn_value(source->control, "SELECT @@global.binlog_row_image", 0, &image, err);
+    bool whole = image && strcasecmp(image, "FULL") == 0;
 
-    if (!status && source->resuming && image && strcmp(image, "FULL") != 0) {
+    if (!status && !whole && source->resuming) {
         status = rnl_fail(err, RNL_E_CONFIG, "mysql.row_image",
                           "the load was cut off, and binlog_row_image is %.20s: a row whose key "
                           "changed in between could be lost",
-                          image);
+                          image ? image : "");
         rnl_hint(err, "set binlog_row_image = FULL and start again with --restart");
+    } else if (!status && !whole) {
+        status = cascade_check(source, image ? image : "", err);
     }
     free(image);
     return status;

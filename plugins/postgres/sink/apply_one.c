@@ -18,6 +18,26 @@ int apply_missing(const struct bound_table *table, const struct rnl_row *row, st
     return RNL_E_DATA;
 }
 
+static const char incomplete_hint[] =
+    "REPLICA IDENTITY FULL, or binlog_row_image = FULL, tells whole rows: load again with "
+    "--restart; or let it be set aside, and runnel verify --repair bring the row";
+
+/* Whoever reads on would leave the row out. */
+static int apply_incomplete(const struct bound_table *table, const struct rnl_row *row,
+                            struct rnl_error *err)
+{
+    struct buf words = {0};
+
+    row_words(&words, table, row);
+    rnl_fail(err, RNL_E_DATA, "sink.row_incomplete",
+             "the row with %.200s of %s.%s gets another key, the load has read it under neither, "
+             "and the source's log doesn't tell all of it",
+             buf_text(&words) ? words.ptr : "", table->source->schema, table->source->name);
+    rnl_hint(err, "%s", incomplete_hint);
+    buf_free(&words);
+    return RNL_E_DATA;
+}
+
 /* ---- what a group comes to ---------------------------------------------------------------- */
 
 static int add_run(struct apply *a, enum apply_kind kind, const struct bound_table *table,
@@ -196,9 +216,10 @@ static int replay_move(struct pg_writer *w, const struct bound_table *table,
         return run_one(w, APPLY_DELETE, table, row, &found, err);
     if (status == RNL_OK)
         status = run_one(w, APPLY_MOVE, table, row, &found, err);
-    if (status == RNL_OK && !found && is_complete(table, row))
-        status = run_one(w, APPLY_ABSENT, table, moved, &found, err);
-    return status;
+    if (status != RNL_OK || found)
+        return status;
+    return is_complete(table, row) ? run_one(w, APPLY_ABSENT, table, moved, &found, err)
+                                   : apply_incomplete(table, row, err);
 }
 
 static int apply_move(struct pg_writer *w, const struct bound_table *table,

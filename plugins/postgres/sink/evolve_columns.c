@@ -369,6 +369,11 @@ static void retype_columns(struct evolve *e, const struct both *all)
     }
     if (any)
         buf_puts(&e->sql, ";\n");
+    /* the column may become an enum again: its name is the column's */
+    for (uint32_t i = 0; i < e->task.diff.columns.count; i++)
+        if (all[i].was && all[i].is && all[i].stands && !all[i].remake && all[i].was->enum_type &&
+            !all[i].is->enum_type)
+            buf_printf(&e->sql, "DROP TYPE IF EXISTS %s;\n", all[i].was->enum_type);
 }
 
 static void restore(struct evolve *e, const struct both *b)

@@ -131,6 +131,7 @@ int evolve_labels(struct evolve *e, uint32_t pair, bool *remade)
     if (table_is_native(e->task.is))
         return native_labels(e, at);
     if (!was->enum_type && is->enum_type) {
+        buf_printf(&e->sql, "DROP TYPE IF EXISTS %s;\n", is->enum_type); /* of a time before */
         ddl_enum_type(&e->is, e->task.to, at->to, &e->sql);
         buf_puts(&e->sql, ";\n");
         return RNL_OK;

@@ -213,6 +213,23 @@ static int update_missing(const struct bound_table *table, const struct rnl_row 
     return err->status;
 }
 
+/* In a replay, of a row that the load has read under neither of its keys: it would be left out. */
+static int update_incomplete(const struct bound_table *table, const struct rnl_row *row,
+                             struct rnl_error *err)
+{
+    struct buf key = {0};
+
+    describe_key(&key, table, row_sought(row));
+    rnl_fail(err, RNL_E_DATA, "sink.row_incomplete",
+             "the row %s of %s.%s gets another key, the load has read it under neither, and the "
+             "source's log doesn't tell all of it",
+             buf_text(&key) ? key.ptr : "", table->source->schema, table->source->name);
+    rnl_hint(err, "REPLICA IDENTITY FULL, or binlog_row_image = FULL, tells whole rows: load again "
+                  "with --restart; or let it be set aside, and `runnel verify --repair` bring it");
+    buf_free(&key);
+    return err->status;
+}
+
 static int update_row(struct writer *w, const struct bound_table *table, const struct rnl_row *row,
                       bool replay, struct rnl_error *err)
 {
@@ -232,7 +249,9 @@ static int update_row(struct writer *w, const struct bound_table *table, const s
     }
     if (!replay)
         return update_missing(table, row, err);
-    return row_is_whole(table, row) ? insert_again(w, table, &after, err) : RNL_OK;
+    if (row_is_whole(table, row))
+        return insert_again(w, table, &after, err);
+    return row_moves(table, row) ? update_incomplete(table, row, err) : RNL_OK;
 }
 
 static int empty_table(struct writer *w, const struct bound_table *table, struct rnl_error *err)
