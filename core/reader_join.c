@@ -72,6 +72,22 @@ static bool is_asked(const struct asked *asked, const struct rnl_table *table)
     return false;
 }
 
+/* It is one of the record's that got another name: the log says where, and it stays. */
+static bool is_renamed(const struct joining *j, const struct rnl_table *table)
+{
+    const struct rnl_source_ops *source = &j->reader->source.plugin->source;
+    const struct rnl_catalog *catalog = j->reader->record.catalog;
+
+    for (uint32_t t = 0; source->same_table && t < catalog_count(catalog); t++) {
+        const struct rnl_table *earlier = catalog_at(catalog, t);
+
+        if (catalog_index(j->described, earlier->schema, earlier->name) == UINT32_MAX &&
+            source->same_table(j->reader->source.self, earlier, table))
+            return true;
+    }
+    return false;
+}
+
 static void choose(struct joining *j)
 {
     struct reader *reader = j->reader;
@@ -91,7 +107,7 @@ static void choose(struct joining *j)
         const struct rnl_table *table = catalog_at(j->described, t);
 
         j->add[t] = catalog_index(catalog, table->schema, table->name) == UINT32_MAX &&
-                    (grows || (adds && is_asked(j->asked, table)));
+                    ((grows && !is_renamed(j, table)) || (adds && is_asked(j->asked, table)));
         j->count += j->add[t];
     }
 }

@@ -340,6 +340,18 @@ static int table_alter_and_name(struct feed *feed, struct look *look,
     return status == RNL_OK ? freed : status;
 }
 
+bool source_same_table(void *self, const struct rnl_table *a, const struct rnl_table *b)
+{
+    struct arena arena = {0};
+    struct form one, other;
+    bool same = a->form && b->form && form_parse(a->form, &arena, &one) &&
+                form_parse(b->form, &arena, &other) && one.oid && one.oid == other.oid;
+
+    (void)self;
+    arena_free(&arena);
+    return same;
+}
+
 /* --- judging ------------------------------------------------------------------------------ */
 
 /* Described for the first time: whether the table is what it was when the catalog got it. */

@@ -92,6 +92,7 @@ static const struct rnl_source_ops ops = {
     .log_reached = source_log_reached,
     .log_state = source_log_state,
     .reads_keys = source_reads_keys,
+    .same_table = source_same_table,
 };
 
 const struct rnl_plugin source_plugin = {

@@ -116,6 +116,8 @@ void lane_disconnect(struct lane *lane);
 bool table_is_keyless(const struct rnl_table *table);
 
 /* plan.c */
+/* By their numbers. */
+bool source_same_table(void *self, const struct rnl_table *a, const struct rnl_table *b);
 bool source_reads_keys(void *self, const struct rnl_catalog *catalog, uint32_t table,
                        const uint32_t *key, uint32_t nkey);
 int source_plan(void *self, const struct rnl_catalog *catalog, uint32_t table, int64_t chunk_bytes,

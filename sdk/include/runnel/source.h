@@ -123,6 +123,11 @@ struct rnl_source_ops {
      * struct rnl_unit. */
     bool (*reads_keys)(void *self, const struct rnl_catalog *catalog, uint32_t table,
                        const uint32_t *key, uint32_t nkey);
+    /*
+     * Optional. Whether both are one table, by whatever name, of two descriptions: one that got
+     * another name while nobody looked is told of by the log, and is no new one.
+     */
+    bool (*same_table)(void *self, const struct rnl_table *a, const struct rnl_table *b);
 };
 
 #endif
