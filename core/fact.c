@@ -13,7 +13,7 @@ enum {
     FACTS_DATE = RNL_FACT_ZERO_DATE | RNL_FACT_PARTIAL_DATE,
     FACTS_TEXT = RNL_FACT_NUL | RNL_FACT_NOT_UTF8,
     FACTS_JSON = RNL_FACT_JSON_NUL | RNL_FACT_JSON_DUPLICATES | RNL_FACT_JSON_NUMBER |
-                 RNL_FACT_JSON_INVALID | RNL_FACT_JSON_SURROGATE,
+                 RNL_FACT_JSON_INVALID | RNL_FACT_JSON_SURROGATE | RNL_FACT_JSON_DIGITS,
 };
 
 /* In the order of the bits. */
@@ -37,6 +37,7 @@ static const struct {
     {"not_finite", "holds NaN or infinities"},
     {"digits", "has numbers of more digits than are declared"},
     {"length", "has texts of more characters than are declared"},
+    {"json_digits", "holds JSON numbers of more digits than a double keeps"},
 };
 
 static int fact_index(uint32_t bit)

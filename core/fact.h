@@ -6,7 +6,7 @@
 
 #include <runnel/schema.h>
 
-#define FACT_COUNT 17 /* bits of enum rnl_fact in use */
+#define FACT_COUNT 18 /* bits of enum rnl_fact in use */
 
 /* Facts that are a measure: nothing is odd about a column that has them. */
 #define FACTS_MEASURED ((uint32_t)RNL_FACT_DIGITS | RNL_FACT_LENGTH)

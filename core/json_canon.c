@@ -1,6 +1,8 @@
 /* A strict JSON reader without recursion that folds a text into a digest of its meaning. */
 #include "json_canon.h"
 
+#include "json_number.h"
+
 #include <runnel/schema.h>
 #include <stdlib.h>
 #include <string.h>
@@ -266,9 +268,10 @@ static bool read_exponent(struct scan *scan, int64_t *exponent)
  * The digest of a number: sign, digits without zeros at the ends, and the power of
  * ten of the last digit. `digits` holds whole digits and then fraction digits.
  */
-static struct digest digest_number(struct scan *scan, bool negative, uint8_t *digits, size_t count,
-                                   int64_t power)
+static struct digest digest_number(struct scan *scan, const uint8_t *text, uint8_t *digits,
+                                   size_t count, int64_t power)
 {
+    bool negative = *text == '-';
     size_t first = 0;
     bool fits = -power <= NUMERIC_MOST_BEHIND; /* zeros at its end count there */
 
@@ -282,6 +285,9 @@ static struct digest digest_number(struct scan *scan, bool negative, uint8_t *di
         return digest_bytes(scan->canon, SALT_NUMBER, "0", 1);
     if (!fits || (int64_t)(count - first) + power > NUMERIC_MOST_BEFORE)
         scan->facts |= RNL_FACT_JSON_NUMBER;
+    else if (!json_number_is_kept((const char *)text, (size_t)(scan->p - text),
+                                  (const char *)digits + first, count - first, power))
+        scan->facts |= RNL_FACT_JSON_DIGITS;
     memcpy(digits + count, &power, sizeof(power));
     digits[count + sizeof(power)] = negative ? '-' : '+';
     return digest_bytes(scan->canon, SALT_NUMBER, digits + first,
@@ -290,12 +296,11 @@ static struct digest digest_number(struct scan *scan, bool negative, uint8_t *di
 
 static bool read_number(struct scan *scan, struct digest *digest)
 {
-    bool negative = *scan->p == '-';
-    const uint8_t *whole, *fraction = NULL;
+    const uint8_t *text = scan->p, *whole, *fraction = NULL;
     size_t nwhole, nfraction = 0;
     int64_t exponent = 0;
 
-    scan->p += negative;
+    scan->p += *text == '-';
     whole = scan->p;
     nwhole = count_digits(scan);
     if (nwhole == 0 || (nwhole > 1 && *whole == '0'))
@@ -316,7 +321,7 @@ static bool read_number(struct scan *scan, struct digest *digest)
     memcpy(scan->canon->scratch, whole, nwhole);
     if (nfraction)
         memcpy(scan->canon->scratch + nwhole, fraction, nfraction);
-    *digest = digest_number(scan, negative, scan->canon->scratch, nwhole + nfraction,
+    *digest = digest_number(scan, text, scan->canon->scratch, nwhole + nfraction,
                             exponent - (int64_t)nfraction);
     return true;
 }

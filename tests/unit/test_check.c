@@ -183,6 +183,7 @@ static void test_each_fact(void **state)
         {DOC, RNL_FACT_JSON_NUL, JSON("\"\\u0000\""), "data.json_nul", "id=250: \"\\u0000\""},
         {DOC, RNL_FACT_JSON_DUPLICATES, JSON("{\"a\":1,\"a\":1}"), "data.json_duplicates", NULL},
         {DOC, RNL_FACT_JSON_NUMBER, JSON("1e200000"), "data.json_number", NULL},
+        {DOC, RNL_FACT_JSON_DIGITS, JSON("[1, 12345678901234567890.5]"), "data.json_digits", NULL},
         {DOC, RNL_FACT_JSON_INVALID, JSON("{"), "data.json_invalid", NULL},
     };
 

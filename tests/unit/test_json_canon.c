@@ -180,9 +180,14 @@ static void test_facts(void **state)
     assert_int_equal(facts_of("\"\\ud83d\\ude00\""), 0);
     assert_int_equal(facts_of("\"\\ud83d\\u0041\""), RNL_FACT_JSON_SURROGATE);
     assert_int_equal(facts_of("\"\\ude00\""), RNL_FACT_JSON_SURROGATE);
-    assert_int_equal(facts_of("1e131071"), 0);
+    assert_int_equal(facts_of("1e131071"), RNL_FACT_JSON_DIGITS);
+    assert_int_equal(facts_of("[18446744073709551615, -9007199254740993, 0.1, 1.10, 1e300]"), 0);
+    assert_int_equal(facts_of("[0.30000000000000004, 0.0000000000000000000, 123456789.0e-20]"), 0);
+    assert_int_equal(facts_of("18446744073709551616"), RNL_FACT_JSON_DIGITS);
+    assert_int_equal(facts_of("0.10000000000000001"), RNL_FACT_JSON_DIGITS);
+    assert_int_equal(facts_of("-12345678901234567890.123"), RNL_FACT_JSON_DIGITS);
     assert_int_equal(facts_of("1e131072"), RNL_FACT_JSON_NUMBER);
-    assert_int_equal(facts_of("1e-16383"), 0);
+    assert_int_equal(facts_of("1e-16383"), RNL_FACT_JSON_DIGITS);
     assert_int_equal(facts_of("1e-16384"), RNL_FACT_JSON_NUMBER);
     assert_int_equal(facts_of("1e99999999999999999999999999"), RNL_FACT_JSON_NUMBER);
 }

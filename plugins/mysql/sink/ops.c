@@ -90,7 +90,8 @@ static uint32_t sink_facts(void *self)
     if (sink->config->json == JSON_AUTO)
         facts |= RNL_FACT_JSON_INVALID;
     if (sink->config->json == JSON_AUTO && !sink->server.mariadb)
-        facts |= RNL_FACT_JSON_DUPLICATES | RNL_FACT_JSON_NUMBER | RNL_FACT_JSON_SURROGATE;
+        facts |= RNL_FACT_JSON_DUPLICATES | RNL_FACT_JSON_NUMBER | RNL_FACT_JSON_DIGITS |
+                 RNL_FACT_JSON_SURROGATE;
     return facts;
 }
 

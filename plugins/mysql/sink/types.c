@@ -192,7 +192,8 @@ static void json(struct chooser *c)
     int32_t policy = c->m->sink->config->json;
 
     if (!c->m->sink->server.mariadb)
-        loss |= RNL_FACT_JSON_DUPLICATES | RNL_FACT_JSON_NUMBER | RNL_FACT_JSON_SURROGATE;
+        loss |= RNL_FACT_JSON_DUPLICATES | RNL_FACT_JSON_NUMBER | RNL_FACT_JSON_DIGITS |
+                RNL_FACT_JSON_SURROGATE;
     if (policy == JSON_TEXT || (policy == JSON_AUTO && c->source->facts & loss)) {
         c->keyed = false;
         text(c, 0);
@@ -205,6 +206,10 @@ static void json(struct chooser *c)
     }
     fixed(c, 12, EXPR_JSON, "json");
     c->to->shape = SHAPE_JSON;
+    if (c->source->facts & loss & RNL_FACT_JSON_DIGITS)
+        map_find(c->m, c->table, RNL_WARNING, "type.json_digits", c->source->name, "json=json",
+                 "holds numbers of more digits than MySQL's JSON keeps: their rows are refused; "
+                 "json=text takes them");
 }
 
 static void bits(struct chooser *c)

@@ -62,6 +62,7 @@ enum rnl_fact {
     RNL_FACT_NOT_FINITE = 1 << 14,     /* NaN or an infinity, of numbers and dates */
     RNL_FACT_DIGITS = 1 << 15,         /* known: max_digits and max_scale are measured */
     RNL_FACT_LENGTH = 1 << 16,         /* known: max_length is measured */
+    RNL_FACT_JSON_DIGITS = 1 << 17, /* a JSON number that is no integer of 64 bits, nor a double */
 };
 
 struct rnl_column {
