@@ -178,6 +178,19 @@ static uint32_t allowance(struct reader_lane *lane, bool can_stop)
     return taken || can_stop ? taken : most;
 }
 
+/* What is set aside is a row, and of this one the source gives none: who counts on it is told. */
+static int tell_unread(const struct reader_lane *lane, struct rnl_error *err)
+{
+    char hint[sizeof(err->hint) + 64];
+
+    if (err->status != RNL_E_DATA || lane->reader->run->config->on_error == ON_ERROR_STOP)
+        return err->status;
+    snprintf(hint, sizeof(hint), "a row that the source can't give can't be set aside either%s%s",
+             *err->hint ? ": " : "", err->hint);
+    rnl_hint(err, "%s", hint);
+    return err->status;
+}
+
 /* Reads until the unit's end, or until the run must end: then the rest is for the next run. */
 static int pump(struct reader_lane *lane, const struct rnl_unit *unit, void *cursor,
                 struct rnl_bundle *bundle, struct rnl_error *err)
@@ -195,7 +208,7 @@ static int pump(struct reader_lane *lane, const struct rnl_unit *unit, void *cur
         rows = status < 0 ? 0 : bundle_rows(bundle);
         settle_events(lane->reader, lane->taken, rows);
         if (status < 0)
-            return status;
+            return tell_unread(lane, err);
         if (status == RNL_DONE)
             head.flags |= RNL_BUNDLE_UNIT_END;
         if (rows)
