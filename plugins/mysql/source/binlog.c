@@ -1,6 +1,8 @@
 /* The decoder of the binary log: packets in, events out. */
 #include "binlog_part.h"
 
+#include "crc.h"
+
 #include <zlib.h>
 #include <zstd.h>
 
@@ -88,7 +90,7 @@ static bool checksum_fits(const uint8_t *event, size_t len)
     uint32_t told = (uint32_t)little_load(event + len - BINLOG_CHECKSUM, BINLOG_CHECKSUM);
     size_t rest = len - BINLOG_CHECKSUM - BINLOG_HEAD;
 
-    if (crc32_z(0, event, len - BINLOG_CHECKSUM) == told)
+    if (crc_of(event, len - BINLOG_CHECKSUM) == told)
         return true;
     if (event[4] != EVENT_FORMAT)
         return false;

@@ -5,6 +5,7 @@
 
 #include <time.h>
 
+#define FRESH_S 2         /* an event that is older came late */
 #define GATHER_MS 1       /* once in a bundle that could be given, for more to come */
 #define MARK_EVERY_MS 250 /* of places behind which nothing of interest stands */
 #define WAIT_MS 50        /* at most, before it is looked at again whether to mark */
@@ -155,8 +156,12 @@ static int packet_take(struct changes *changes, int timeout_ms, struct rnl_error
 {
     const unsigned char *event;
     size_t len;
-    int status = dump_take(changes->dump, timeout_ms, &event, &len, err);
+    int status;
 
+    if (!changes->out_rows && !changes->tx.rows && !dump_has(changes->dump))
+        changes->waited = true;
+    status =
+        dump_take(changes->dump, timeout_ms, changes->gathered && timeout_ms, &event, &len, err);
     if (status == RNL_AGAIN)
         return STEP_GIVE;
     if (status)
@@ -187,6 +192,15 @@ static int step(struct changes *changes, int timeout_ms, bool *idle, struct rnl_
     return status ? status : event_take(changes, err);
 }
 
+/*
+ * Whether the log is followed as it is written: each transaction is given at once then, while who
+ * is behind gathers many.
+ */
+static bool is_in_time(const struct changes *changes)
+{
+    return changes->waited && time(NULL) - (time_t)changes->event.time_s <= FRESH_S;
+}
+
 /* How long may be waited for the next packet now. */
 static int wait_choose(struct changes *changes, int64_t until_ms)
 {
@@ -195,7 +209,7 @@ static int wait_choose(struct changes *changes, int64_t until_ms)
     if (changes->packet || changes->rows || changes->emit)
         return 0;
     if (changes->out_marked && !changes->tx.rows) {
-        bool gathered = changes->gathered;
+        bool gathered = changes->gathered || is_in_time(changes);
 
         changes->gathered = true;
         return gathered ? 0 : GATHER_MS;
@@ -265,7 +279,7 @@ int changes_read(void *self, struct rnl_bundle *out, int timeout_ms, struct rnl_
     }
     changes->out = out;
     changes->out_rows = 0;
-    changes->out_marked = changes->gathered = false;
+    changes->out_marked = changes->gathered = changes->waited = false;
     changes->spans = changes->tx.rows != 0;
     changes->rests = false;
     if (changes->untold) {

@@ -81,6 +81,7 @@ struct changes {
     bool out_marked;
     bool gathered;           /* more was waited for */
     bool rests;              /* all before mark was given, and nothing behind it was looked at */
+    bool waited;             /* the log had nothing more when the bundle was begun */
     bool spans;              /* the transaction under way began in an earlier bundle */
     struct rnl_error failed; /* told by the next call; status 0: none */
 };

@@ -28,17 +28,22 @@ _Static_assert(MARIADB_PACKAGE_VERSION_ID >= 30100 && MARIADB_PACKAGE_VERSION_ID
 
 #define RING_BYTES ((size_t)1 << 20)
 #define LEND_BYTES (RING_BYTES / 8) /* from here on an event isn't copied */
+#define REST_BYTES (RING_BYTES / 2) /* a full ring is emptied so far before more is read */
+#define MORE_BYTES (RING_BYTES / 8) /* that are worth to go on for, with some at hand already */
 
 /* In the ring stands one behind the other: head, bytes, padding. */
 struct entry {
     uint32_t len;
     uint32_t kind;
 };
+#define NOT_WAITING UINT64_MAX
 enum entry_kind { ENTRY_BYTES, ENTRY_LENT, ENTRY_WRAP };
 
 /*
  * One thread reads (the producer), one takes (the consumer). head and tail count bytes since the
- * start. Who waits says so, looks again, and sleeps: the other looks for it after each move.
+ * start. Who waits says so, looks again, and sleeps: the other looks for it after each move. So
+ * that the two don't wake each other for each event, the producer sleeps until much of a full ring
+ * is free, and the consumer, where it has time, until there is more than one.
  */
 struct dump {
     struct conn *conn;
@@ -47,7 +52,8 @@ struct dump {
     unsigned char *ring;
     _Atomic uint64_t head; /* the producer's */
     _Atomic uint64_t tail; /* the consumer's */
-    _Atomic bool consumer_waits, producer_waits;
+    /* how much must be in the ring for it to go on, and how little; or NOT_WAITING */
+    _Atomic uint64_t consumer_waits, producer_waits;
     _Atomic bool closing;
     _Atomic bool ended;   /* err is set, and nothing more comes */
     struct rnl_error err; /* the producer's until ended */
@@ -74,35 +80,43 @@ static size_t entry_bytes(size_t len)
     return (sizeof(struct entry) + len + 7) & ~(size_t)7;
 }
 
-static void wake(struct dump *dump, _Atomic bool *waits)
+static uint64_t used(struct dump *dump)
 {
-    if (!atomic_load(waits))
-        return;
+    return atomic_load(&dump->head) - atomic_load(&dump->tail);
+}
+
+static void wake(struct dump *dump)
+{
     pthread_mutex_lock(&dump->lock);
     pthread_cond_broadcast(&dump->moved);
     pthread_mutex_unlock(&dump->lock);
 }
 
-/* Until tail is such that so many bytes are free. */
+/* Until so many bytes are free. */
 static bool room_await(struct dump *dump, size_t bytes)
 {
-    uint64_t head = atomic_load_explicit(&dump->head, memory_order_relaxed);
+    uint64_t most = RING_BYTES - bytes < REST_BYTES ? RING_BYTES - bytes : REST_BYTES;
 
-    if (head + bytes - atomic_load(&dump->tail) <= RING_BYTES)
+    if (used(dump) + bytes <= RING_BYTES)
         return !atomic_load(&dump->closing);
     pthread_mutex_lock(&dump->lock);
-    atomic_store(&dump->producer_waits, true);
-    while (head + bytes - atomic_load(&dump->tail) > RING_BYTES && !atomic_load(&dump->closing))
+    atomic_store(&dump->producer_waits, most);
+    pthread_cond_broadcast(&dump->moved); /* nothing more comes for a consumer that waits for it */
+    while (used(dump) > most && !atomic_load(&dump->closing))
         pthread_cond_wait(&dump->moved, &dump->lock);
-    atomic_store(&dump->producer_waits, false);
+    atomic_store(&dump->producer_waits, NOT_WAITING);
     pthread_mutex_unlock(&dump->lock);
     return !atomic_load(&dump->closing);
 }
 
 static void head_move(struct dump *dump, size_t bytes)
 {
+    uint64_t waits;
+
     atomic_fetch_add(&dump->head, bytes);
-    wake(dump, &dump->consumer_waits);
+    waits = atomic_load(&dump->consumer_waits);
+    if (waits != NOT_WAITING && used(dump) >= waits)
+        wake(dump);
 }
 
 /* An entry is never cut by the end of the ring. */
@@ -167,7 +181,7 @@ static void *dump_run(void *self)
     while (packet_pass(dump))
         ;
     atomic_store(&dump->ended, true);
-    wake(dump, &dump->consumer_waits);
+    wake(dump);
     mysql_thread_end();
     return NULL;
 }
@@ -177,27 +191,39 @@ static bool is_empty(struct dump *dump)
     return atomic_load(&dump->head) == atomic_load_explicit(&dump->tail, memory_order_relaxed);
 }
 
-static void fill_await(struct dump *dump, int timeout_ms)
+static bool is_filled(struct dump *dump, uint64_t bytes)
+{
+    uint64_t now = used(dump);
+
+    return now >= bytes || atomic_load(&dump->ended) ||
+           (now && atomic_load(&dump->producer_waits) != NOT_WAITING);
+}
+
+static void fill_await(struct dump *dump, int timeout_ms, uint64_t bytes)
 {
     int64_t until = now_ms() + timeout_ms;
     struct timespec at = {until / 1000, until % 1000 * 1000000};
     int waited = 0;
 
     pthread_mutex_lock(&dump->lock);
-    atomic_store(&dump->consumer_waits, true);
-    while (is_empty(dump) && !atomic_load(&dump->ended) && !waited)
+    atomic_store(&dump->consumer_waits, bytes);
+    while (!is_filled(dump, bytes) && !waited)
         waited = pthread_cond_timedwait(&dump->moved, &dump->lock, &at);
-    atomic_store(&dump->consumer_waits, false);
+    atomic_store(&dump->consumer_waits, NOT_WAITING);
     pthread_mutex_unlock(&dump->lock);
 }
 
 static void entry_return(struct dump *dump)
 {
+    uint64_t waits;
+
     if (!dump->taken)
         return;
     atomic_fetch_add(&dump->tail, dump->taken);
     dump->taken = 0;
-    wake(dump, &dump->producer_waits);
+    waits = atomic_load(&dump->producer_waits);
+    if (waits != NOT_WAITING && used(dump) <= waits)
+        wake(dump);
 }
 
 /* Nothing came: is the server still there? */
@@ -215,15 +241,20 @@ static int silence_check(struct dump *dump, struct rnl_error *err)
                     (int)(most / 1000));
 }
 
-int dump_take(struct dump *dump, int timeout_ms, const unsigned char **event, size_t *len,
-              struct rnl_error *err)
+bool dump_has(struct dump *dump)
+{
+    return used(dump) > dump->taken;
+}
+
+int dump_take(struct dump *dump, int timeout_ms, bool more, const unsigned char **event,
+              size_t *len, struct rnl_error *err)
 {
     struct entry entry;
     size_t at;
 
     entry_return(dump);
     if (is_empty(dump) && timeout_ms > 0)
-        fill_await(dump, timeout_ms);
+        fill_await(dump, timeout_ms, more ? MORE_BYTES : 1);
     if (is_empty(dump)) {
         if (!atomic_load(&dump->ended))
             return silence_check(dump, err);
@@ -236,7 +267,7 @@ int dump_take(struct dump *dump, int timeout_ms, const unsigned char **event, si
     memcpy(&entry, dump->ring + at, sizeof(entry));
     if (entry.kind == ENTRY_WRAP) {
         dump->taken = RING_BYTES - at;
-        return dump_take(dump, timeout_ms, event, len, err);
+        return dump_take(dump, timeout_ms, more, event, len, err);
     }
     dump->taken = entry_bytes(entry.kind == ENTRY_BYTES ? entry.len : 0);
     *event = entry.kind == ENTRY_BYTES ? dump->ring + at + sizeof(entry) : dump->lent;
@@ -422,6 +453,8 @@ int dump_open(struct source *source, struct conn *conn, const struct position *s
         return error_memory(err);
     }
     dump->conn = conn;
+    atomic_store(&dump->consumer_waits, NOT_WAITING);
+    atomic_store(&dump->producer_waits, NOT_WAITING);
     dump->err = (struct rnl_error)RNL_ERROR_INIT;
     status = session_prepare(source, dump, err);
     if (!status)
