@@ -178,7 +178,8 @@ test_tables_of_all_kinds() {
         create table y1 (id int primary key, v int);
         create table y2 (id int primary key, w text);
         insert into y1 values (1, 1); insert into y2 values (2, 'two');
-        create table old (id int primary key, v int); insert into old values (1, 1); create schema if not exists away authorization runnel;
+        create type mood as enum ('sad', 'ok'); create table labelled (id int primary key, m mood, t varchar(9));
+        insert into labelled values (1, 'ok', 'x'); create table old (id int primary key, v int); insert into old values (1, 1); create schema if not exists away authorization runnel;
         create table goes_away (id int primary key, v int); insert into goes_away values (1, 1);
         create table part (id int primary key, v int) partition by range (id);
         create table part_1 partition of part for values from (0) to (100);
@@ -194,6 +195,8 @@ test_tables_of_all_kinds() {
     make "begin; alter table x1 rename to x3; alter table x2 rename to x1; alter table x3 rename to x2; commit"
     make "insert into x1 values (10, 'ten'); insert into x2 values (20, 20)"
     make "begin; drop table y1; alter table y2 rename to y1; commit; insert into y1 values (10, 'ten')"
+    make "alter type mood add value 'happy' before 'ok'; alter table labelled add w int; insert into labelled values (2, 'happy', 'y', 1);
+        alter table labelled alter t type text using t || '!'; insert into labelled values (3, 'sad', 'z')" # loaded anew
     make "create table part_3 partition of part for values from (200) to (300); alter table part add w int;
         insert into part values (250, 250, 1); update part set id = id + 50 where id = 150"
     make "alter table part detach partition part_1; drop table part_1; alter table part drop v; insert into part values (251, 2)"
@@ -205,7 +208,7 @@ test_tables_of_all_kinds() {
     drain
     local name
     if grep -q "joins the pipeline" "$err"; then fail "a table under another name was taken for a new one"; fi
-    for name in new x1 x2 y1 part numbered crossed; do same_columns "$name"; done
+    for name in labelled new x1 x2 y1 part numbered crossed; do same_columns "$name"; done
     shape src >"$E2E_SCRATCH/shape.src"
     shape dst >"$E2E_SCRATCH/shape.dst"
     diff "$E2E_SCRATCH/shape.src" "$E2E_SCRATCH/shape.dst" >&2 || fail 'tables have another shape'

@@ -27,7 +27,21 @@ static bool has(const struct labels *labels, const char *text)
     return false;
 }
 
-/* A statement for each new label; PostgreSQL takes one at a time. */
+/* "ALTER TYPE … ADD VALUE …" for the label at a place; PostgreSQL takes one at a time. */
+static void add_label(struct buf *sql, const char *type, const struct labels *earlier,
+                      const struct labels *now, uint32_t i)
+{
+    buf_printf(sql, "ALTER TYPE %s ADD VALUE IF NOT EXISTS ", type);
+    buf_literal(sql, now->text[i]);
+    if (i > 0) {
+        buf_puts(sql, " AFTER ");
+        buf_literal(sql, now->text[i - 1]);
+    } else if (earlier->count) {
+        buf_puts(sql, " BEFORE ");
+        buf_literal(sql, earlier->text[0]);
+    }
+}
+
 static int add_labels(struct evolve *e, const char *type, const char *object,
                       const struct labels *earlier, const struct labels *now)
 {
@@ -38,15 +52,7 @@ static int add_labels(struct evolve *e, const char *type, const char *object,
 
         if (has(earlier, now->text[i]))
             continue;
-        buf_printf(&sql, "ALTER TYPE %s ADD VALUE IF NOT EXISTS ", type);
-        buf_literal(&sql, now->text[i]);
-        if (i > 0) {
-            buf_puts(&sql, " AFTER ");
-            buf_literal(&sql, now->text[i - 1]);
-        } else if (earlier->count) {
-            buf_puts(&sql, " BEFORE ");
-            buf_literal(&sql, earlier->text[0]);
-        }
+        add_label(&sql, type, earlier, now, i);
         status = evolve_step(&e->task, PHASE_LABELS, "label", object, &sql);
         buf_free(&sql);
     }
@@ -174,6 +180,67 @@ static bool parse(const char *definition, struct labels *labels, char **memory)
         at += *at == '\'';
     }
     return true;
+}
+
+/* The labels that stand, in their order; memory as of parse(). */
+static bool standing(const PGresult *result, struct labels *labels, char **memory)
+{
+    uint32_t count = (uint32_t)PQntuples(result);
+    const char **texts = calloc(count + 1ul, sizeof(*texts));
+
+    *memory = (char *)texts;
+    *labels = (struct labels){texts, count};
+    for (uint32_t i = 0; texts && i < count; i++)
+        texts[i] = PQgetvalue(result, (int)i, 0);
+    return texts != NULL;
+}
+
+/* A column of the type may know of labels that came since the type was described. */
+static void take_later(const struct mapper *m, const struct rnl_object *type, struct labels *now)
+{
+    for (uint32_t t = 0; t < m->ntables; t++) {
+        const struct rnl_table *table = mapper_table(m, t);
+
+        for (uint32_t i = 0; i < table->ncolumns; i++) {
+            const struct rnl_column *c = COLUMN(table, i);
+
+            if (c->nlabels > now->count && c->type_name && strcmp(c->type_name, type->name) == 0 &&
+                (!c->type_schema || !type->schema || strcmp(c->type_schema, type->schema) == 0) &&
+                !(c->flags & (RNL_COLUMN_COMPOSITE | RNL_COLUMN_DOMAIN)))
+                *now = (struct labels){c->labels, c->nlabels};
+        }
+    }
+}
+
+int labels_complete(struct mapper *m, const struct map_object *object, struct buf *sql)
+{
+    const char *params[] = {object->qualified};
+    struct labels earlier = {0}, now = {0};
+    char *a = NULL, *b = NULL;
+    PGresult *result = NULL;
+    int status;
+
+    if (m->sink->server.version < 120000 || !object->source->definition)
+        return RNL_OK;
+    status = conn_query(m->sink->control,
+                        "SELECT enumlabel FROM pg_enum WHERE enumtypid = $1::regtype"
+                        " ORDER BY enumsortorder",
+                        1, params, "look at labels", &result, m->err);
+    if (status == RNL_OK &&
+        (!standing(result, &earlier, &a) || !parse(object->source->definition, &now, &b)))
+        status = error_memory(m->err);
+    if (status == RNL_OK)
+        take_later(m, object->source, &now);
+    for (uint32_t i = 0; status == RNL_OK && holds(&now, &earlier) && i < now.count; i++) {
+        if (has(&earlier, now.text[i]))
+            continue;
+        buf_puts(sql, sql->len ? ";\n" : "");
+        add_label(sql, object->qualified, &earlier, &now, i);
+    }
+    PQclear(result);
+    free(a);
+    free(b);
+    return status;
 }
 
 static int follow_enum(struct evolve *e, const struct map_object *was, const struct map_object *is)

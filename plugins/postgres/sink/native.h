@@ -29,6 +29,9 @@ void object_step_id(const struct map_object *object, struct buf *id);
 int objects_steps(struct mapper *m);
 /* Those that one table needs of what isn't there yet. */
 int objects_steps_of(struct mapper *m, uint32_t table);
+/* evolve_labels.c: statements for labels that an enum which stands lacks; nothing where it has all,
+ * or others. */
+int labels_complete(struct mapper *m, const struct map_object *object, struct buf *sql);
 /* Those that set the numbers that sequences give next, for all that belong to no column. */
 int objects_values(struct mapper *m);
 /* The object of the catalog, by the source's names; NULL: there is none. */

@@ -199,6 +199,23 @@ static void add_comment(const struct map_object *object, struct buf *sql)
     buf_literal(sql, comment);
 }
 
+/* Of an enum that stands: rows that are loaded anew may have labels that came since. */
+static int labels_step(struct mapper *m, const struct map_object *object)
+{
+    const struct rnl_object *source = object->source;
+    struct buf sql = {0}, id = {0};
+    int status = labels_complete(m, object, &sql);
+
+    if (status == RNL_OK && sql.len) {
+        buf_printf(&id, "labels %s.%s: %s", source->schema, source->name,
+                   buf_text(&sql) ? sql.ptr : "");
+        status = add_step(m, RNL_PHASE_TYPES, buf_text(&id), &sql);
+    }
+    buf_free(&sql);
+    buf_free(&id);
+    return status;
+}
+
 static int object_step(struct mapper *m, const struct map_object *object)
 {
     struct buf sql = {0}, id = {0};
@@ -206,6 +223,8 @@ static int object_step(struct mapper *m, const struct map_object *object)
 
     if (status != RNL_OK || (object->exists && !object->drops && !m->resuming))
         return status;
+    if (object->exists && !object->drops && object->source->kind == RNL_OBJECT_ENUM)
+        return labels_step(m, object);
     object_step_id(object, &id);
     if (object->source->kind == RNL_OBJECT_EXTENSION) {
         buf_puts(&sql, "CREATE EXTENSION IF NOT EXISTS ");

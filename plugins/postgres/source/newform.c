@@ -109,6 +109,16 @@ static void keep_old(struct rnl_column *column, const struct rnl_column *was)
     column->default_text = was->default_text;
 }
 
+/* A text that got more room is never written anew for that: then USING has made another of it. */
+static bool is_remade(const struct newform_parts *parts, const struct known *was,
+                      const struct form_column *told, const struct rnl_column *is)
+{
+    return parts->rewritten && was->column && !typed(was, told) &&
+           was->column->type == RNL_T_TEXT && is->type == RNL_T_TEXT &&
+           !((was->column->flags | is->flags) & RNL_COLUMN_FIXED) &&
+           (!is->length || (was->column->length && is->length >= was->column->length));
+}
+
 /* The best that is known of a column which the stream tells. */
 static void column_make(struct maker *m, uint32_t index)
 {
@@ -126,6 +136,7 @@ static void column_make(struct maker *m, uint32_t index)
     column->number = told->number;
     column->flags &= ~(uint32_t)RNL_COLUMN_KEY;
     earlier = was.form;
+    m->out->load = m->out->load || is_remade(parts, &was, told, column);
     if (!earlier)
         fill_new(m, column, now.column);
     else if (!parts->settled && was.column)
