@@ -492,6 +492,9 @@ static int evolve(struct follow *follow, struct rnl_error *err)
     struct reader *reader = follow->reader;
     int status = reader_evolve(reader, follow->altered, err);
 
+    /* The run must end; the writer may have begun again, and waits for the lanes' ends. */
+    if (status == RNL_DONE)
+        status = RNL_OK;
     if (status == RNL_OK)
         status = pass_statement(follow, err);
     if (status == RNL_OK)
