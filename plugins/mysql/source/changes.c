@@ -160,8 +160,9 @@ static int packet_take(struct changes *changes, int timeout_ms, struct rnl_error
 
     if (!changes->out_rows && !changes->tx.rows && !dump_has(changes->dump))
         changes->waited = true;
-    status =
-        dump_take(changes->dump, timeout_ms, changes->gathered && timeout_ms, &event, &len, err);
+    /* amid a transaction it is the next event alone that all waits for */
+    status = dump_take(changes->dump, timeout_ms, changes->out_marked && !changes->tx.rows, &event,
+                       &len, err);
     if (status == RNL_AGAIN)
         return STEP_GIVE;
     if (status)
