@@ -10,8 +10,8 @@
 
 #define WAIT_MS 200
 
-static const char *const names[] = {"",      "recall", "run",       "ready",
-                                    "ended", "values", "committed", "alter"};
+static const char *const names[] = {"",       "recall",    "run",    "ready", "ended",
+                                    "values", "committed", "loaded", "alter"};
 
 void control_clear(struct control *control)
 {
