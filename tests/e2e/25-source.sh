@@ -59,7 +59,7 @@ test_a_text_that_is_none_stops_the_run() {
     grep -q "mysql.charset" "$out" "$err" || fail "the text that can't be converted is not told"
     # a row that can't be read can't be set aside: said, with the row
     expect_exit 1 runnel migrate "$SRC" "$DST" --on-error set_aside
-    said mysql.charset words '`id` = 2' "can't be set aside"
+    said mysql.charset words "\`id\` = 2" "can't be set aside"
 }
 
 test_objects_left_behind_are_named() {
