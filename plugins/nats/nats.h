@@ -100,6 +100,9 @@ int session_state(const struct end *end, struct rnl_error *err);
 void session_wait(struct session *session);
 
 int stream_prepare(struct session *session, struct rnl_error *err);
+/* The stream goes with the run, unless another's messages are in it: its bytes stay reserved else.
+ */
+void stream_remove(struct session *session);
 
 /* publish.c */
 int publish_body(struct end *end, const struct rnl_message *message, struct rnl_error *err);

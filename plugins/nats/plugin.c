@@ -101,7 +101,7 @@ static const struct rnl_option options[] = {
      1, 5},
     {"storage", "file", "where the server keeps what waits", "file|memory", RNL_O_ENUM, 0,
      AT(storage), 0, 0},
-    {"max_bytes", "1G", "bytes that the stream may hold; a reader that is ahead by more waits",
+    {"max_bytes", "256M", "bytes that the stream may hold; a reader that is ahead by more waits",
      NULL, RNL_O_SIZE, 0, AT(max_bytes), 1 << 20, (int64_t)1 << 44},
     {"lane_bytes", "16M", "bytes that may wait in one lane", NULL, RNL_O_SIZE, 0, AT(lane_bytes),
      64 << 10, (int64_t)1 << 40},

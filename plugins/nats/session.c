@@ -220,21 +220,18 @@ int session_get(const struct rnl_ctx *ctx, const char *pipeline, struct session 
 
 void session_put(struct session *session)
 {
-    bool last;
-
     pthread_mutex_lock(&sessions_lock);
-    last = --session->ends == 0;
-    if (last) {
+    if (--session->ends == 0) {
         struct session **at = &sessions;
 
         while (*at != session)
             at = &(*at)->next;
         *at = session->next;
+        /* with the lock held: who opens it next must not lose a stream just made */
+        atomic_store(&session->closing, true);
+        pthread_join(session->pump, NULL);
+        stream_remove(session);
+        session_free(session);
     }
     pthread_mutex_unlock(&sessions_lock);
-    if (!last)
-        return;
-    atomic_store(&session->closing, true);
-    pthread_join(session->pump, NULL);
-    session_free(session);
 }

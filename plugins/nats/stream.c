@@ -129,3 +129,19 @@ int stream_prepare(struct session *session, struct rnl_error *err)
     }
     return made == RNL_OK ? empty(session, err) : made;
 }
+
+void stream_remove(struct session *session)
+{
+    jsStreamInfo *info = NULL;
+    bool ours;
+
+    if (session->failed.status != RNL_OK ||
+        natsConnection_Status(session->conn) != NATS_CONN_STATUS_CONNECTED ||
+        js_GetStreamInfo(&info, session->js, session->stream, NULL, NULL) != NATS_OK)
+        return;
+    ours = info->State.LastSeq >= session->confirmed &&
+           info->State.LastSeq <= session->confirmed + session->count;
+    jsStreamInfo_Destroy(info);
+    if (ours)
+        js_DeleteStream(session->js, session->stream, NULL, NULL);
+}
