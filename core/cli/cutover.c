@@ -1,7 +1,9 @@
 /* runnel cutover: the last changes, the proof, and the end of a pipeline that followed its source.
  */
 #include "../inspect.h"
+#include "../plan.h"
 #include "../remote.h"
+#include "../selection.h"
 #include "../util/clock.h"
 #include "attend.h"
 #include "foreground.h"
@@ -18,6 +20,7 @@ enum { QUIET_S = 5, WAIT_S = 600 };
 
 static const struct cli_option options[] = {
     NAMING_OPTIONS,
+    CHANGE_OPTIONS,
     {"lanes", 'l', CLI_INT, 0, "N",
      "threads that compare (preset: one for each processor, 2 to 4)"},
     {"quiet-seconds", 0, CLI_INT, 0, "N",
@@ -78,9 +81,31 @@ static int let_go_at_last(const struct pipeline_config *config, struct secret_re
     return status;
 }
 
-/* In the mode that the target remembers; only what has been followed can be cut over. */
-static int learn_mode(struct pipeline_config *config, struct secret_resolver *resolver,
-                      struct rnl_error *err)
+/*
+ * Two URLs don't say what the command that began it said: which tables, how many lanes for changes
+ * and which structure. *selection, the caller's, holds the rules.
+ */
+static int take_recorded(struct pipeline_config *config, const struct record *record,
+                         struct selection **selection, struct rnl_error *err)
+{
+    const struct table_rule *rules;
+    size_t count;
+
+    if (selection_from_text(record->selection, selection, err) != RNL_OK)
+        return err->status;
+    rules = selection_rules(*selection, &count);
+    memcpy(&config->tables, &rules, sizeof(config->tables)); /* lent: nobody changes them */
+    config->ntables = count;
+    config->structure = record->structure;
+    config->change_lanes = 0;
+    for (uint32_t i = 0; i < plan_count(record->plan); i++)
+        config->change_lanes += plan_at(record->plan, i)->kind == RNL_UNIT_CHANGES;
+    return RNL_OK;
+}
+
+/* What the target remembers of it; only what has been followed can be cut over. */
+static int learn(struct pipeline_config *config, bool by_urls, struct selection **selection,
+                 struct secret_resolver *resolver, struct rnl_error *err)
 {
     struct inspection inspection = {.config = config, .resolver = resolver, .of_run = true};
     int status = inspect_open_sink(&inspection, err);
@@ -94,6 +119,8 @@ static int learn_mode(struct pipeline_config *config, struct secret_resolver *re
     } else if (status == RNL_OK) {
         config->mode = inspection.record.mode;
         done = inspection.record.state == RECORD_DONE;
+        if (by_urls)
+            status = take_recorded(config, &inspection.record, selection, err);
     }
     inspect_close(&inspection);
     if (!done || let_go_at_last(config, resolver, err) != RNL_OK)
@@ -147,17 +174,24 @@ static int run(const struct cli_args *args)
 {
     struct rnl_error err = RNL_ERROR_INIT;
     struct pipeline_config *config;
+    struct selection *selection = NULL;
     struct job job;
     int code;
 
     if (job_open(&job, args, &err) != RNL_OK)
         return cli_fail(&err);
     memcpy(&config, &job.pipeline, sizeof(struct pipeline_config *)); /* the job's own */
-    if (stop_other(config->name, cli_int(args, "wait", WAIT_S), &err) != RNL_OK ||
-        learn_mode(config, job.resolver, &err) != RNL_OK)
+    if (job_apply_changes(config, args, &err) != RNL_OK ||
+        stop_other(config->name, cli_int(args, "wait", WAIT_S), &err) != RNL_OK ||
+        learn(config, job.made, &selection, job.resolver, &err) != RNL_OK)
         code = cli_fail(&err);
     else
         code = cut_over(&job, config, args);
+    if (selection) { /* which made none of its own */
+        config->tables = NULL;
+        config->ntables = 0;
+        selection_free(selection);
+    }
     job_close(&job);
     return code;
 }

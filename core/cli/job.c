@@ -1,6 +1,8 @@
 /* From a command's words and options to a pipeline with its secrets at hand. */
 #include "job.h"
 
+#include "../config_block.h"
+#include "../config_run.h"
 #include "../module.h"
 #include "../options.h"
 #include "../password.h"
@@ -325,4 +327,51 @@ int job_open(struct job *job, const struct cli_args *args, struct rnl_error *err
     if (status != RNL_OK)
         job_close(job);
     return status;
+}
+
+/* Rows that don't fit: what becomes of them, and how many there may be. */
+static int apply_errors(struct pipeline_config *config, const struct cli_args *args,
+                        struct rnl_error *err)
+{
+    const char *word = cli_text(args, "on-error", NULL);
+
+    if (word && strcmp(word, "stop") != 0 && strcmp(word, "set_aside") != 0)
+        return rnl_fail(err, RNL_E_CONFIG, "usage.word",
+                        "--on-error %s: stop or set_aside is wanted", word);
+    if (word)
+        config->on_error = strcmp(word, "stop") == 0 ? ON_ERROR_STOP : ON_ERROR_SET_ASIDE;
+    config->error_limit = cli_int(args, "error-limit", config->error_limit);
+    if (config->error_limit < 0)
+        return rnl_fail(err, RNL_E_CONFIG, "usage.error_limit",
+                        "--error-limit: a number of rows is wanted (0: any)");
+    if (cli_flag(args, "no-keep-rows"))
+        config->keep_rows = false;
+    return RNL_OK;
+}
+
+int job_choice(const struct cli_args *args, const char *option, const char *choices, int *value,
+               struct rnl_error *err)
+{
+    const char *word = cli_text(args, option, NULL);
+    int index = word ? choice_index(choices, word) : *value;
+
+    if (index < 0)
+        return rnl_fail(err, RNL_E_CONFIG, "usage.word", "--%s %s: one of %s is wanted", option,
+                        word, choices);
+    *value = index;
+    return RNL_OK;
+}
+
+int job_apply_changes(struct pipeline_config *config, const struct cli_args *args,
+                      struct rnl_error *err)
+{
+    int ddl = (int)config->ddl, truncate = (int)config->truncate;
+
+    if (job_choice(args, "ddl", DDL_POLICIES, &ddl, err) != RNL_OK ||
+        job_choice(args, "truncate", TRUNCATE_POLICIES, &truncate, err) != RNL_OK ||
+        apply_errors(config, args, err) != RNL_OK)
+        return err->status;
+    config->ddl = (enum ddl_policy)ddl;
+    config->truncate = (enum truncate_policy)truncate;
+    return RNL_OK;
 }

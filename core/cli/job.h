@@ -56,6 +56,35 @@ struct job {
         "pipeline", 0, CLI_TEXT, 0, "NAME", "of a file with several pipelines: this one"           \
     }
 
+/* What becomes of changes that don't fit, or aren't of rows: job_apply_changes(). */
+#define CHANGE_OPTIONS                                                                               \
+    {"ddl",                                                                                          \
+     0,                                                                                              \
+     CLI_TEXT,                                                                                       \
+     0,                                                                                              \
+     "WORD",                                                                                         \
+     "a table that is followed is altered in the source: evolve (preset: the target follows), "      \
+     "ignore, or stop"},                                                                             \
+        {"truncate",                                                                                 \
+         0,                                                                                          \
+         CLI_TEXT,                                                                                   \
+         0,                                                                                          \
+         "WORD",                                                                                     \
+         "a table that is followed is emptied by TRUNCATE: apply (preset), ignore, or stop"},        \
+        {"on-error",                                                                                 \
+         0,                                                                                          \
+         CLI_TEXT,                                                                                   \
+         0,                                                                                          \
+         "WORD",                                                                                     \
+         "a row that doesn't fit: stop (preset), or set_aside and go on (runnel dead-letters)"},     \
+        {"error-limit", 0,                                                                           \
+         CLI_INT,       0,                                                                           \
+         "N",           "stop when more rows than these stand aside (preset: 1000; 0: any number)"}, \
+    {                                                                                                \
+        "no-keep-rows", 0, CLI_FLAG, 0, NULL,                                                        \
+            "keep no values of rows that are set aside, only their keys: they can't be replayed"     \
+    }
+
 /* What becomes of tables and rows that stand in the target: of those that map tables. */
 #define POLICY_OPTIONS                                                                        \
     {"schema-policy",                                                                         \
@@ -76,5 +105,11 @@ struct job {
  */
 int job_open(struct job *job, const struct cli_args *args, struct rnl_error *err);
 void job_close(struct job *job);
+/* Of CHANGE_OPTIONS what was said. */
+int job_apply_changes(struct pipeline_config *config, const struct cli_args *args,
+                      struct rnl_error *err);
+/* One of the choices (words parted by "|"), if the option was said. */
+int job_choice(const struct cli_args *args, const char *option, const char *choices, int *value,
+               struct rnl_error *err);
 
 #endif

@@ -40,54 +40,14 @@ static int apply_sizes(struct pipeline_config *config, const struct cli_args *ar
     return RNL_OK;
 }
 
-/* Rows that don't fit: what becomes of them, and how many there may be. */
-static int apply_errors(struct pipeline_config *config, const struct cli_args *args,
-                        struct rnl_error *err)
+static int apply_change_lanes(struct pipeline_config *config, const struct cli_args *args,
+                              struct rnl_error *err)
 {
-    const char *word = cli_text(args, "on-error", NULL);
-
-    if (word && strcmp(word, "stop") != 0 && strcmp(word, "set_aside") != 0)
-        return rnl_fail(err, RNL_E_CONFIG, "usage.word",
-                        "--on-error %s: stop or set_aside is wanted", word);
-    if (word)
-        config->on_error = strcmp(word, "stop") == 0 ? ON_ERROR_STOP : ON_ERROR_SET_ASIDE;
-    config->error_limit = cli_int(args, "error-limit", config->error_limit);
-    if (config->error_limit < 0)
-        return rnl_fail(err, RNL_E_CONFIG, "usage.error_limit",
-                        "--error-limit: a number of rows is wanted (0: any)");
-    if (cli_flag(args, "no-keep-rows"))
-        config->keep_rows = false;
-    return RNL_OK;
-}
-
-static int choice(const struct cli_args *args, const char *option, const char *choices, int *value,
-                  struct rnl_error *err)
-{
-    const char *word = cli_text(args, option, NULL);
-    int index = word ? choice_index(choices, word) : *value;
-
-    if (index < 0)
-        return rnl_fail(err, RNL_E_CONFIG, "usage.word", "--%s %s: one of %s is wanted", option,
-                        word, choices);
-    *value = index;
-    return RNL_OK;
-}
-
-/* What becomes of changes that aren't of rows. */
-static int apply_alterations(struct pipeline_config *config, const struct cli_args *args,
-                             struct rnl_error *err)
-{
-    int ddl = (int)config->ddl, truncate = (int)config->truncate;
     int64_t lanes = cli_int(args, "change-lanes", config->change_lanes);
 
-    if (choice(args, "ddl", DDL_POLICIES, &ddl, err) != RNL_OK ||
-        choice(args, "truncate", TRUNCATE_POLICIES, &truncate, err) != RNL_OK)
-        return err->status;
     if (lanes < 1 || lanes > 64)
         return rnl_fail(err, RNL_E_CONFIG, "usage.lanes", "--change-lanes: 1 to 64 are possible");
     config->change_lanes = (uint32_t)lanes;
-    config->ddl = (enum ddl_policy)ddl;
-    config->truncate = (enum truncate_policy)truncate;
     return RNL_OK;
 }
 
@@ -136,7 +96,7 @@ static int apply_all(struct pipeline_config *config, const struct cli_args *args
                      struct rnl_error *err)
 {
     apply_structure(config, args);
-    if (apply_sizes(config, args, err) != RNL_OK || apply_errors(config, args, err) != RNL_OK)
+    if (apply_sizes(config, args, err) != RNL_OK || job_apply_changes(config, args, err) != RNL_OK)
         return err->status;
     if (cli_flag(args, "follow"))
         config->mode = cli_flag(args, "changes-only") ? MODE_CDC : MODE_REPLICATE;
@@ -145,7 +105,8 @@ static int apply_all(struct pipeline_config *config, const struct cli_args *args
                         "--changes-only goes with --follow: no rows are loaded then, and changes "
                         "are applied from now on");
     config->drain = cli_flag(args, "drain");
-    if (apply_limits(config, args, err) != RNL_OK || apply_alterations(config, args, err) != RNL_OK)
+    if (apply_limits(config, args, err) != RNL_OK ||
+        apply_change_lanes(config, args, err) != RNL_OK)
         return err->status;
     return config_runnable(config, err);
 }
@@ -190,22 +151,11 @@ static const struct cli_option options[] = {
     {"change-lanes", 0, CLI_INT, 0, "N",
      "with --follow: lanes for changes, each row on that of its key (preset: 1, in the order of "
      "commits; see docs/how-to/follow.md for what more of them give up)"},
-    {"ddl", 0, CLI_TEXT, 0, "WORD",
-     "a table that is followed is altered in the source: evolve (preset: the target follows), "
-     "ignore, or stop"},
-    {"truncate", 0, CLI_TEXT, 0, "WORD",
-     "a table that is followed is emptied by TRUNCATE: apply (preset), ignore, or stop"},
+    CHANGE_OPTIONS,
     {"bundle-rows", 0, CLI_INT, 0, "N", "rows of a bundle, 10 to 1000 (preset: 500)"},
     {"chunk-size", 0, CLI_SIZE, 0, "SIZE", "of the pieces that tables are cut into (preset: 64M)"},
     {"commit-size", 0, CLI_SIZE, 0, "SIZE",
      "of what a lane commits at once: what a crash makes it read again (preset: 32M)"},
-    {"on-error", 0, CLI_TEXT, 0, "WORD",
-     "a row that doesn't fit: stop (preset), or set_aside and go on (runnel dead-letters)"},
-    {"error-limit", 0, CLI_INT, 0, "N",
-     "stop when more rows than these stand aside (preset: 1000; "
-     "0: any number)"},
-    {"no-keep-rows", 0, CLI_FLAG, 0, NULL,
-     "keep no values of rows that are set aside, only their keys: they can't be replayed"},
     {"retry-seconds", 0, CLI_INT, 0, "N",
      "when a server goes away, try again until so long nothing has moved (preset: 600; 0: never)"},
     {"limit-events", 0, CLI_INT, 0, "N",

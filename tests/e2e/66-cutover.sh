@@ -9,8 +9,8 @@ phase() { "$E2E_RUNNEL" status moved --json 2>/dev/null | jq -r .phase; }
 follows() { [ "$(phase)" = following ]; }
 ended() { ! kill -0 "$run" 2>/dev/null; }
 
-follow() { # SOURCE TARGET
-    runnel migrate "$1" "$2" --name moved --follow >"$E2E_SCRATCH/out" 2>"$E2E_SCRATCH/err" &
+follow() { # SOURCE TARGET [OPTIONS]
+    runnel migrate "$@" --name moved --follow >"$E2E_SCRATCH/out" 2>"$E2E_SCRATCH/err" &
     run=$!
     wait_for 30 follows
 }
@@ -44,6 +44,19 @@ test_a_difference_leaves_it_as_it_was() {
     source_sql "$db" -e "update t set v = 'mended' where id = 2"
     expect_exit 0 runnel cutover "$SRC" "$DST" --name moved --quiet-seconds 0
     same mended "$(target_sql -d "$db" -Atc "select v from t where id = 2")" row
+}
+
+# Two URLs say nothing of what the pipeline was begun with: the target remembers it.
+test_as_it_was_begun() {
+    new_databases
+    source_sql "$db" -e "create table t (id int primary key, v varchar(20)); insert into t values (1, 'a'), (2, 'b');
+        create table other (id int primary key); insert into other values (1)"
+    follow "$SRC" "$DST" --tables t --target t=moved_t --no-indexes --change-lanes 2
+    source_sql "$db" -e "update t set v = 'B' where id = 2; insert into other values (2)"
+    expect_exit 0 runnel cutover "$SRC" "$DST" --name moved --quiet-seconds 0 --ddl stop
+    said 'is cut over'
+    same '1a,2B' "$(target_sql -d "$db" -Atc "select string_agg(id || v, ',' order by id) from moved_t")" rows
+    same 1 "$(target_sql -d "$db" -Atc "select count(*) from information_schema.tables where table_schema = 'public'")" tables
 }
 
 # Cut off behind its last word, a cutover has left the slot: it would hold back the log for ever.
