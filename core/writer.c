@@ -224,7 +224,7 @@ static int map_tables(struct writer *writer, const struct rnl_job *job, bool res
                                       writer->steps, err);
     if (status == RNL_OK && !resuming)
         status = blockers_refuse(run->findings, run->config, err);
-    return status == RNL_OK && !resuming ? writer_note_stood(writer, err) : status;
+    return status == RNL_OK ? writer_note_stood(writer, resuming, err) : status;
 }
 
 /* The reader has said what comes: decide on the tables, remember the run, make them, bind. */

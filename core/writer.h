@@ -89,7 +89,7 @@ void writer_take_earlier(struct writer *writer);
 /* Marks all others in the record's catalog. */
 void writer_mark_others(struct writer *writer);
 /* After the sink has mapped a new run: which tables stood in the target before. */
-int writer_note_stood(struct writer *writer, struct rnl_error *err);
+int writer_note_stood(struct writer *writer, bool resuming, struct rnl_error *err);
 /* RNL_E_CONFIG when rows stand aside, and nobody said that they may go. */
 int writer_may_forget(struct writer *writer, struct rnl_error *err);
 /* Rows that stand aside of tables that are loaded anew come again: their letters go. */

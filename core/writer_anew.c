@@ -37,17 +37,29 @@ void writer_mark_others(struct writer *writer)
             catalog, catalog_index(catalog, writer->stood.items[i], writer->stood.items[i + 1]));
 }
 
+/* Of a run that goes on, all its own tables stand: what is new to it joins just now. */
+static bool is_new(const struct writer *writer, const struct rnl_finding *finding)
+{
+    struct rnl_catalog *catalog = writer->record.catalog;
+    uint32_t t = catalog_index(catalog, finding->schema ? finding->schema : "", finding->table);
+    uint32_t flags = t == UINT32_MAX ? 0 : catalog_at(catalog, t)->flags;
+
+    return (flags & RNL_TABLE_JOINS_NOW) && !(flags & RNL_TABLE_AGAIN);
+}
+
 /* The sink has decided: what it keeps as it stands is remembered as somebody's. */
-int writer_note_stood(struct writer *writer, struct rnl_error *err)
+int writer_note_stood(struct writer *writer, bool resuming, struct rnl_error *err)
 {
     struct findings *findings = writer->run->findings;
     struct rnl_names *stood = &writer->record.stood;
     const struct rnl_finding *finding;
 
-    names_clear(stood);
+    if (!resuming)
+        names_clear(stood);
     err->status = RNL_OK;
     for (size_t i = 0; (finding = findings_at(findings, i)) && err->status == RNL_OK; i++) {
-        if (strcmp(finding->code, "table.exists") != 0 || !finding->table)
+        if (strcmp(finding->code, "table.exists") != 0 || !finding->table ||
+            (resuming && !is_new(writer, finding)))
             continue;
         if (names_add(stood, finding->schema ? finding->schema : "", err) == RNL_OK)
             names_add(stood, finding->table, err);

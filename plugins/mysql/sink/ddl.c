@@ -231,7 +231,8 @@ static void add_storage(struct mapper *m, uint32_t t, struct buf *sql)
 /* A table that stands there already: what has to be done to it before the rows come. */
 static void keep_table(struct mapper *m, uint32_t t, struct buf *sql)
 {
-    if (!m->resuming)
+    if (!m->resuming || (mapper_table(m, t)->flags & (RNL_TABLE_JOINS_NOW | RNL_TABLE_AGAIN)) ==
+                            RNL_TABLE_JOINS_NOW)
         map_find(m, t, RNL_NOTE, "table.exists", NULL, "schema_policy=create_missing_only",
                  "stands in the target already and keeps its columns");
     /* foreign keys stay: our sessions don't check them, and look for orphans in the end */

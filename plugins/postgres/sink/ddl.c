@@ -179,7 +179,8 @@ static bool keep_table(struct mapper *m, uint32_t t, struct buf *sql)
 {
     bool good = true;
 
-    if (!m->resuming)
+    if (!m->resuming || (mapper_table(m, t)->flags & (RNL_TABLE_JOINS_NOW | RNL_TABLE_AGAIN)) ==
+                            RNL_TABLE_JOINS_NOW)
         map_find(m, t, RNL_NOTE, "table.exists", NULL, "schema_policy=create_missing_only",
                  "stands in the target already and keeps its columns");
     if (m->job->structure & RNL_WITH_FOREIGN_KEYS)

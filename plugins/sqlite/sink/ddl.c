@@ -168,7 +168,8 @@ int ddl_table(struct mapper *m, uint32_t t)
     int status = RNL_OK;
 
     if (kept) {
-        if (!m->resuming)
+        if (!m->resuming || (mapper_table(m, t)->flags & (RNL_TABLE_JOINS_NOW | RNL_TABLE_AGAIN)) ==
+                                RNL_TABLE_JOINS_NOW)
             map_find(m, t, RNL_NOTE, "table.exists", NULL, "schema_policy=create_missing_only",
                      "stands in the target already and keeps its columns, checks and foreign keys");
         if (m->job->write_mode == RNL_TRUNCATE_AND_LOAD) {
