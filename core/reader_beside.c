@@ -14,11 +14,6 @@ static struct rnl_slice slice_of(const char *text)
     return (struct rnl_slice){text, text ? strlen(text) : 0};
 }
 
-static bool reached(const struct reader *reader, struct rnl_slice position, struct rnl_slice goal)
-{
-    return reader->source.plugin->source.log_reached(reader->source.self, position, goal);
-}
-
 /*
  * Several lanes for changes have a place each, and limits of events count what is read of both:
  * there, changes wait for the load.
@@ -50,68 +45,71 @@ bool reader_goes_beside(struct reader *reader)
 
 /* --- behind the load ---------------------------------------------------------------------- */
 
-/* Where the first of their views stood. */
-static const char *least_start(const struct reader *reader)
+char *reader_place(const struct reader *reader)
+{
+    const struct rnl_unit *unit = reader_changes_unit(reader);
+    struct rnl_slice at =
+        unit && unit->position.len ? unit->position : slice_of(reader->record.position);
+
+    return strndup(at.ptr ? at.ptr : "", at.len);
+}
+
+/* Where the stream stood when the first of them joined: no view of theirs stands before that. */
+static const char *first_since(const struct reader *reader)
 {
     const struct rnl_catalog *catalog = reader->record.catalog;
-    const char *least = NULL;
+    const struct catalog_join *first = NULL;
 
     for (uint32_t t = 0; t < catalog_count(catalog); t++) {
         const struct catalog_join *join = catalog_joined(catalog, t);
 
-        if (join->waits && join->start &&
-            (!least || reached(reader, slice_of(least), slice_of(join->start))))
-            least = join->start;
+        if (join->waits && (!first || join->number < first->number))
+            first = join;
     }
-    return least;
+    return first ? first->since : NULL;
 }
 
-/* place: up to which the tables that didn't wait have all changes; NULL: nothing is read twice. */
+/* place: up to which the tables that didn't wait have all changes. */
 static int end_waiting(struct reader *reader, const char *place, struct rnl_error *err)
 {
     struct rnl_catalog *catalog = reader->record.catalog;
 
-    for (uint32_t t = 0; t < catalog_count(catalog); t++) {
+    err->status = RNL_OK;
+    for (uint32_t t = 0; t < catalog_count(catalog) && err->status == RNL_OK; t++) {
         struct catalog_join join = *catalog_joined(catalog, t);
 
         if (join.waits)
-            join.waits = false;
-        else if (place && !(join.passed && reached(reader, slice_of(join.passed), slice_of(place))))
+            join.since = NULL;
+        else
             join.passed = place;
-        if (catalog_join(catalog, t, &join, err) != RNL_OK)
-            return err->status;
+        join.waits = false;
+        catalog_join(catalog, t, &join, err);
     }
-    return RNL_OK;
+    return err->status;
 }
 
+/*
+ * Not from where their view stood, which can't always be compared with where the stream stands
+ * (sets of GTIDs with holes): each table leaves out what it has.
+ */
 int reader_settle(struct reader *reader, struct rnl_error *err)
 {
     struct record *record = &reader->record;
     const struct rnl_unit *unit = reader_changes_unit(reader);
-    const char *start = least_start(reader);
-    struct rnl_slice at;
+    const char *since = first_since(reader);
     char *place;
-    int status;
 
-    if (!catalog_waits(reader->record.catalog) || reader_is_left(reader, UINT32_MAX) ||
-        reader->joins || !unit)
+    if (!since || reader_is_left(reader, UINT32_MAX) || reader->joins || !unit)
         return RNL_OK;
-    at = unit->position.len ? unit->position : slice_of(record->position);
-    place = strndup(at.ptr, at.len);
+    place = reader_place(reader);
     if (!place)
         return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for a position");
-    /* the stream may have ended before it came to where they begin: then nothing is read twice */
-    if (start && !reached(reader, slice_of(start), slice_of(place))) {
-        log_write(RNL_LOG_INFO, "reader",
-                  "tables that joined are loaded: the log is read once more from their view on");
-        plan_renew(record->plan, unit->id, reader_next_id(reader), slice_of(start));
-        status = end_waiting(reader, place, err);
-    } else {
-        status = end_waiting(reader, NULL, err);
-    }
+    log_write(RNL_LOG_INFO, "reader",
+              "tables that joined are loaded: the log is read once more from there on");
+    plan_renew(record->plan, unit->id, reader_next_id(reader), slice_of(since));
+    reader->rewound = end_waiting(reader, place, err) == RNL_OK;
     free(place);
-    reader->rewound = true;
-    return status;
+    return err->status;
 }
 
 /* --- amid the load ------------------------------------------------------------------------ */
