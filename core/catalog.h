@@ -68,7 +68,6 @@ struct catalog_join {
     bool again;         /* it had been there before, and is loaded anew */
     bool waits;         /* loaded beside the stream: its changes have not been applied at all yet */
     const char *start;  /* changes count from there; NULL: see struct rnl_start */
-    const char *since;  /* of one that waits: where the stream stood when it joined */
     const char *passed; /* changes up to there are in the target; NULL: as the place of all says */
     uint64_t letters;   /* of its letters those with an id up to this one go */
 };

@@ -17,7 +17,6 @@ struct catalog_join join_copy(struct arena *arena, const struct catalog_join *jo
 
     copy.start = arena_strdup(arena, join->start);
     copy.passed = arena_strdup(arena, join->passed);
-    copy.since = arena_strdup(arena, join->since);
     return copy;
 }
 
@@ -26,8 +25,7 @@ int catalog_join(struct rnl_catalog *catalog, uint32_t index, const struct catal
 {
     struct catalog_join copy = join_copy(&catalog->arena, join);
 
-    if ((join->start && !copy.start) || (join->passed && !copy.passed) ||
-        (join->since && !copy.since))
+    if ((join->start && !copy.start) || (join->passed && !copy.passed))
         return catalog_no_memory(err);
     catalog->extras[index].join = copy;
     return RNL_OK;
@@ -167,8 +165,6 @@ json_t *join_to_json(const struct catalog_join *join)
         json_object_set_new(o, "start", json_string(join->start));
     if (join->passed)
         json_object_set_new(o, "passed", json_string(join->passed));
-    if (join->since)
-        json_object_set_new(o, "since", json_string(join->since));
     return o;
 }
 
@@ -181,7 +177,6 @@ void join_from_json(struct arena *arena, const json_t *o, struct catalog_join *j
         .waits = json_is_true(json_object_get(o, "waits")),
         .start = arena_strdup(arena, json_string_value(json_object_get(o, "start"))),
         .passed = arena_strdup(arena, json_string_value(json_object_get(o, "passed"))),
-        .since = arena_strdup(arena, json_string_value(json_object_get(o, "since"))),
         .letters = (uint64_t)json_integer_value(json_object_get(o, "letters")),
     };
 }

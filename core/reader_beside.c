@@ -14,6 +14,11 @@ static struct rnl_slice slice_of(const char *text)
     return (struct rnl_slice){text, text ? strlen(text) : 0};
 }
 
+static bool reached(const struct reader *reader, struct rnl_slice position, struct rnl_slice goal)
+{
+    return reader->source.plugin->source.log_reached(reader->source.self, position, goal);
+}
+
 /*
  * Several lanes for changes have a place each, and limits of events count what is read of both:
  * there, changes wait for the load.
@@ -45,71 +50,68 @@ bool reader_goes_beside(struct reader *reader)
 
 /* --- behind the load ---------------------------------------------------------------------- */
 
-char *reader_place(const struct reader *reader)
-{
-    const struct rnl_unit *unit = reader_changes_unit(reader);
-    struct rnl_slice at =
-        unit && unit->position.len ? unit->position : slice_of(reader->record.position);
-
-    return strndup(at.ptr ? at.ptr : "", at.len);
-}
-
-/* Where the stream stood when the first of them joined: no view of theirs stands before that. */
-static const char *first_since(const struct reader *reader)
+/* Where the first of their views stood. */
+static const char *least_start(const struct reader *reader)
 {
     const struct rnl_catalog *catalog = reader->record.catalog;
-    const struct catalog_join *first = NULL;
+    const char *least = NULL;
 
     for (uint32_t t = 0; t < catalog_count(catalog); t++) {
         const struct catalog_join *join = catalog_joined(catalog, t);
 
-        if (join->waits && (!first || join->number < first->number))
-            first = join;
+        if (join->waits && join->start &&
+            (!least || reached(reader, slice_of(least), slice_of(join->start))))
+            least = join->start;
     }
-    return first ? first->since : NULL;
+    return least;
 }
 
-/* place: up to which the tables that didn't wait have all changes. */
+/* place: up to which the tables that didn't wait have all changes; NULL: nothing is read twice. */
 static int end_waiting(struct reader *reader, const char *place, struct rnl_error *err)
 {
     struct rnl_catalog *catalog = reader->record.catalog;
 
-    err->status = RNL_OK;
-    for (uint32_t t = 0; t < catalog_count(catalog) && err->status == RNL_OK; t++) {
+    for (uint32_t t = 0; t < catalog_count(catalog); t++) {
         struct catalog_join join = *catalog_joined(catalog, t);
 
         if (join.waits)
-            join.since = NULL;
-        else
+            join.waits = false;
+        else if (place && !(join.passed && reached(reader, slice_of(join.passed), slice_of(place))))
             join.passed = place;
-        join.waits = false;
-        catalog_join(catalog, t, &join, err);
+        if (catalog_join(catalog, t, &join, err) != RNL_OK)
+            return err->status;
     }
-    return err->status;
+    return RNL_OK;
 }
 
-/*
- * Not from where their view stood, which can't always be compared with where the stream stands
- * (sets of GTIDs with holes): each table leaves out what it has.
- */
 int reader_settle(struct reader *reader, struct rnl_error *err)
 {
     struct record *record = &reader->record;
     const struct rnl_unit *unit = reader_changes_unit(reader);
-    const char *since = first_since(reader);
+    const char *start = least_start(reader);
+    struct rnl_slice at;
     char *place;
+    int status;
 
-    if (!since || reader_is_left(reader, UINT32_MAX) || reader->joins || !unit)
+    if (!catalog_waits(reader->record.catalog) || reader_is_left(reader, UINT32_MAX) ||
+        reader->joins || !unit)
         return RNL_OK;
-    place = reader_place(reader);
+    at = unit->position.len ? unit->position : slice_of(record->position);
+    place = strndup(at.ptr, at.len);
     if (!place)
         return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for a position");
-    log_write(RNL_LOG_INFO, "reader",
-              "tables that joined are loaded: the log is read once more from there on");
-    plan_renew(record->plan, unit->id, reader_next_id(reader), slice_of(since));
-    reader->rewound = end_waiting(reader, place, err) == RNL_OK;
+    /* the stream may have ended before it came to where they begin: then nothing is read twice */
+    if (start && !reached(reader, slice_of(start), slice_of(place))) {
+        log_write(RNL_LOG_INFO, "reader",
+                  "tables that joined are loaded: the log is read once more from their view on");
+        plan_renew(record->plan, unit->id, reader_next_id(reader), slice_of(start));
+        status = end_waiting(reader, place, err);
+    } else {
+        status = end_waiting(reader, NULL, err);
+    }
     free(place);
-    return err->status;
+    reader->rewound = true;
+    return status;
 }
 
 /* --- amid the load ------------------------------------------------------------------------ */

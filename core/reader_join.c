@@ -177,18 +177,11 @@ static uint32_t kept(const void *arg, uint32_t table)
 static int mark(const struct joining *j, uint32_t earlier, struct rnl_error *err)
 {
     struct record *record = &j->reader->record;
-    char *since = j->waits ? reader_place(j->reader) : NULL;
 
-    if (j->waits && !since)
-        return no_memory(err);
-    err->status = RNL_OK;
     for (uint32_t t = 0; t < catalog_count(record->catalog); t++) {
         bool again = t < earlier && j->again[t];
-        const struct catalog_join join = {.number = j->reader->joins,
-                                          .open = true,
-                                          .again = again,
-                                          .waits = j->waits,
-                                          .since = since};
+        const struct catalog_join join = {
+            .number = j->reader->joins, .open = true, .again = again, .waits = j->waits};
         const struct rnl_table *table = catalog_at(record->catalog, t);
 
         if (t < earlier && !again)
@@ -196,11 +189,8 @@ static int mark(const struct joining *j, uint32_t earlier, struct rnl_error *err
         log_write(RNL_LOG_INFO, "reader", "%s.%s %s", table->schema, table->name,
                   again ? "is loaded anew" : "joins the pipeline");
         if (catalog_join(record->catalog, t, &join, err) != RNL_OK)
-            break;
+            return err->status;
     }
-    free(since);
-    if (err->status != RNL_OK)
-        return err->status;
     catalog_join_flags(record->catalog, j->reader->joins);
     return RNL_OK;
 }

@@ -91,8 +91,6 @@ void reader_follow_beside(struct reader *reader);
  * stood, once more, and the other tables leave out what they have.
  */
 bool reader_can_wait(const struct reader *reader); /* whether tables that join may */
-/* Where a run that goes on reads changes from; malloc'd; NULL: out of memory. */
-char *reader_place(const struct reader *reader);
 /* A run that goes on: tables whose rows are all there wait no more. */
 int reader_settle(struct reader *reader, struct rnl_error *err);
 /* Whether reader_load_beside() is what is to be done; the run's chunks are known. */
