@@ -64,8 +64,7 @@ int reader_describe(struct reader *reader, struct rnl_catalog *catalog, struct r
 int reader_load(struct reader *reader, struct rnl_error *err);
 int reader_publish(struct reader_lane *lane, struct rnl_bundle *bundle,
                    const struct bundle_head *head, struct rnl_error *err);
-/* reader_starts.c. Keeps where changes begin to count for a table without a key; sealed as its mask
- * has it. */
+/* reader_starts.c. Keeps where changes begin to count for a table without a key; sealed as its mask has it. */
 int reader_start_add(struct reader *reader, uint32_t table, struct rnl_slice position,
                      struct rnl_error *err);
 
