@@ -54,6 +54,44 @@ static int no_memory(struct rnl_error *err)
 
 /* --- where changes begin ------------------------------------------------------------------ */
 
+/* Of tables without a key that an earlier run has loaded. */
+static int recall_starts(struct reader *reader, struct rnl_error *err)
+{
+    for (uint32_t i = 0; i < plan_count(reader->record.plan); i++) {
+        const struct rnl_unit *unit = plan_at(reader->record.plan, i);
+        const struct memory_unit *known = memory_unit_of(&reader->recall.memory, unit->id);
+
+        if (unit->kind != RNL_UNIT_CHUNK || !known || !known->done || !known->position_len ||
+            table_is_keyed(catalog_at(reader->record.catalog, unit->table)))
+            continue;
+        if (reader_start_add(reader, unit->table,
+                             (struct rnl_slice){known->position, known->position_len},
+                             err) != RNL_OK)
+            return err->status;
+    }
+    return RNL_OK;
+}
+
+/* Of tables that were loaded later than others: their view stood there. */
+static int join_starts(struct reader *reader, struct rnl_error *err)
+{
+    const struct rnl_catalog *catalog = reader->record.catalog;
+    bool loads = reader->run->config->mode == MODE_REPLICATE;
+
+    for (uint32_t t = 0; t < catalog_count(catalog); t++) {
+        const char *start = catalog_joined(catalog, t)->start;
+        const char *passed = catalog_joined(catalog, t)->passed;
+
+        /* without a key its units say it exactly */
+        if (start && (table_is_keyed(catalog_at(catalog, t)) || !loads || reader->over) &&
+            reader_start_raise(reader, t, slice_of(start), err) != RNL_OK)
+            return err->status;
+        if (passed && reader_start_raise(reader, t, slice_of(passed), err) != RNL_OK)
+            return err->status;
+    }
+    return RNL_OK;
+}
+
 /* As they are now: a catalog that was altered has tables at other indexes. */
 static int fill_starts(struct follow *follow, struct rnl_error *err)
 {
@@ -81,7 +119,7 @@ static int fill_unit(struct follow *follow, struct rnl_error *err)
     struct rnl_unit *unit = &follow->unit;
 
     *unit = *reader_changes_unit(reader);
-    if (reader_starts_find(reader, err) != RNL_OK ||
+    if (recall_starts(reader, err) != RNL_OK || join_starts(reader, err) != RNL_OK ||
         outlet_places(follow->outlet, &unit->position, err) != RNL_OK)
         return err->status;
     if (!unit->position.len)

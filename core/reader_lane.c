@@ -38,6 +38,75 @@ int reader_publish(struct reader_lane *lane, struct rnl_bundle *bundle,
     return RNL_OK;
 }
 
+/* A copy of the position as the source gave it, malloc'd: marks are sealed where masks have a salt.
+ */
+static int open_position(const struct reader *reader, uint32_t table, struct rnl_slice position,
+                         struct rnl_slice *open, struct rnl_error *err)
+{
+    const struct mask *mask;
+
+    if (catalog_mask(reader->record.catalog, table, &mask, err) != RNL_OK)
+        return err->status;
+    return mask_seals(mask) ? mask_open(mask, position, open, err)
+                            : mask_place(NULL, position, open, err);
+}
+
+/* Puts a start of bytes that are ours to free. */
+static int put_start(struct reader *reader, const struct reader_start *start, struct rnl_error *err)
+{
+    struct reader_start *starts;
+
+    pthread_mutex_lock(&reader->lock);
+    starts = realloc(reader->starts, (reader->nstarts + 1) * sizeof(*starts));
+    if (starts) {
+        reader->starts = starts;
+        starts[reader->nstarts++] = *start;
+    }
+    pthread_mutex_unlock(&reader->lock);
+    if (starts)
+        return RNL_OK;
+    free(start->position);
+    return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for a position");
+}
+
+int reader_start_add(struct reader *reader, uint32_t table, struct rnl_slice position,
+                     struct rnl_error *err)
+{
+    struct reader_start start = {.table = table};
+    struct rnl_slice open;
+
+    if (open_position(reader, table, position, &open, err) != RNL_OK)
+        return err->status;
+    memcpy(&start.position, &open.ptr, sizeof(start.position)); /* ours */
+    start.len = open.len;
+    return put_start(reader, &start, err);
+}
+
+int reader_start_raise(struct reader *reader, uint32_t table, struct rnl_slice position,
+                       struct rnl_error *err)
+{
+    const struct rnl_source_ops *source = &reader->source.plugin->source;
+    struct reader_start start = {.table = table, .len = position.len};
+
+    for (size_t i = 0; i < reader->nstarts; i++) {
+        struct reader_start *known = &reader->starts[i];
+
+        if (known->table != table)
+            continue;
+        if (source->log_reached(reader->source.self,
+                                (struct rnl_slice){known->position, known->len}, position))
+            return RNL_OK;
+        free(known->position);
+        *known = reader->starts[--reader->nstarts];
+        break;
+    }
+    start.position = malloc(position.len + 1);
+    if (!start.position)
+        return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for a position");
+    memcpy(start.position, position.ptr, position.len);
+    return put_start(reader, &start, err);
+}
+
 /* The view that a table without a key was read in: changes count behind it alone. */
 static int keep_start(struct reader_lane *lane, const struct rnl_unit *unit,
                       const struct rnl_bundle *bundle, struct rnl_error *err)

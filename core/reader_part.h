@@ -64,15 +64,13 @@ int reader_describe(struct reader *reader, struct rnl_catalog *catalog, struct r
 int reader_load(struct reader *reader, struct rnl_error *err);
 int reader_publish(struct reader_lane *lane, struct rnl_bundle *bundle,
                    const struct bundle_head *head, struct rnl_error *err);
-/* reader_starts.c. Keeps where changes begin to count for a table without a key; sealed as its mask has it. */
+/* Keeps where changes begin to count for a table without a key; sealed as its mask has it. */
 int reader_start_add(struct reader *reader, uint32_t table, struct rnl_slice position,
                      struct rnl_error *err);
 
 /* Raises where changes begin to count for a table, unless it stands there or behind already. */
 int reader_start_raise(struct reader *reader, uint32_t table, struct rnl_slice position,
                        struct rnl_error *err);
-/* Those of tables that stand as an earlier run has left them. */
-int reader_starts_find(struct reader *reader, struct rnl_error *err);
 /* Of the last bundle that was published on a lane, by the load or by an earlier run. */
 uint64_t reader_number(const struct reader *reader, uint32_t lane);
 
