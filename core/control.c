@@ -10,8 +10,8 @@
 
 #define WAIT_MS 200
 
-static const char *const names[] = {"",       "recall",    "run",    "ready", "ended",
-                                    "values", "committed", "loaded", "alter"};
+static const char *const names[] = {"",      "recall", "run",       "ready",
+                                    "ended", "values", "committed", "alter"};
 
 void control_clear(struct control *control)
 {

@@ -15,7 +15,6 @@ enum control_type {
     CONTROL_ENDED,      /* writer: all is in the target */
     CONTROL_VALUES,     /* reader: all is drained; record is the catalog with its numbers of now */
     CONTROL_COMMITTED,  /* writer: changes of the lane up to position are on the target's disk */
-    CONTROL_LOADED,    /* writer: of rows none are left, and changes come beside them */
     CONTROL_ALTER,      /* reader: tables were altered; record is the run with what they are now */
 };
 

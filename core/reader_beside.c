@@ -168,7 +168,8 @@ static void end(struct beside *beside)
 {
     struct reader *stream = &beside->stream;
 
-    pthread_join(beside->thread, NULL); /* which hears that the rows are in the target */
+    atomic_store(&beside->over, true);
+    pthread_join(beside->thread, NULL);
     run_off_interrupt(stream->run, stream->source.self);
     session_close(&stream->source);
     for (size_t i = 0; i < stream->nstarts; i++)
@@ -185,7 +186,6 @@ int reader_load_beside(struct reader *reader, struct rnl_error *err)
     catalog_join_flags(reader->record.catalog, 0); /* the source has taken them in */
     /* sorted once: both look into it from here on */
     memory_unit_of(&reader->recall.memory, 0);
-    log_write(RNL_LOG_INFO, "reader", "changes of the other tables go on while these are loaded");
     if (begin(&beside, reader, err) != RNL_OK)
         return err->status; /* which breaks the run off: nobody waits for the lanes' ends */
     status = reader_load(reader, err);

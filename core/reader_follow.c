@@ -432,8 +432,6 @@ static int hear(struct follow *follow, struct rnl_error *err)
 
     if (status != RNL_OK)
         return status == RNL_AGAIN ? RNL_OK : status;
-    if (word.type == CONTROL_LOADED && reader->over)
-        atomic_store(reader->over, true);
     if (word.type != CONTROL_COMMITTED) { /* READY, which a run that had to end didn't wait for */
         control_clear(&word);
         return RNL_OK;

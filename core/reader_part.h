@@ -27,11 +27,11 @@ struct reader {
     struct control recall;
     struct table_rule *rules; /* those of the configuration, and of tables asked for since */
     size_t nrules;
-    uint32_t joins;      /* tables with this number join in this attempt; 0: none do */
-    bool rewound;        /* the record is another than was recalled: tables wait no more */
-    bool beside;         /* changes of the other tables go on while those that wait are loaded */
-    atomic_bool *over;   /* of the stream beside the load: it ends; NULL: it is none */
-    uint32_t first_lane; /* for changes */
+    uint32_t joins; /* tables with this number join in this attempt; 0: none do */
+    bool rewound;   /* the record is another than was recalled: tables wait no more */
+    bool beside;    /* changes of the other tables go on while those that wait are loaded */
+    const atomic_bool *over; /* of the stream beside the load: it ends; NULL: it is none */
+    uint32_t first_lane;     /* for changes */
     struct run_sizes sizes;
     uint32_t lanes;
 

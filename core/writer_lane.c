@@ -363,17 +363,6 @@ static void keep_numbers(struct writer *writer, const struct lane *lanes, uint32
         writer->numbers[i] = (struct lane_numbers){lanes[i].committed, lanes[i].applied};
 }
 
-/* The stream beside the load ends by that. */
-static void tell_loaded(struct writer *writer)
-{
-    struct rnl_error err = RNL_ERROR_INIT;
-
-    if (run_goes_on(writer->run) &&
-        control_send(&writer->transport, "feedback", &(struct control){.type = CONTROL_LOADED},
-                     &err) != RNL_OK)
-        run_fail(writer->run, &err);
-}
-
 void writer_load(struct writer *writer)
 {
     uint32_t loading = writer->run->config->writer.lanes, count = loading + writer->beside;
@@ -401,12 +390,9 @@ void writer_load(struct writer *writer)
         }
         lanes[i].started = true;
     }
-    for (uint32_t i = 0; i < count; i++) {
-        if (writer->beside && i == loading)
-            tell_loaded(writer);
+    for (uint32_t i = 0; i < count; i++)
         if (lanes[i].started)
             pthread_join(lanes[i].thread, NULL);
-    }
     keep_numbers(writer, lanes, count);
     free(lanes);
 }

@@ -14,11 +14,9 @@ create table p (id int primary key, u int, v int, constraint p_u unique (u));
 create table c (id int primary key, p int, v int, constraint c_p foreign key (p) references p (id));
 create table e (id int primary key, v int);
 create table k (a int, b varchar(20));
-create table h (id int primary key, v int);
 create table unasked (id int primary key);
 insert into p select -(x.n + 10 * y.n + 100 * z.n + 1000 * w.n) - 1, -(x.n + 10 * y.n + 100 * z.n + 1000 * w.n) - 1, 0 from d x, d y, d z, d w;
 insert into e select -(x.n + 10 * y.n + 100 * z.n + 1000 * w.n + 10000 * v.n) - 1, 0 from d x, d y, d z, d w, d v;
-insert into h select n, 0 from d;
 insert into k select -x.n - 1, 'old' from d x, d y, d z;
 SQL
     case $FROM in
@@ -35,7 +33,6 @@ begin; insert into a values ($i, 0); update a set v = v + 1 where id = $((i / 2)
 begin; insert into p values ($i, $i, 0); insert into c values ($i, $i, 0); update p set v = v + 1 where id = -($i % 5000) - 1; commit;
 begin; update p set u = -$i - 100000 where id = $i; update p set u = $i where id = $((i - 1)); update c set p = $((i - 1)) where id = $i and p > 1; commit;
 begin; insert into e values ($i, 0); update e set v = v + 1 where id = -(($i * 7919) % 100000) - 1; delete from e where id = -(($i * 31) % 1000) - 1; commit;
-begin; insert into h values ($((i + 9)), 0); update h set v = v + 1 where id = $((i % 10)); delete from h where id = $((i + 2)); commit;
 begin; insert into k values ($i, 'new'); insert into k values ($i, 'new'); update k set b = 'set' where a = $((i - 2)); delete from k where a = $((i - 5)); commit;
 SQL
         i=$((i + 1))
@@ -63,45 +60,6 @@ amid_load() { # TABLE
     [ "$(at_to "select count(*) between 1 and 90000 from $1")" = "$(true_of)" ] ||
         runnel status t | grep -q "phase *following"
 }
-
-# Nobody else writes to the target's table, until let_go.
-hold() { # TABLE
-    mkfifo "$E2E_SCRATCH/hold"
-    database_sql "$TO" "$db_to" <"$E2E_SCRATCH/hold" >/dev/null &
-    holder=$!
-    at_end_kill "$holder"
-    exec {holding}>"$E2E_SCRATCH/hold"
-    echo "begin; lock table $1 in exclusive mode; select pg_advisory_lock(73);" >&"$holding"
-    wait_for 60 is_held
-}
-
-is_held() {
-    [ "$(at_to "select count(*) from pg_locks where locktype = 'advisory' and objid = 73 and granted and database = (select oid from pg_database where datname = current_database())")" = 1 ]
-}
-
-let_go() {
-    exec {holding}>&-
-    wait "$holder"
-}
-
-last_of_a() { at_to "select coalesce(max(id), 0) from a"; }
-a_has_passed() { [ "$(last_of_a)" -gt "$1" ]; }
-
-# While the load of a table stands still, changes of another one come. MariaDB lets nobody look at
-# a table that is locked so: there the unit tests must do.
-stream_goes_on_beside() {
-    [ "$(engine_of "$TO")" = postgres ] || return 0
-    at_to "set role runnel; create table public.h (id int primary key, v int)" >/dev/null
-    hold "public.h"
-    expect_exit 0 runnel tables add t h
-    wait_for 60 a_has_passed $(($(last_of_a) + 50))
-    same 0 "$(at_to "select count(*) from public.h")" "rows of a table that is held"
-    follow_runs || follow_failed "it ended beside a load"
-    let_go
-    wait_for 60 is_following
-}
-
-is_following() { runnel status t | grep -q 'phase *following'; }
 
 kill_it() {
     kill -9 "$follower"
@@ -136,7 +94,6 @@ tables_join_and_are_loaded_anew() { # FROM TO
     expect_exit 2 runnel tables add t p
     said tables.present
     follow_runs || follow_failed "it ended for a table that isn't there"
-    stream_goes_on_beside
     follow_stop
     # a selection that grows; one that shrinks is refused
     # shellcheck disable=SC2086
