@@ -360,7 +360,6 @@ int outlet_told(struct outlet *outlet, uint32_t lane, struct rnl_slice position,
 {
     char *copy;
 
-    lane -= outlet->reader->first_lane; /* others are beyond all, by that */
     if (lane >= outlet->count || !position.len)
         return RNL_OK;
     copy = strndup(position.ptr, position.len);
