@@ -156,10 +156,6 @@ static int toy_cursor_read(void *self, struct rnl_bundle *out, int timeout_ms,
         return toy_log_read(cursor->log, out, err);
     if (config->slow_us)
         usleep((useconds_t)config->slow_us);
-    if (config->awaited && toy_changes(config->confirms) < config->awaited) {
-        usleep(1000);
-        return RNL_AGAIN;
-    }
     while (cursor->next < cursor->end && !host->bundle_full(out)) {
         const struct rnl_value values[] = {{.type = RNL_T_INT, .i = cursor->next},
                                            {.type = RNL_T_TEXT, .len = 4, .ptr = "text"}};
@@ -278,7 +274,6 @@ static const struct rnl_option options[] = {
     INT(log_part, "1", "Changes of each transaction."),
     INT(seen, "0", "Changes that stood before the tables were read."),
     INT(view, "0", "The change that a snapshot says to stand behind."),
-    INT(awaited, "0", "Rows are read once the sink has changes up to this one."),
     INT(since, "0", "Changes of t2 up to this one can't be read."),
     INT(gone, "0", "1: the first table isn't there any more."),
     INT(replaced, "0", "Of altered: 1: t2 is replaced by another table."),

@@ -141,46 +141,6 @@ static void interrupted_joins_go_on(void **state)
     teardown(&config);
 }
 
-/* Changes of the others go on meanwhile: no row is read before they have been seen. */
-static void tables_are_loaded_beside_the_stream(void **state)
-{
-    struct pipeline_config config;
-
-    (void)state;
-    setup_two(&config, "beside");
-    put(&config.reader.settings, "awaited", MORE - 9);
-    choose(&config, three, 3);
-    assert_int_equal(run_to_end(&config, 1), 0);
-    assert_followed(&config, FEW, 0, whole(MORE));
-    see_all(&config);
-    put(&config.reader.settings, "log", 1000);
-    put(&config.writer.settings, "behind", 0);
-    put(&config.reader.settings, "awaited", 700);
-    config.commit_bytes = 512; /* and it is cut off all the time */
-    put(&config.writer.settings, "fail_commit", 1);
-    assert_int_equal(run_asked(&config, &t1, true), PIPELINE_FAILED);
-    put(&config.writer.settings, "fail_commit", 0);
-    put(&config.writer.settings, "gone_every", 2);
-    assert_true(run_to_end(&config, 500) > 5);
-    assert_followed(&config, FEW, 0, whole(1000));
-    teardown(&config);
-}
-
-/* Several lanes have places of their own, and limits count what comes by either way. */
-static void changes_wait_where_they_must(void **state)
-{
-    struct pipeline_config config;
-
-    (void)state;
-    setup_two(&config, "beside-not");
-    config.limit_events = 500;
-    choose(&config, three, 3);
-    while (run_it(&config, false, 0, NULL) == PIPELINE_STOPPED)
-        continue;
-    assert_followed(&config, FEW, 0, whole(MORE));
-    teardown(&config);
-}
-
 static void a_table_is_loaded_anew(void **state)
 {
     struct pipeline_config config;
@@ -338,8 +298,6 @@ int main(void)
         cmocka_unit_test(more_tables_join),
         cmocka_unit_test(fewer_or_other_tables_are_refused),
         cmocka_unit_test(interrupted_joins_go_on),
-        cmocka_unit_test(tables_are_loaded_beside_the_stream),
-        cmocka_unit_test(changes_wait_where_they_must),
         cmocka_unit_test(a_table_is_loaded_anew),
         cmocka_unit_test(tables_without_a_key_join),
         cmocka_unit_test(a_running_pipeline_is_asked),
