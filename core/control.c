@@ -66,10 +66,9 @@ static char *body_of(json_t *head, const char *record)
 int control_send(struct session *transport, const char *subject, const struct control *control,
                  struct rnl_error *err)
 {
-    json_t *o = json_pack("{s:s,s:b,s:I,s:I,s:I,s:b,s:b}", "type", names[control->type], "resuming",
+    json_t *o = json_pack("{s:s,s:b,s:I,s:I,s:I}", "type", names[control->type], "resuming",
                           control->resuming, "facts", (json_int_t)control->facts, "lane",
-                          (json_int_t)control->lane, "joins", (json_int_t)control->joins, "settled",
-                          control->settled, "beside", control->beside);
+                          (json_int_t)control->lane, "joins", (json_int_t)control->joins);
     struct rnl_message message = {.size = sizeof(message), .subject = subject, .release = free};
     char *text;
     int status;
@@ -180,8 +179,6 @@ static int control_read(struct rnl_slice body, enum control_type type, struct co
         goto free_json;
     }
     control->resuming = json_is_true(json_object_get(o, "resuming"));
-    control->settled = json_is_true(json_object_get(o, "settled"));
-    control->beside = json_is_true(json_object_get(o, "beside"));
     control->lane = (uint32_t)json_integer_value(json_object_get(o, "lane"));
     control->joins = (uint32_t)json_integer_value(json_object_get(o, "joins"));
     control->facts = (uint32_t)json_integer_value(json_object_get(o, "facts"));

@@ -24,8 +24,6 @@ struct control {
     char *record;             /* of RECALL and RUN: record_to_json(); NULL: none */
     struct rnl_memory memory; /* of RECALL: units and lanes */
     uint32_t joins;           /* of RUN: tables with this number join; 0: none do */
-    bool settled;             /* of RUN: the record is another than was recalled, and to be kept */
-    bool beside;              /* of RUN: changes come on a lane of their own behind those of rows */
     uint32_t facts;           /* of RECALL: those that the sink chooses types by */
     void *position;           /* of COMMITTED */
     size_t position_len;

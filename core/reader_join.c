@@ -17,7 +17,6 @@ struct joining {
     bool *again;               /* of the record's tables: loaded anew */
     bool *add;                 /* of those described: taken in */
     uint32_t count;            /* of both */
-    bool waits;                /* they are loaded beside the stream */
 };
 
 static int no_memory(struct rnl_error *err)
@@ -180,8 +179,7 @@ static int mark(const struct joining *j, uint32_t earlier, struct rnl_error *err
 
     for (uint32_t t = 0; t < catalog_count(record->catalog); t++) {
         bool again = t < earlier && j->again[t];
-        const struct catalog_join join = {
-            .number = j->reader->joins, .open = true, .again = again, .waits = j->waits};
+        const struct catalog_join join = {.number = j->reader->joins, .open = true, .again = again};
         const struct rnl_table *table = catalog_at(record->catalog, t);
 
         if (t < earlier && !again)
@@ -235,7 +233,6 @@ static int take_in(struct joining *j, struct rnl_error *err)
     record->catalog = is;
     plan_move(record->plan, kept, j);
     record->grown = record->grown || record->state == RECORD_FOLLOWING;
-    j->waits = reader_can_wait(reader);
     record->state = RECORD_LOADING;
     record->fingerprint = catalog_fingerprint(is);
     reader->joins = ++record->joins;
@@ -322,9 +319,23 @@ static int decide(struct reader *reader, struct rnl_error *err)
     return err->status;
 }
 
+/* Above all ids that the target remembers, also of units that are no more. */
+static uint32_t next_id(const struct reader *reader)
+{
+    uint32_t most = 0;
+
+    for (uint32_t i = 0; i < plan_count(reader->record.plan); i++)
+        if (plan_at(reader->record.plan, i)->id > most)
+            most = plan_at(reader->record.plan, i)->id;
+    for (size_t i = 0; i < reader->recall.memory.nunits; i++)
+        if (reader->recall.memory.units[i].unit > most)
+            most = reader->recall.memory.units[i].unit;
+    return most + 1;
+}
+
 static int add_units(struct reader *reader, const struct rnl_plan *plan, struct rnl_error *err)
 {
-    uint32_t id = reader_next_id(reader);
+    uint32_t id = next_id(reader);
 
     err->status = RNL_OK;
     for (uint32_t i = 0; i < plan_count(plan) && err->status == RNL_OK; i++) {

@@ -28,10 +28,6 @@ struct reader {
     struct table_rule *rules; /* those of the configuration, and of tables asked for since */
     size_t nrules;
     uint32_t joins; /* tables with this number join in this attempt; 0: none do */
-    bool rewound;   /* the record is another than was recalled: tables wait no more */
-    bool beside;    /* changes of the other tables go on while those that wait are loaded */
-    const atomic_bool *over; /* of the stream beside the load: it ends; NULL: it is none */
-    uint32_t first_lane;     /* for changes */
     struct run_sizes sizes;
     uint32_t lanes;
 
@@ -76,24 +72,6 @@ uint64_t reader_number(const struct reader *reader, uint32_t lane);
 
 /* reader_follow.c: the changes behind the load, until the run must end. */
 int reader_follow(struct reader *reader, struct rnl_error *err);
-/*
- * Those beside a load, until the run must end, reader->over says so, or tables are altered. The
- * lane's end is published in any case. Tells errors itself.
- */
-void reader_follow_beside(struct reader *reader);
-
-/*
- * reader_beside.c: tables that are loaded beside the stream. They wait: their changes are left
- * out of it, until the load is done. Then the next attempt reads the log from where their view
- * stood, once more, and the other tables leave out what they have.
- */
-bool reader_can_wait(const struct reader *reader); /* whether tables that join may */
-/* A run that goes on: tables whose rows are all there wait no more. */
-int reader_settle(struct reader *reader, struct rnl_error *err);
-/* Whether reader_load_beside() is what is to be done; the run's chunks are known. */
-bool reader_goes_beside(struct reader *reader);
-/* As reader_load(), with the stream beside it. */
-int reader_load_beside(struct reader *reader, struct rnl_error *err);
 
 /* reader_changes.c */
 /* Before the snapshot: what the source needs to be followed. */
@@ -106,10 +84,6 @@ int reader_check_changes(const struct reader *reader, struct rnl_error *err);
 bool reader_lanes_apart(const struct reader *reader);
 /* The unit of changes in the plan, the first of several lanes'; NULL: it has none. */
 const struct rnl_unit *reader_changes_unit(const struct reader *reader);
-/* Whether rows of the table, or of any (UINT32_MAX), are yet to be read in chunks. */
-bool reader_is_left(struct reader *reader, uint32_t table);
-/* Above all ids that the target remembers, also of units that are no more. */
-uint32_t reader_next_id(const struct reader *reader);
 int reader_add_changes(struct reader *reader, struct rnl_error *err);
 
 /*

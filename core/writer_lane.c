@@ -365,7 +365,7 @@ static void keep_numbers(struct writer *writer, const struct lane *lanes, uint32
 
 void writer_load(struct writer *writer)
 {
-    uint32_t loading = writer->run->config->writer.lanes, count = loading + writer->beside;
+    uint32_t count = writer->run->config->writer.lanes;
     struct lane *lanes = calloc(count, sizeof(*lanes));
     struct rnl_error err = RNL_ERROR_INIT;
 
@@ -381,8 +381,7 @@ void writer_load(struct writer *writer)
                                  .lane = i,
                                  .committed = number,
                                  .applied = number,
-                                 .careful = writer->run->config->on_error == ON_ERROR_SET_ASIDE,
-                                 .changes = i >= loading};
+                                 .careful = writer->run->config->on_error == ON_ERROR_SET_ASIDE};
         if (pthread_create(&lanes[i].thread, NULL, lane_main, &lanes[i]) != 0) {
             rnl_fail(&err, RNL_E_FATAL, "thread", "a lane's thread can't be started");
             run_fail(writer->run, &err);
