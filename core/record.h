@@ -23,8 +23,8 @@ struct record {
     uint32_t structure;       /* RNL_WITH_*: what it makes beside tables */
     uint32_t schema_policy, write_mode; /* by which its tables are made, by all who go on with it */
     int64_t started_s, ended_s;         /* Unix time; 0: not yet */
-    uint32_t joins;         /* how often tables joined while it followed: see struct catalog_join */
-    bool grown;             /* tables that didn't join are complete, also while it is LOADING */
+    uint32_t joins; /* how often tables joined while it followed: see struct catalog_join */
+    bool grown;     /* tables that didn't join are complete, also while it is LOADING */
     /* Tables that stood in the target before, and so aren't the run's to drop: schema, name, … */
     struct rnl_names stood;
     struct rnl_names added; /* tables that were asked for while it ran, beside the selection's */

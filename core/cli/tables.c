@@ -35,7 +35,7 @@ static int taken(const char *name, bool again)
     if (cli_json())
         cli_print_strings(stdout, (const char *const[]){"pipeline", name, "tables", "taken", NULL});
     else
-        printf("pipeline %s %s; changes of the others go on meanwhile. How far it is: "
+        printf("pipeline %s %s; changes of all its tables go on behind that. How far it is: "
                "runnel tables list %s\n",
                name, again ? "loads them anew" : "loads them", name);
     return EXIT_DONE;

@@ -14,9 +14,11 @@ create table p (id int primary key, u int, v int, constraint p_u unique (u));
 create table c (id int primary key, p int, v int, constraint c_p foreign key (p) references p (id));
 create table e (id int primary key, v int);
 create table k (a int, b varchar(20));
+create table h (id int primary key, v int);
 create table unasked (id int primary key);
 insert into p select -(x.n + 10 * y.n + 100 * z.n + 1000 * w.n) - 1, -(x.n + 10 * y.n + 100 * z.n + 1000 * w.n) - 1, 0 from d x, d y, d z, d w;
 insert into e select -(x.n + 10 * y.n + 100 * z.n + 1000 * w.n + 10000 * v.n) - 1, 0 from d x, d y, d z, d w, d v;
+insert into h select n, 0 from d;
 insert into k select -x.n - 1, 'old' from d x, d y, d z;
 SQL
     case $FROM in
@@ -61,6 +63,16 @@ amid_load() { # TABLE
         runnel status t | grep -q "phase *following"
 }
 
+is_following() { runnel status t | grep -q 'phase *following'; }
+
+# Somebody's table, which is empty: it is taken, and never dropped.
+joins_one_that_stood() {
+    [ "$(engine_of "$TO")" = postgres ] || return 0
+    at_to "set role runnel; create table public.h (id int primary key, v int)" >/dev/null
+    expect_exit 0 runnel tables add t h
+    wait_for 60 is_following
+}
+
 kill_it() {
     kill -9 "$follower"
     wait "$follower" 2>/dev/null || true
@@ -94,6 +106,7 @@ tables_join_and_are_loaded_anew() { # FROM TO
     expect_exit 2 runnel tables add t p
     said tables.present
     follow_runs || follow_failed "it ended for a table that isn't there"
+    joins_one_that_stood
     follow_stop
     # a selection that grows; one that shrinks is refused
     # shellcheck disable=SC2086

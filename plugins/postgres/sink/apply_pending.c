@@ -5,6 +5,8 @@
  */
 #include "apply.h"
 
+#include <sys/socket.h>
+
 #define NO_ROW_STATE "22012" /* division by zero: see statement_text() */
 
 /* A set of one row and one statement, with nothing before it in the transaction. */
@@ -29,7 +31,11 @@ static int pending_open(struct pg_writer *w, const struct apply_run *run, struct
         return error_result(w->conn, NULL, "apply changes", err);
     p->open = true;
     status = before_send(w, false, &p->before, err);
-    return status == RNL_OK ? run_send(w, run, err) : status;
+    if (status == RNL_OK)
+        status = run_send(w, run, err);
+    if (status != RNL_OK) /* how much of it was sent isn't known, nor how many answers are due */
+        shutdown(PQsocket(w->conn->pg), SHUT_RDWR);
+    return status;
 }
 
 int pending_send(struct pg_writer *w, bool *sent, struct rnl_error *err)
