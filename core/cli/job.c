@@ -349,8 +349,9 @@ static int apply_errors(struct pipeline_config *config, const struct cli_args *a
     return RNL_OK;
 }
 
-int job_choice(const struct cli_args *args, const char *option, const char *choices, int *value,
-               struct rnl_error *err)
+/* One of the choices (words parted by "|"), if the option was said. */
+static int choice(const struct cli_args *args, const char *option, const char *choices, int *value,
+                  struct rnl_error *err)
 {
     const char *word = cli_text(args, option, NULL);
     int index = word ? choice_index(choices, word) : *value;
@@ -367,8 +368,8 @@ int job_apply_changes(struct pipeline_config *config, const struct cli_args *arg
 {
     int ddl = (int)config->ddl, truncate = (int)config->truncate;
 
-    if (job_choice(args, "ddl", DDL_POLICIES, &ddl, err) != RNL_OK ||
-        job_choice(args, "truncate", TRUNCATE_POLICIES, &truncate, err) != RNL_OK ||
+    if (choice(args, "ddl", DDL_POLICIES, &ddl, err) != RNL_OK ||
+        choice(args, "truncate", TRUNCATE_POLICIES, &truncate, err) != RNL_OK ||
         apply_errors(config, args, err) != RNL_OK)
         return err->status;
     config->ddl = (enum ddl_policy)ddl;

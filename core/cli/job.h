@@ -108,8 +108,5 @@ void job_close(struct job *job);
 /* Of CHANGE_OPTIONS what was said. */
 int job_apply_changes(struct pipeline_config *config, const struct cli_args *args,
                       struct rnl_error *err);
-/* One of the choices (words parted by "|"), if the option was said. */
-int job_choice(const struct cli_args *args, const char *option, const char *choices, int *value,
-               struct rnl_error *err);
 
 #endif
