@@ -306,30 +306,58 @@ int table_describe(struct drafts *drafts, const char *name, const struct rnl_tab
     return RNL_OK;
 }
 
-int source_describe(void *self, struct rnl_catalog *catalog, struct rnl_error *err)
+static int drafts_ask(struct drafts *drafts, const struct rnl_catalog *catalog,
+                      struct rnl_error *err)
 {
-    struct drafts drafts = {.source = self};
-    int status = structure_ask(&drafts, err);
+    int status = structure_ask(drafts, err);
 
     if (!status)
-        status = tables_describe(&drafts, err);
+        status = tables_describe(drafts, err);
     if (!status) {
-        drafts_select(&drafts, catalog);
-        status = columns_describe(&drafts, err);
+        drafts_select(drafts, catalog);
+        status = columns_describe(drafts, err);
     }
     if (!status)
-        status = keys_describe(&drafts, err);
+        status = keys_describe(drafts, err);
     if (!status)
-        status = checks_describe(&drafts, err);
-    if (!status)
-        status = partitions_describe(&drafts, err);
+        status = checks_describe(drafts, err);
+    return status ? status : partitions_describe(drafts, err);
+}
+
+static void drafts_free(struct drafts *drafts)
+{
+    struct source *source = drafts->source;
+
+    ahead_forget(drafts);
+    pool_free(&drafts->pool);
+    free(drafts->items);
+    *drafts = (struct drafts){.source = source};
+}
+
+/* A table was there when tables were asked for, and gone when its columns were. */
+static bool is_torn(const struct drafts *drafts)
+{
+    for (size_t i = 0; i < drafts->count; i++)
+        if (!drafts->items[i].table.ncolumns)
+            return true;
+    return false;
+}
+
+int source_describe(void *self, struct rnl_catalog *catalog, struct rnl_error *err)
+{
+    enum { ATTEMPTS = 5 }; /* then it isn't that tables are dropped meanwhile */
+    struct drafts drafts = {.source = self};
+    int status = drafts_ask(&drafts, catalog, err);
+
+    for (int i = 1; i < ATTEMPTS && !status && is_torn(&drafts); i++) {
+        drafts_free(&drafts);
+        status = drafts_ask(&drafts, catalog, err);
+    }
     if (!status)
         status = infos_keep(&drafts, err);
     if (!status)
         status = tables_add(&drafts, catalog, err);
-    ahead_forget(&drafts);
-    pool_free(&drafts.pool);
-    free(drafts.items);
+    drafts_free(&drafts);
     if (!status)
         status = queries_describe(self, catalog, err);
     return status ? status : objects_report(self, catalog, err);
