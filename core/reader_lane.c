@@ -114,7 +114,7 @@ static int keep_start(struct reader_lane *lane, const struct rnl_unit *unit,
     struct reader *reader = lane->reader;
     const struct rnl_table *table = catalog_at(reader->record.catalog, unit->table);
 
-    if (!reader_changes_unit(reader) || table_is_keyed(table))
+    if (table_is_keyed(table) || !reader_changes_unit(reader))
         return RNL_OK;
     if (!bundle_marked(bundle))
         return rnl_fail(err, RNL_E_FATAL, "source.no_position",

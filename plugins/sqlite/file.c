@@ -120,6 +120,12 @@ void base_close(struct sq_base *base, sqlite3 *db)
     sqlite3_close_v2(db);
 }
 
+void base_rest(sqlite3 *db)
+{
+    sqlite3_exec(db, "PRAGMA writable_schema = RESET", NULL, NULL, NULL);
+    sqlite3_db_release_memory(db);
+}
+
 void base_interrupt(struct sq_base *base)
 {
     pthread_mutex_lock(&base->lock);

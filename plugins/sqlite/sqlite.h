@@ -49,6 +49,11 @@ void base_free(struct sq_base *base);
 /* Opens the file: for reading alone, or for writing (it is created when missing). */
 int base_open(struct sq_base *base, bool writing, sqlite3 **db, struct rnl_error *err);
 void base_close(struct sq_base *base, sqlite3 *db); /* NULL is fine */
+/*
+ * Of a connection that isn't needed for a while: gives back its pages and what it knows of the
+ * tables, which it learns again when it has to. With thousands of tables that is most of it.
+ */
+void base_rest(sqlite3 *db);
 /* The connection waits for who holds the file, by the option busy_timeout: so base_open leaves it.
  */
 void base_busy(struct sq_base *base, sqlite3 *db);

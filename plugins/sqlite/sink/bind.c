@@ -54,7 +54,11 @@ static int bind_columns(struct sink *sink, struct bound_table *bound, const stru
         for (uint32_t i = 0; i < bound->source->ncolumns; i++) {
             if (strcasecmp(map->columns[i].name, sq_text(stmt, 0)) != 0)
                 continue;
-            bound->columns[i].name = map->columns[i].name;
+            bound->columns[i].name = arena_strdup(&sink->arena, map->columns[i].name);
+            if (!bound->columns[i].name) {
+                sqlite3_finalize(stmt);
+                return error_memory(err);
+            }
             bound->columns[i].written = sqlite3_column_int(stmt, 1) == 0;
             bound->columns[i].keeps_zero = keeps_zero(sink, map->name, sq_text(stmt, 2));
             found++;
@@ -238,10 +242,10 @@ static int bind_table(struct sink *sink, const char *pipeline, const struct map_
     const struct rnl_table *table = bound->source;
     int status;
 
-    bound->name = map->name;
+    bound->name = arena_strdup(&sink->arena, map->name);
     bound->columns =
         arena_alloc(&sink->arena, sizeof(*bound->columns) * (table->ncolumns + (size_t)1));
-    if (!bound->columns)
+    if (!bound->name || !bound->columns)
         return error_memory(err);
     for (uint32_t i = 0; i < table->ncolumns; i++) {
         bound->columns[i].source = COLUMN(table, i);
@@ -275,6 +279,7 @@ int sink_bind(void *self, const struct rnl_job *job, const struct rnl_catalog *c
     struct sink *sink = self;
     uint32_t count = sink->host->table_count(catalog);
     bool upsert = job && job->write_mode == RNL_UPSERT;
+    struct arena scratch = {0};
     struct map_table *names;
     int status;
 
@@ -284,7 +289,7 @@ int sink_bind(void *self, const struct rnl_job *job, const struct rnl_catalog *c
     sink->tables = arena_alloc(&sink->arena, sizeof(*sink->tables) * (count + (size_t)1));
     if (!sink->tables)
         return error_memory(err);
-    status = names_of_catalog(sink, catalog, &sink->arena, &names, err);
+    status = names_of_catalog(sink, catalog, &scratch, &names, err);
     if (status == RNL_OK && !cascade_map_make(&sink->cascades, sink->host, catalog))
         status = error_memory(err);
     for (uint32_t i = 0; status == RNL_OK && i < count; i++) {
@@ -292,6 +297,8 @@ int sink_bind(void *self, const struct rnl_job *job, const struct rnl_catalog *c
         status =
             bind_table(sink, job ? job->pipeline : NULL, &names[i], &sink->tables[i], upsert, err);
     }
+    arena_free(&scratch);
+    base_rest(sink->control); /* from here on rows are written */
     if (status == RNL_OK)
         sink->ntables = count;
     return status;

@@ -473,12 +473,12 @@ static int follow(struct evolve *e, struct both *all)
         if (status == RNL_OK)
             status = keep_others(e);
         if (status == RNL_OK && e->task.job.structure & RNL_WITH_INDEXES) {
-            char name[IDENT_ROOM];
+            struct map_table *is = &e->is.tables[e->task.to];
+            const char *name = is->name;
 
-            memcpy(name, e->is.tables[e->task.to].name, sizeof(name));
-            snprintf(e->is.tables[e->task.to].name, IDENT_ROOM, "%s", e->standing);
+            is->name = e->standing;
             status = keep_indexes(e);
-            memcpy(e->is.tables[e->task.to].name, name, sizeof(name));
+            is->name = name;
         }
     }
     tell_values(e, all);

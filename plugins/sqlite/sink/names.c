@@ -48,7 +48,7 @@ static void fit_table(const char *name, char out[IDENT_ROOM])
 static bool name_columns(const struct rnl_table *table, struct map_table *map, struct arena *arena)
 {
     struct idents taken = {.caseless = true};
-    char fitted[IDENT_ROOM];
+    char fitted[IDENT_ROOM], picked[IDENT_ROOM];
     bool good = true;
 
     map->columns = arena_alloc(arena, sizeof(*map->columns) * (table->ncolumns + 1));
@@ -56,7 +56,8 @@ static bool name_columns(const struct rnl_table *table, struct map_table *map, s
         const char *name = COLUMN(table, i)->name;
 
         ident_cut(&names_rule, name, fitted);
-        good = idents_pick(&taken, &names_rule, fitted, "", name, map->columns[i].name);
+        good = idents_pick(&taken, &names_rule, fitted, "", name, picked) &&
+               (map->columns[i].name = arena_strdup(arena, picked));
     }
     idents_free(&taken);
     return good && map->columns;
@@ -72,7 +73,7 @@ int names_of_catalog(const struct sink *sink, const struct rnl_catalog *catalog,
 
     for (uint32_t i = 0; good && tables && i < count; i++) {
         const struct rnl_table *table = sink->host->table_at(catalog, i);
-        char wanted[2 * IDENT_ROOM], fitted[IDENT_ROOM], whole[512];
+        char wanted[2 * IDENT_ROOM], fitted[IDENT_ROOM], picked[IDENT_ROOM], whole[512];
 
         if (keeps_schema(sink, table, several))
             snprintf(wanted, sizeof(wanted), "%.250s_%.250s", table->schema, table->name);
@@ -81,7 +82,8 @@ int names_of_catalog(const struct sink *sink, const struct rnl_catalog *catalog,
         snprintf(whole, sizeof(whole), "%.250s.%.250s", table->schema, table->name);
         fit_table(wanted, fitted);
         tables[i].same = table->dialect && strcmp(table->dialect, "sqlite") == 0;
-        good = idents_pick(&taken, &names_rule, fitted, table->schema, whole, tables[i].name) &&
+        good = idents_pick(&taken, &names_rule, fitted, table->schema, whole, picked) &&
+               (tables[i].name = arena_strdup(arena, picked)) &&
                name_columns(table, &tables[i], arena);
     }
     idents_free(&taken);

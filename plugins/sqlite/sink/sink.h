@@ -35,7 +35,7 @@ enum column_form {
 };
 
 struct map_column {
-    char name[IDENT_ROOM];
+    const char *name;
     const char *type;      /* as CREATE TABLE has it */
     const char *generated; /* the expression, or NULL */
     enum column_form form;
@@ -44,7 +44,7 @@ struct map_column {
 };
 
 struct map_table {
-    char name[IDENT_ROOM];
+    const char *name;
     struct map_column *columns;
     bool exists; /* in the target, before the run */
     bool made;   /* with exists: by this run, which is resumed */

@@ -107,6 +107,10 @@ static char *position_make(const struct source *source)
     return strdup(text);
 }
 
+/* Rows are read once, in the order in which they lie: pages of them needn't be kept. */
+static const char begin_sql[] =
+    "PRAGMA cache_size = -512; BEGIN; SELECT count(*) FROM sqlite_schema";
+
 /* Each in a read transaction that has begun: it sees the file as it is now. */
 static int lanes_open(struct source *source, uint32_t count, struct rnl_error *err)
 {
@@ -120,7 +124,7 @@ static int lanes_open(struct source *source, uint32_t count, struct rnl_error *e
 
         status = base_open(&source->base, false, db, err);
         if (status == RNL_OK)
-            status = sq_run(*db, "BEGIN; SELECT count(*) FROM sqlite_schema", "begin to read", err);
+            status = sq_run(*db, begin_sql, "begin to read", err);
     }
     return status;
 }
@@ -152,6 +156,7 @@ static int source_snapshot(void *self, uint32_t *lanes, struct rnl_slice *positi
         if (!source->position)
             return error_memory(err);
         *position = (struct rnl_slice){source->position, strlen(source->position)};
+        base_rest(source->control); /* from here on lanes read */
         return RNL_OK;
     }
     rnl_fail(err, RNL_E_RETRY, "sqlite.busy_file",
