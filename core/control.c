@@ -10,8 +10,11 @@
 
 #define WAIT_MS 200
 
-static const char *const names[] = {"",      "recall", "run",       "ready",
-                                    "ended", "values", "committed", "alter"};
+enum { VERSION = 1 }; /* of the words: other ones are not understood */
+
+static const char *const names[] = {"",       "recall",    "run",   "ready", "ended",
+                                    "values", "committed", "alter", "hello", "here",
+                                    "stop",   "left",      "state"};
 
 void control_clear(struct control *control)
 {
@@ -63,16 +66,18 @@ static char *body_of(json_t *head, const char *record)
     return json_text_end(&text);
 }
 
-int control_send(struct session *transport, const char *subject, const struct control *control,
-                 struct rnl_error *err)
+char *control_text(const struct control *control)
 {
-    json_t *o = json_pack("{s:s,s:b,s:I,s:I,s:I}", "type", names[control->type], "resuming",
-                          control->resuming, "facts", (json_int_t)control->facts, "lane",
-                          (json_int_t)control->lane, "joins", (json_int_t)control->joins);
-    struct rnl_message message = {.size = sizeof(message), .subject = subject, .release = free};
-    char *text;
-    int status;
+    json_t *o =
+        json_pack("{s:s,s:i,s:b,s:I,s:I,s:I}", "type", names[control->type], "version", VERSION,
+                  "resuming", control->resuming, "facts", (json_int_t)control->facts, "lane",
+                  (json_int_t)control->lane, "joins", (json_int_t)control->joins);
 
+    json_object_set_new(o, "from", json_integer((json_int_t)control->from));
+    json_object_set_new(o, "to", json_integer((json_int_t)control->to));
+    json_object_set_new(o, "left", json_integer(control->left));
+    json_object_set_new(o, "lanes_filled", json_integer(control->lanes));
+    json_object_set_new(o, "change_lanes", json_integer(control->change_lanes));
     if (control->position) {
         char *hex = hex_encode(control->position, control->position_len);
 
@@ -83,15 +88,7 @@ int control_send(struct session *transport, const char *subject, const struct co
         json_object_set_new(o, "altered", json_string(control->altered));
     json_object_set_new(o, "units", units_to_json(&control->memory));
     json_object_set_new(o, "lanes", lanes_to_json(&control->memory));
-    text = body_of(o, control->record);
-    if (!text)
-        return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for a word to the other role");
-    message.body = (struct rnl_slice){text, strlen(text)};
-    message.owner = text;
-    status = transport->plugin->transport.publish(transport->self, &message, err);
-    if (status != RNL_OK) /* else it is the transport's, and goes there without a copy */
-        free(text);
-    return status;
+    return body_of(o, control->record);
 }
 
 static int read_units(const json_t *units, struct rnl_memory *memory, struct rnl_error *err)
@@ -162,62 +159,72 @@ static enum control_type type_of(const char *name)
     return CONTROL_ANY;
 }
 
-static int control_read(struct rnl_slice body, enum control_type type, struct control *control,
-                        struct rnl_error *err)
+static int check_version(const json_t *o, struct rnl_error *err)
 {
-    const char *line_end = body.len ? memchr(body.ptr, '\n', body.len) : NULL;
-    size_t head_len = line_end ? (size_t)(line_end - (const char *)body.ptr) : body.len;
-    json_t *o = json_loadb(body.ptr, head_len, JSON_REJECT_DUPLICATES, NULL);
-    const char *name = json_string_value(json_object_get(o, "type"));
-    int status;
+    json_int_t version = json_integer_value(json_object_get(o, "version"));
 
-    control->type = type_of(name);
-    if (!control->type || (type != CONTROL_ANY && control->type != type)) {
-        status = rnl_fail(err, RNL_E_FATAL, "control.unexpected",
-                          "the other role said %s where %s was due", name ? name : "nothing known",
-                          names[type]);
-        goto free_json;
-    }
+    if (version == VERSION)
+        return RNL_OK;
+    rnl_fail(err, RNL_E_CONFIG, "other.version",
+             "the other role speaks version %lld of the words between them, and this one %d",
+             (long long)version, VERSION);
+    rnl_hint(err, "run the same version of Runnel on both sides");
+    return err->status;
+}
+
+static void read_numbers(const json_t *o, struct control *control)
+{
+    json_int_t left = json_integer_value(json_object_get(o, "left"));
+
     control->resuming = json_is_true(json_object_get(o, "resuming"));
     control->lane = (uint32_t)json_integer_value(json_object_get(o, "lane"));
     control->joins = (uint32_t)json_integer_value(json_object_get(o, "joins"));
     control->facts = (uint32_t)json_integer_value(json_object_get(o, "facts"));
-    if (line_end) {
+    control->from = (uint64_t)json_integer_value(json_object_get(o, "from"));
+    control->to = (uint64_t)json_integer_value(json_object_get(o, "to"));
+    control->lanes = (uint32_t)json_integer_value(json_object_get(o, "lanes_filled"));
+    control->change_lanes = (uint32_t)json_integer_value(json_object_get(o, "change_lanes"));
+    control->left =
+        left > LEFT_NOT && left <= LEFT_DONE_BEFORE ? (enum control_left)left : LEFT_NOT;
+}
+
+int control_read(struct rnl_slice body, struct control *control, struct rnl_error *err)
+{
+    const char *line_end = body.len ? memchr(body.ptr, '\n', body.len) : NULL;
+    size_t head_len = line_end ? (size_t)(line_end - (const char *)body.ptr) : body.len;
+    json_t *o = json_loadb(body.ptr, head_len, JSON_REJECT_DUPLICATES, NULL);
+    int status = check_version(o, err);
+
+    control->type = type_of(json_string_value(json_object_get(o, "type")));
+    read_numbers(o, control);
+    if (status == RNL_OK && line_end) {
         control->record = strndup(line_end + 1, body.len - head_len - 1);
-        if (!control->record) {
+        if (!control->record)
             status = rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for the record of a run");
-            goto free_json;
-        }
     }
-    status = read_altered(json_object_get(o, "altered"), control, err);
+    if (status == RNL_OK)
+        status = read_altered(json_object_get(o, "altered"), control, err);
     if (status == RNL_OK)
         status = read_position(json_object_get(o, "position"), control, err);
     if (status == RNL_OK)
         status = read_units(json_object_get(o, "units"), &control->memory, err);
     if (status == RNL_OK)
         status = read_lanes(json_object_get(o, "lanes"), &control->memory, err);
-free_json:
     json_decref(o);
     return status;
 }
 
-int control_poll(struct session *transport, void *subscription, enum control_type type,
-                 int timeout_ms, struct control *control, struct rnl_error *err)
+int control_check(const struct control *control, enum control_type type, struct rnl_error *err)
 {
-    const struct rnl_transport_ops *ops = &transport->plugin->transport;
-    struct rnl_message message;
-    int status = ops->fetch(subscription, &message, timeout_ms, err);
-
-    *control = (struct control){0};
-    if (status != RNL_OK)
-        return status;
-    status = control_read(message.body, type, control, err);
-    ops->ack(subscription, &message, err);
-    return status;
+    if (control->type && (type == CONTROL_ANY || control->type == type))
+        return RNL_OK;
+    return rnl_fail(err, RNL_E_FATAL, "control.unexpected",
+                    "the other role said %s where %s was due",
+                    control->type ? names[control->type] : "nothing known", names[type]);
 }
 
-int control_await(struct run *run, struct session *transport, void *subscription,
-                  enum control_type type, struct control *control, struct rnl_error *err)
+int control_await(struct run *run, struct ear *ear, enum control_type type, struct control *control,
+                  struct rnl_error *err)
 {
     int status;
 
@@ -225,7 +232,7 @@ int control_await(struct run *run, struct session *transport, void *subscription
     do {
         if (!run_goes_on(run))
             return RNL_DONE;
-        status = control_poll(transport, subscription, type, WAIT_MS, control, err);
+        status = control_poll(ear, type, WAIT_MS, control, err);
     } while (status == RNL_AGAIN);
     return status;
 }

@@ -77,6 +77,21 @@ void pipeline_restart(struct pipeline *pipeline)
     pipeline->run.restart = true;
 }
 
+void pipeline_role(struct pipeline *pipeline, enum run_role role)
+{
+    pipeline->run.role = role;
+}
+
+void pipeline_other(struct pipeline *pipeline, char *text, size_t room, int64_t *at_ms)
+{
+    struct run *run = &pipeline->run;
+
+    pthread_mutex_lock(&run->lock);
+    snprintf(text, room, "%s", run->other);
+    *at_ms = run->other_ms;
+    pthread_mutex_unlock(&run->lock);
+}
+
 void pipeline_discard(struct pipeline *pipeline)
 {
     pipeline->run.discard = true;
@@ -108,12 +123,27 @@ static void fail_thread(struct pipeline *pipeline, const char *role)
     run_fail(&pipeline->run, &err);
 }
 
+/* The role that is this process's, until it has ended. */
+static void attempt_alone(struct pipeline *pipeline)
+{
+    if (pipeline->run.role == RUN_WRITER) {
+        writer_run(&pipeline->run, &pipeline->complete);
+        return;
+    }
+    reader_run(&pipeline->run);
+    pipeline->complete = atomic_load(&pipeline->run.other_done);
+}
+
 /* Both roles, until both have ended. */
 static void attempt(struct pipeline *pipeline)
 {
     pthread_t reader, writer;
 
     progress_phase(pipeline->run.progress, PHASE_STARTING);
+    if (pipeline->run.role != RUN_BOTH) {
+        attempt_alone(pipeline);
+        return;
+    }
     if (pthread_create(&writer, NULL, writer_main, pipeline) != 0) {
         fail_thread(pipeline, "writer");
         return;
@@ -176,19 +206,38 @@ static bool told_to_stop(struct pipeline *pipeline)
     return stop;
 }
 
+/* Whether the servers that are this process's could be reached, ever. */
+static bool has_opened(struct run *run)
+{
+    return (run->role == RUN_WRITER || atomic_load(&run->source_opened)) &&
+           (run->role == RUN_READER || atomic_load(&run->sink_opened));
+}
+
+/* By this it is seen that a run gets further: a reader that is alone doesn't know what is written.
+ */
+static uint64_t mark_of(struct run *run)
+{
+    struct progress_brief brief;
+
+    if (run->role != RUN_READER)
+        return progress_mark(run->progress);
+    progress_brief(run->progress, &brief);
+    return (uint64_t)brief.rows_read;
+}
+
 /* Whether to go on after a failure; *wait_ms: when. */
 static bool goes_on(struct pipeline *pipeline, struct patience *patience, int64_t *wait_ms)
 {
     struct run *run = &pipeline->run;
     const struct retry_config *retry = &run->config->retry;
-    uint64_t mark = progress_mark(run->progress);
+    uint64_t mark = mark_of(run);
     int64_t now_ms = clock_ms();
 
     if (!atomic_load(&run->failed) || !retry->seconds || !may_pass(pipeline, patience->failures) ||
         told_to_stop(pipeline))
         return false;
     /* A wrong host name must not be waited for. */
-    if (!atomic_load(&run->source_opened) || !atomic_load(&run->sink_opened))
+    if (!has_opened(run))
         return false;
     /* One that has followed for a while was well again, also where nothing happened meanwhile. */
     if (!patience->failures || mark != patience->mark ||
@@ -312,6 +361,32 @@ static bool takes_tables(struct pipeline *pipeline)
     return again;
 }
 
+/*
+ * A role that is alone begins anew with the other one, however often that does, and waits for it
+ * when it has left.
+ */
+static bool meets_other(struct pipeline *pipeline)
+{
+    struct run *run = &pipeline->run;
+    bool again;
+
+    if (run->role == RUN_BOTH)
+        return false;
+    pthread_mutex_lock(&pipeline->lock);
+    again = !pipeline->stop && !pipeline->complete && !atomic_load(&run->done_before) &&
+            !atomic_load(&run->limited) &&
+            (!atomic_load(&run->failed) || strcmp(run->error.code, "other.anew") == 0);
+    if (again) {
+        log_write(RNL_LOG_INFO, "pipeline", "waiting for the %s",
+                  run->role == RUN_READER ? "writer" : "reader");
+        run_again(run);
+    }
+    if (again && pipeline->pause)
+        run_stop(run, false);
+    pthread_mutex_unlock(&pipeline->lock);
+    return again;
+}
+
 static void work(struct pipeline *pipeline)
 {
     struct patience patience = {0};
@@ -319,7 +394,7 @@ static void work(struct pipeline *pipeline)
 
     do
         attempt(pipeline);
-    while (rest(pipeline) || takes_tables(pipeline) ||
+    while (rest(pipeline) || takes_tables(pipeline) || meets_other(pipeline) ||
            (goes_on(pipeline, &patience, &wait_ms) &&
             wait_and_renew(pipeline, wait_ms, patience.failures)));
 }

@@ -22,6 +22,10 @@ struct pipeline *pipeline_new(const struct pipeline_config *config,
 void pipeline_free(struct pipeline *pipeline);
 /* Forgets the earlier run of this name, tables and all. Before pipeline_start. */
 void pipeline_restart(struct pipeline *pipeline);
+/* One role alone, over a transport that can; the other is run by another process. Before start. */
+void pipeline_role(struct pipeline *pipeline, enum run_role role);
+/* How far the other role is, as it said last (JSON), and when, by clock_ms(). "": not heard of. */
+void pipeline_other(struct pipeline *pipeline, char *text, size_t room, int64_t *at_ms);
 /* And the rows that it set aside; without this a restart is refused while there are some. */
 void pipeline_discard(struct pipeline *pipeline);
 

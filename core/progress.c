@@ -349,6 +349,21 @@ static bool moves_rows(enum progress_phase phase)
     return phase == PHASE_LOADING || phase == PHASE_CATCHING_UP || phase == PHASE_FOLLOWING;
 }
 
+void progress_brief(struct progress *progress, struct progress_brief *brief)
+{
+    pthread_mutex_lock(&progress->lock);
+    *brief = (struct progress_brief){
+        .phase = progress->phase,
+        .changes = progress->changes,
+        .lag_ms = lag_ms(progress, clock_ms()),
+    };
+    for (uint32_t i = 0; i < progress->count; i++) {
+        brief->rows_read += progress->tables[i].rows_read;
+        brief->rows_written += progress->tables[i].rows_written;
+    }
+    pthread_mutex_unlock(&progress->lock);
+}
+
 void progress_look(struct progress *progress, struct progress_view *view)
 {
     int64_t now = clock_ms();

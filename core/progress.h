@@ -76,6 +76,12 @@ void progress_changes(struct progress *progress, int64_t rows, int64_t bytes, in
 /* What the source says of its log; -1: unknown. */
 void progress_log(struct progress *progress, int64_t behind_bytes, int64_t held_bytes,
                   const char *position);
+/* Any thread. */
+struct progress_brief {
+    enum progress_phase phase;
+    int64_t rows_read, rows_written, changes, lag_ms;
+};
+void progress_brief(struct progress *progress, struct progress_brief *brief);
 /* Grows with all that comes to stand in the target: rows, and steps of the structure. */
 uint64_t progress_mark(struct progress *progress);
 /* For how long the attempt has followed changes by now; 0: it doesn't. */

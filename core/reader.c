@@ -294,7 +294,11 @@ static int take_view(struct reader *reader, bool resuming, struct rnl_error *err
 /* What the run is, as the writer is to remember it. */
 static int tell_run(struct reader *reader, bool resuming, struct rnl_error *err)
 {
-    struct control word = {.type = CONTROL_RUN, .resuming = resuming, .joins = reader->joins};
+    struct control word = {.type = CONTROL_RUN,
+                           .resuming = resuming,
+                           .joins = reader->joins,
+                           .lanes = reader->run->config->writer.lanes,
+                           .change_lanes = reader->run->config->change_lanes};
     int status;
 
     if (catalog_seal_plan(reader->record.catalog, reader->record.plan, err) != RNL_OK)
@@ -302,7 +306,7 @@ static int tell_run(struct reader *reader, bool resuming, struct rnl_error *err)
     word.record = record_to_json(&reader->record);
     status = catalog_open_plan(reader->record.catalog, reader->record.plan, err);
     if (status == RNL_OK)
-        status = control_send(&reader->transport, "meta", &word, err);
+        status = control_send(reader->ear, &word, err);
     control_clear(&word);
     return status;
 }
@@ -359,8 +363,7 @@ static void show_tables(struct reader *reader)
 static int work(struct reader *reader, struct rnl_error *err)
 {
     struct control ready;
-    int status = control_await(reader->run, &reader->transport, reader->feedback, CONTROL_RECALL,
-                               &reader->recall, err);
+    int status = control_await(reader->run, reader->ear, CONTROL_RECALL, &reader->recall, err);
 
     if (status != RNL_OK)
         return status;
@@ -368,11 +371,14 @@ static int work(struct reader *reader, struct rnl_error *err)
     if (status != RNL_OK)
         return status;
     show_tables(reader);
-    status = control_await(reader->run, &reader->transport, reader->feedback, CONTROL_READY, &ready,
-                           err);
+    status = control_await(reader->run, reader->ear, CONTROL_READY, &ready, err);
     control_clear(&ready);
     if (status == RNL_OK)
         atomic_store(&reader->run->grows, false);
+    if (status == RNL_OK && ear_apart(reader->ear))
+        asked_end(&reader->run->asked, NULL); /* the writer has it in the target's record */
+    if (ear_apart(reader->ear))
+        progress_phase(reader->run->progress, PHASE_LOADING);
     /* Also when the run must end: the writer may have begun, and waits for the lanes' ends. */
     if (status >= 0)
         status = reader_load(reader, err);
@@ -406,14 +412,13 @@ void reader_run(struct run *run)
     if (status != RNL_OK)
         goto tell;
     run_on_interrupt(run, reader.transport.plugin->transport.interrupt, reader.transport.self);
-    status = reader.transport.plugin->transport.subscribe(reader.transport.self, "feedback",
-                                                          "reader", &reader.feedback, &err);
+    status = ear_open(run, &reader.transport, RUN_READER, &reader.ear, &err);
     if (status != RNL_OK)
         goto close_transport;
     status = session_open(&reader.source, RNL_SOURCE, config->name, &config->reader, run->resolver,
                           run->findings, &run->stopping, &err);
     if (status != RNL_OK)
-        goto unsubscribe;
+        goto close_ear;
     atomic_store(&run->source_opened, true);
     run_on_interrupt(run, reader.source.plugin->source.interrupt, reader.source.self);
     status = work(&reader, &err);
@@ -421,9 +426,11 @@ void reader_run(struct run *run)
         run_fail(run, &err);
     run_off_interrupt(run, reader.source.self);
     session_close(&reader.source);
+    if (status >= 0)
+        ear_part(reader.ear, false);
     status = RNL_OK; /* told already */
-unsubscribe:
-    reader.transport.plugin->transport.unsubscribe(reader.feedback);
+close_ear:
+    ear_close(reader.ear);
 close_transport:
     run_off_interrupt(run, reader.transport.self);
     session_close(&reader.transport);

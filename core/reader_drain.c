@@ -17,7 +17,7 @@ int reader_tell_values(struct reader *reader, struct rnl_error *err)
         catalog_take_values(reader->record.catalog, fresh);
         word.record = catalog_to_json(reader->record.catalog);
         status = word.record
-                     ? control_send(&reader->transport, "meta", &word, err)
+                     ? control_send(reader->ear, &word, err)
                      : rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for the catalog");
     }
     control_clear(&word);
@@ -33,8 +33,7 @@ int reader_let_go(struct reader *reader, struct rnl_error *err)
     int status;
 
     do { /* what was committed last may still be told */
-        status = control_await(reader->run, &reader->transport, reader->feedback, CONTROL_ENDED,
-                               &word, err);
+        status = control_await(reader->run, reader->ear, CONTROL_ENDED, &word, err);
         control_clear(&word);
     } while (status < 0 && strcmp(err->code, "control.unexpected") == 0);
     if (status != RNL_OK || !source->unfollow)

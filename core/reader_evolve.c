@@ -59,7 +59,7 @@ static int tell_writer(const struct evolution *e, struct rnl_error *err)
     }
     word.altered = alterations_to_json(e->altered, e->moves);
     if (word.record && word.altered)
-        status = control_send(&reader->transport, "meta", &word, err);
+        status = control_send(reader->ear, &word, err);
     else
         status = rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for altered tables");
     control_clear(&word);
@@ -73,8 +73,7 @@ static int await_ready(struct reader *reader, struct rnl_error *err)
     int status;
 
     do {
-        status = control_await(reader->run, &reader->transport, reader->feedback, CONTROL_ANY,
-                               &word, err);
+        status = control_await(reader->run, reader->ear, CONTROL_ANY, &word, err);
         if (status == RNL_OK && word.type == CONTROL_READY) {
             control_clear(&word);
             return RNL_OK;

@@ -416,8 +416,7 @@ static int hear(struct follow *follow, struct rnl_error *err)
     const struct rnl_source_ops *source = source_of(reader);
     struct rnl_slice durable;
     struct control word;
-    int status =
-        control_poll(&reader->transport, reader->feedback, CONTROL_ANY, POLL_MS, &word, err);
+    int status = control_poll(reader->ear, CONTROL_ANY, POLL_MS, &word, err);
 
     if (status != RNL_OK)
         return status == RNL_AGAIN ? RNL_OK : status;
@@ -539,6 +538,8 @@ int reader_follow(struct reader *reader, struct rnl_error *err)
     };
     int status;
 
+    if (ear_apart(reader->ear))
+        progress_phase(reader->run->progress, PHASE_FOLLOWING);
     pthread_mutex_init(&follow.lock, NULL);
     status = follow.outlet ? fill_unit(&follow, err) : no_memory(err);
     if (status == RNL_OK && reader->record.state == RECORD_LOADING && follow.replaying)

@@ -21,7 +21,7 @@ int reader_publish(struct reader_lane *lane, struct rnl_bundle *bundle,
 
     numbered.lane = lane->lane;
     numbered.number = lane->number + 1;
-    numbered.pipeline = bundle_pipeline(lane->reader->run->config->name);
+    numbered.pipeline = ear_owner(lane->reader->ear);
     if (bundle_seal(bundle, &numbered, &bytes, &len, err) != RNL_OK)
         return err->status;
     message.id = (struct rnl_slice){&numbered.number, sizeof(numbered.number)};

@@ -7,6 +7,7 @@
 #include "catalog.h"
 #include "config_run.h"
 #include "control.h"
+#include "ear.h"
 #include "record.h"
 #include "run.h"
 
@@ -22,7 +23,7 @@ struct reader_start {
 struct reader {
     struct run *run;
     struct session source, transport;
-    void *feedback;       /* subscription: what the writer answers */
+    struct ear *ear;      /* what the writer answers */
     struct record record; /* holds catalog and plan */
     struct control recall;
     struct table_rule *rules; /* those of the configuration, and of tables asked for since */

@@ -16,6 +16,7 @@ void run_again(struct run *run)
     atomic_store(&run->hard, false);
     atomic_store(&run->done_before, false);
     atomic_store(&run->joining, false);
+    atomic_store(&run->other_done, false);
     run->error = (struct rnl_error)RNL_ERROR_INIT;
 }
 

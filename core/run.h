@@ -15,6 +15,9 @@ struct secret_resolver;
 
 enum { RUN_INTERRUPTS = 8 };
 
+/* What this process does of a run; the rest is another's, on the other end of the transport. */
+enum run_role { RUN_BOTH = 0, RUN_READER, RUN_WRITER };
+
 /*
  * Zero it, set what stands above the line, run_init(). Reader and writer don't see
  * each other through it: only the transport carries rows and words between them.
@@ -24,7 +27,8 @@ struct run {
     struct secret_resolver *resolver;
     struct findings *findings;
     struct progress *progress;
-    bool discard;        /* with restart: rows that stand aside may be forgotten */
+    bool discard; /* with restart: rows that stand aside may be forgotten */
+    enum run_role role;
     int64_t until_ms;    /* by clock_ms(): then it stops in order; 0: never */
     atomic_bool restart; /* forget what the target remembers, and load anew; once */
     /* ------------------------------------------------------------------------ */
@@ -32,6 +36,7 @@ struct run {
     atomic_bool failed;      /* end at once */
     atomic_bool hard;        /* stopping, and calls that block are interrupted too */
     atomic_bool done_before; /* the target says that this run ended well already */
+    atomic_bool other_done;  /* a reader alone: the writer has all */
     atomic_bool limited;     /* it has read what it may: the next run goes on */
     atomic_bool drain; /* changes are read up to the log's end as it is then, and no further */
     atomic_bool source_opened, sink_opened; /* once, by any attempt */
@@ -41,6 +46,8 @@ struct run {
     atomic_uint_least64_t standing; /* letters of the pipeline, as far as is known */
     pthread_mutex_t lock;           /* guards everything below */
     struct rnl_error error;         /* the first that came */
+    char other[400];                /* a role alone: how far the other one is, as JSON */
+    int64_t other_ms;               /* by clock_ms(), when it said so; 0: never */
     struct {
         void (*call)(void *self);
         void *self;

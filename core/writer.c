@@ -19,17 +19,16 @@ static const struct rnl_sink_ops *sink_of(struct writer *writer)
     return &writer->sink.plugin->sink;
 }
 
-/* Says on "feedback" what the target remembers. */
+/* Says what the target remembers. */
 static int send_recall(struct writer *writer, struct rnl_error *err)
 {
-    struct control word = {.type = CONTROL_RECALL};
-    int status;
-
-    word.record = writer->memory.plan; /* lent: not cleared with the word */
-    word.memory = writer->memory;
-    word.facts = sink_facts(sink_of(writer), writer->sink.self);
-    status = control_send(&writer->transport, "feedback", &word, err);
-    return status;
+    writer->recall = (struct control){
+        .type = CONTROL_RECALL,
+        .record = writer->memory.plan, /* lent: not cleared with the word */
+        .memory = writer->memory,
+        .facts = sink_facts(sink_of(writer), writer->sink.self),
+    };
+    return ear_offer(writer->ear, &writer->recall, err);
 }
 
 static bool is_done(const struct writer *writer)
@@ -227,18 +226,36 @@ static int map_tables(struct writer *writer, const struct rnl_job *job, bool res
     return status == RNL_OK ? writer_note_stood(writer, resuming, err) : status;
 }
 
+/* Two processes may have been given different files. */
+static int check_other(const struct writer *writer, const struct control *word,
+                       struct rnl_error *err)
+{
+    const struct pipeline_config *config = writer->run->config;
+
+    if (!ear_apart(writer->ear) ||
+        (word->lanes == config->writer.lanes && word->change_lanes == config->change_lanes &&
+         writer->record.mode == config->mode))
+        return RNL_OK;
+    rnl_fail(err, RNL_E_CONFIG, "other.settings",
+             "the reader runs the pipeline in another mode or with other lanes than the writer");
+    rnl_hint(err, "give both the same file and the same options");
+    return err->status;
+}
+
 /* The reader has said what comes: decide on the tables, remember the run, make them, bind. */
 static int prepare(struct writer *writer, struct rnl_error *err)
 {
     struct run *run = writer->run;
     struct control word;
     struct rnl_job job;
-    int status = control_await(run, &writer->transport, writer->meta, CONTROL_RUN, &word, err);
+    int status = control_await(run, writer->ear, CONTROL_RUN, &word, err);
 
     if (status != RNL_OK)
         return status;
     status = record_from_json(word.record ? word.record : "", word.record ? strlen(word.record) : 0,
                               &writer->record, err);
+    if (status == RNL_OK)
+        status = check_other(writer, &word, err);
     free(word.record); /* of thousands of tables it is large, and what follows takes time */
     word.record = NULL;
     if (status == RNL_OK && word.resuming)
@@ -273,8 +290,7 @@ static int prepare(struct writer *writer, struct rnl_error *err)
                                        catalog_view(writer->record.catalog), err);
     malloc_trim(0); /* what preparing took, on either side, is wanted for rows now */
     if (status == RNL_OK)
-        status = control_send(&writer->transport, "feedback",
-                              &(struct control){.type = CONTROL_READY}, err);
+        status = control_send(writer->ear, &(struct control){.type = CONTROL_READY}, err);
 clear_word:
     control_clear(&word);
     return status;
@@ -336,7 +352,8 @@ static int load(struct writer *writer, struct rnl_error *err)
     writer_load(writer);
     if (atomic_load(&writer->units_done) == chunks)
         return RNL_OK; /* also when the run must end: changes may be under way already */
-    if (!run_goes_on(run) || atomic_load(&run->limited))
+    /* a reader that is alone says only later why it ends */
+    if (!run_goes_on(run) || atomic_load(&run->limited) || ear_apart(writer->ear))
         return RNL_AGAIN;
     return rnl_fail(err, RNL_E_FATAL, "run.incomplete",
                     "%u of %u units arrived, and the reader says there are no more",
@@ -418,8 +435,7 @@ static int set_values(struct writer *writer, struct rnl_error *err)
 {
     struct control word;
     struct rnl_job job;
-    int status =
-        control_await(writer->run, &writer->transport, writer->meta, CONTROL_VALUES, &word, err);
+    int status = control_await(writer->run, writer->ear, CONTROL_VALUES, &word, err);
 
     if (status == RNL_DONE)
         return RNL_AGAIN;
@@ -454,8 +470,7 @@ static int end_drained(struct writer *writer, struct rnl_error *err)
     status = writer_store_record(writer, err);
     if (status != RNL_OK)
         return status;
-    return control_send(&writer->transport, "feedback", &(struct control){.type = CONTROL_ENDED},
-                        err);
+    return control_send(writer->ear, &(struct control){.type = CONTROL_ENDED}, err);
 }
 
 /* Nobody fetches changes any more: a reader that waits for room to send them must be told. */
@@ -545,14 +560,13 @@ void writer_run(struct run *run, bool *complete)
     if (status != RNL_OK)
         goto tell;
     run_on_interrupt(run, writer.transport.plugin->transport.interrupt, writer.transport.self);
-    status = writer.transport.plugin->transport.subscribe(writer.transport.self, "meta", "writer",
-                                                          &writer.meta, &err);
+    status = ear_open(run, &writer.transport, RUN_WRITER, &writer.ear, &err);
     if (status != RNL_OK)
         goto close_transport;
     status = session_open(&writer.sink, RNL_SINK, config->name, &config->writer, run->resolver,
                           run->findings, &run->stopping, &err);
     if (status != RNL_OK)
-        goto unsubscribe;
+        goto close_ear;
     atomic_store(&run->sink_opened, true);
     run_on_interrupt(run, sink_of(&writer)->interrupt, writer.sink.self);
     status = work(&writer, complete, &err);
@@ -563,8 +577,12 @@ void writer_run(struct run *run, bool *complete)
         run_fail(run, &err);
     status = RNL_OK;
     session_close(&writer.sink);
-unsubscribe:
-    writer.transport.plugin->transport.unsubscribe(writer.meta);
+    if (atomic_load(&run->done_before))
+        ear_linger(writer.ear);
+    else
+        ear_part(writer.ear, *complete);
+close_ear:
+    ear_close(writer.ear);
 close_transport:
     run_off_interrupt(run, writer.transport.self);
     session_close(&writer.transport);

@@ -4,6 +4,7 @@
 
 #include "config_run.h"
 #include "control.h"
+#include "ear.h"
 #include "record.h"
 #include "run.h"
 
@@ -11,7 +12,8 @@
 struct writer {
     struct run *run;
     struct session sink, transport;
-    void *meta;               /* subscription: what the reader says */
+    struct ear *ear;          /* what the reader says */
+    struct control recall;    /* what it is told; the memory is lent to it */
     struct record record;     /* what this run loads */
     struct rnl_memory memory; /* what the target remembered when the run began */
     struct rnl_steps *steps;

@@ -25,8 +25,7 @@ static int hear(struct evolution *e, struct rnl_error *err)
 {
     struct writer *writer = e->writer;
     struct control word;
-    int status =
-        control_await(writer->run, &writer->transport, writer->meta, CONTROL_ALTER, &word, err);
+    int status = control_await(writer->run, writer->ear, CONTROL_ALTER, &word, err);
 
     if (status != RNL_OK)
         return status == RNL_DONE ? RNL_AGAIN : status;
@@ -195,9 +194,9 @@ static int evolve(struct evolution *e, struct rnl_error *err)
         status = do_steps(e, err);
     if (status == RNL_OK)
         status = take_over(e, err);
-    return status == RNL_OK ? control_send(&writer->transport, "feedback",
-                                           &(struct control){.type = CONTROL_READY}, err)
-                            : status;
+    return status == RNL_OK
+               ? control_send(writer->ear, &(struct control){.type = CONTROL_READY}, err)
+               : status;
 }
 
 int writer_evolve(struct writer *writer, struct rnl_error *err)

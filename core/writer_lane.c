@@ -59,7 +59,7 @@ static int tell_durable(struct lane *lane, struct rnl_error *err)
 
     lane->durable_ms = clock_ms();
     return unit->position && run_goes_on(lane->writer->run)
-               ? control_send(&lane->writer->transport, "feedback", &word, err)
+               ? control_send(lane->writer->ear, &word, err)
                : RNL_OK;
 }
 
@@ -166,8 +166,9 @@ static int check(struct lane *lane, struct rnl_bundle *bundle, const struct rnl_
 {
     struct writer *writer = lane->writer;
 
-    if (bundle_owner(bundle) != bundle_pipeline(writer->run->config->name) ||
-        info->lane != lane->lane)
+    if (ear_apart(writer->ear) && bundle_owner(bundle) != ear_owner(writer->ear))
+        return RNL_AGAIN; /* of an attempt that is over */
+    if (bundle_owner(bundle) != ear_owner(writer->ear) || info->lane != lane->lane)
         return rnl_fail(err, RNL_E_FATAL, "bundle.foreign",
                         "lane %u was given a bundle of another pipeline or lane", lane->lane);
     if (info->flags & RNL_BUNDLE_LANE_END) {

@@ -10,12 +10,17 @@ static int nats_open(const struct rnl_ctx *ctx, const char *pipeline, void **sel
 
     if (!end)
         return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for NATS");
-    if (session_get(ctx, pipeline, &end->session, err) != RNL_OK) {
-        free(end);
-        return err->status;
-    }
+    if (session_get(ctx, pipeline, false, &end->ahead, err) != RNL_OK)
+        goto free_end;
+    if (session_get(ctx, pipeline, true, &end->back, err) != RNL_OK)
+        goto put_ahead;
     *self = end;
     return RNL_OK;
+put_ahead:
+    session_put(end->ahead);
+free_end:
+    free(end);
+    return err->status;
 }
 
 static void nats_close(void *self)
@@ -24,7 +29,8 @@ static void nats_close(void *self)
 
     if (!end)
         return;
-    session_put(end->session);
+    session_put(end->back);
+    session_put(end->ahead);
     free(end);
 }
 
@@ -41,7 +47,7 @@ static int nats_flush(void *self, int timeout_ms, struct rnl_error *err)
 static int nats_subscribe(void *self, const char *subject, const char *durable, void **subscription,
                           struct rnl_error *err)
 {
-    (void)durable; /* both ends are in this process: what was acknowledged is known here */
+    (void)durable; /* a process that begins anew asks for a new sitting: nothing old is wanted */
     return pull_subscribe(self, subject, subscription, err);
 }
 
@@ -58,7 +64,8 @@ static void nats_interrupt(void *self)
     struct end *end = self;
 
     atomic_store(&end->interrupted, true);
-    pthread_cond_broadcast(&end->session->moved); /* one that misses it looks within SLICE_MS */
+    pthread_cond_broadcast(&end->ahead->moved); /* one that misses it looks within SLICE_MS */
+    pthread_cond_broadcast(&end->back->moved);
 }
 
 static const struct rnl_transport_ops ops = {
@@ -112,8 +119,9 @@ static const struct rnl_option options[] = {
 static const struct rnl_plugin nats = {
     .size = sizeof(nats),
     .kind = RNL_TRANSPORT,
+    .caps = RNL_TRANSPORT_APART,
     .name = "nats",
-    .summary = "Carries bundles through a NATS JetStream stream, within one process so far",
+    .summary = "Carries bundles through NATS JetStream, from one process or machine to another",
     .options = RNL_OPTIONS(options, struct config),
     .transport = &ops,
 };

@@ -78,22 +78,23 @@ static bool window_full(const struct session *session, size_t len)
            (session->count && session->window_bytes + (int64_t)len > WINDOW_BYTES);
 }
 
-static int send_part(struct end *end, const struct subject *subject, const struct frame *frame,
+static int send_part(struct end *end, struct subject *subject, const struct frame *frame,
                      const void *bytes, size_t len, struct rnl_error *err)
 {
-    struct session *session = end->session;
+    struct session *session = session_of(end, subject->name);
     uint64_t seq;
     char part[FRAME_TEXT];
     struct pending *pending;
     natsMsg *message;
 
     frame_write(part, frame);
-    while (session_state(end, err) == RNL_OK && window_full(session, len))
+    while (session_state(end, session, err) == RNL_OK && window_full(session, len))
         session_wait(session);
-    if (session_state(end, err) != RNL_OK)
+    if (session_state(end, session, err) != RNL_OK)
         return err->status;
     seq = session->confirmed + session->count + 1;
-    if (message_new(session, subject->full, seq, part, bytes, len, &message) != NATS_OK)
+    if (!room_note(subject, seq, (int64_t)len + MESSAGE_OVERHEAD) ||
+        message_new(session, subject->full, seq, part, bytes, len, &message) != NATS_OK)
         return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for a message");
     pending = &session->window[(session->first + session->count) % WINDOW];
     *pending = (struct pending){.message = message, .seq = seq, .bytes = (int64_t)len};
@@ -107,15 +108,15 @@ static int send_parts(struct end *end, struct subject *subject, struct rnl_slice
                       uint32_t parts, struct rnl_error *err)
 {
     const unsigned char *bytes = body.ptr;
-    struct frame frame = {.session = end->session->id,
+    const struct session *session = session_of(end, subject->name);
+    struct frame frame = {.session = session->id,
                           .number = subject->published + 1,
                           .count = parts,
                           .total = (uint32_t)body.len};
 
     for (; frame.index < parts; frame.index++) {
-        size_t from = frame.index * end->session->part_bytes;
-        size_t len =
-            body.len - from < end->session->part_bytes ? body.len - from : end->session->part_bytes;
+        size_t from = frame.index * session->part_bytes;
+        size_t len = body.len - from < session->part_bytes ? body.len - from : session->part_bytes;
 
         frame.crc = frame_crc(len ? bytes + from : bytes, len);
         if (send_part(end, subject, &frame, len ? bytes + from : bytes, len, err) != RNL_OK)
@@ -135,9 +136,27 @@ static bool has_room(const struct session *session, const struct subject *subjec
     return session->stored + cost <= (lane ? session->max_bytes / 8 * 7 : session->max_bytes);
 }
 
+/* With the lock held: until the stream is ours, and this has room in it. */
+static int await_room(struct end *end, struct session *session, const struct subject *subject,
+                      int64_t cost, struct rnl_error *err)
+{
+    int status;
+
+    session->waiting++;
+    while ((status = session_state(end, session, err)) == RNL_OK) {
+        if (!session->begun)
+            status = stream_take(session, err);
+        if (status < 0 || (session->begun && has_room(session, subject, cost)))
+            break;
+        session_wait(session);
+    }
+    session->waiting--;
+    return status;
+}
+
 int publish_body(struct end *end, const struct rnl_message *message, struct rnl_error *err)
 {
-    struct session *session = end->session;
+    struct session *session = session_of(end, message->subject);
     struct subject *subject;
     uint32_t parts;
     int64_t cost = cost_of(session, message->body.len, &parts);
@@ -157,8 +176,7 @@ int publish_body(struct end *end, const struct rnl_message *message, struct rnl_
         pthread_mutex_unlock(&session->lock);
         return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for a subject");
     }
-    while ((status = session_state(end, err)) == RNL_OK && !has_room(session, subject, cost))
-        session_wait(session);
+    status = await_room(end, session, subject, cost, err);
     if (status == RNL_OK) {
         subject->bytes += cost;
         session->stored += cost;
@@ -170,21 +188,28 @@ int publish_body(struct end *end, const struct rnl_message *message, struct rnl_
     return status;
 }
 
-int publish_flush(struct end *end, int timeout_ms, struct rnl_error *err)
+static int flush(struct end *end, struct session *session, int64_t deadline_ms,
+                 struct rnl_error *err)
 {
-    struct session *session = end->session;
-    int64_t deadline_ms = nats_now_ms() + timeout_ms;
     int status;
 
     pthread_mutex_lock(&session->lock);
-    while ((status = session_state(end, err)) == RNL_OK && session->count &&
+    while ((status = session_state(end, session, err)) == RNL_OK && session->count &&
            nats_now_ms() < deadline_ms)
         session_wait(session);
     if (status == RNL_OK && session->count)
         status = rnl_fail(err, RNL_E_RETRY, "nats.unconfirmed",
-                          "the server hasn't stored all messages within %d ms", timeout_ms);
+                          "the server hasn't stored all messages in time");
     pthread_mutex_unlock(&session->lock);
     return status;
+}
+
+int publish_flush(struct end *end, int timeout_ms, struct rnl_error *err)
+{
+    int64_t deadline_ms = nats_now_ms() + timeout_ms;
+    int status = flush(end, end->ahead, deadline_ms, err);
+
+    return status == RNL_OK ? flush(end, end->back, deadline_ms, err) : status;
 }
 
 /* ---- the pump ------------------------------------------------------------------------ */
@@ -210,7 +235,7 @@ static void send_anew(struct session *session, int64_t pause_ms)
     session->resend_ms = nats_now_ms() + pause_ms;
 }
 
-static void fail_taken(struct session *session)
+void publish_taken(struct session *session)
 {
     struct rnl_error err = RNL_ERROR_INIT;
 
@@ -218,7 +243,9 @@ static void fail_taken(struct session *session)
              "another process publishes to the stream %s: a pipeline has one reader",
              session->stream);
     rnl_hint(&err, "stop one of them, or give one another name or prefix");
+    pthread_mutex_lock(&session->lock);
     session_fail(session, &err);
+    pthread_mutex_unlock(&session->lock);
 }
 
 /* With the lock held: the server refused a message. */
@@ -321,7 +348,7 @@ static void resend(struct session *session)
     jsErrCode code = 0;
     natsStatus status;
     uint64_t last = 0;
-    bool foreign = false;
+    bool foreign = false, taken = false;
 
     if (natsConnection_Status(session->conn) != NATS_CONN_STATUS_CONNECTED)
         return;
@@ -341,11 +368,13 @@ static void resend(struct session *session)
     } else if (status != NATS_OK) {
         send_anew(session, PAUSE_MS);
     } else if (foreign || last > session->confirmed + session->count) {
-        fail_taken(session);
+        taken = true;
     } else {
         resend_behind(session, last);
     }
     pthread_mutex_unlock(&session->lock);
+    if (taken)
+        publish_taken(session);
 }
 
 /* What was acknowledged is forgotten by the server, now and then. */
@@ -366,7 +395,8 @@ static void trim_subject(struct session *session, struct subject *subject)
         return;
     subject->trimmed_seq = seq;
     subject->to_trim -= bytes;
-    session->stored -= bytes;
+    if (session->begun)
+        session->stored -= bytes;
     pthread_cond_broadcast(&session->moved);
 }
 
@@ -419,6 +449,17 @@ static bool must_resend(struct session *session)
     return must;
 }
 
+/* Whoever waits for another process to read isn't to wait for us. */
+static int slice_ms(struct session *session)
+{
+    bool waiting;
+
+    pthread_mutex_lock(&session->lock);
+    waiting = session->waiting && session->begun;
+    pthread_mutex_unlock(&session->lock);
+    return waiting ? SLICE_MS / 10 : SLICE_MS;
+}
+
 void *publish_pump(void *arg)
 {
     struct session *session = arg;
@@ -428,13 +469,15 @@ void *publish_pump(void *arg)
 
         if (must_resend(session))
             resend(session);
-        if (natsSubscription_NextMsg(&message, session->confirmations, SLICE_MS) == NATS_OK) {
+        if (natsSubscription_NextMsg(&message, session->confirmations, slice_ms(session)) ==
+            NATS_OK) {
             hear(session, message);
             natsMsg_Destroy(message);
         } else if (natsConnection_Status(session->conn) != NATS_CONN_STATUS_CONNECTED) {
             nats_Sleep(SLICE_MS);
         }
         trim(session);
+        room_look(session);
     }
     return NULL;
 }

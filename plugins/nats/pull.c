@@ -26,6 +26,7 @@ struct item {
     struct item *next;
     enum item_state state;
     uint32_t deliveries;
+    uint64_t session; /* of its sender */
     uint64_t number, last_seq;
     int64_t cost;
     int64_t not_before_ms;
@@ -36,11 +37,13 @@ struct item {
 
 struct pull {
     struct end *end;
+    struct session *session;
     struct subject *subject;
     struct item *first, *last;
     uint64_t next_number; /* that is due */
     uint64_t next_seq;    /* no part of it stands before this one in the stream */
     uint64_t part_seq;    /* of the part that came last */
+    uint64_t stale;       /* a sitting that is over */
     struct join join;
     natsSubscription *inbox; /* with consumer: NULL when it must be made */
     char inbox_name[128];
@@ -53,7 +56,7 @@ struct pull {
 
 static void drop_consumer(struct pull *pull)
 {
-    struct session *session = pull->end->session;
+    struct session *session = pull->session;
 
     if (pull->consumer[0] && natsConnection_Status(session->conn) == NATS_CONN_STATUS_CONNECTED)
         js_DeleteConsumer(session->js, session->stream, pull->consumer, NULL, NULL);
@@ -73,7 +76,7 @@ static natsStatus open_inbox(struct pull *pull)
         return status;
     snprintf(pull->inbox_name, sizeof(pull->inbox_name), "%s", name);
     natsInbox_Destroy(name);
-    status = natsConnection_SubscribeSync(&pull->inbox, pull->end->session->conn, pull->inbox_name);
+    status = natsConnection_SubscribeSync(&pull->inbox, pull->session->conn, pull->inbox_name);
     if (status == NATS_OK)
         status = natsSubscription_SetPendingLimits(pull->inbox, -1, -1);
     return status;
@@ -81,7 +84,7 @@ static natsStatus open_inbox(struct pull *pull)
 
 static natsStatus add_consumer(struct pull *pull, jsErrCode *code)
 {
-    struct session *session = pull->end->session;
+    struct session *session = pull->session;
     jsConsumerInfo *info = NULL;
     jsConsumerConfig config;
     natsStatus status;
@@ -101,10 +104,24 @@ static natsStatus add_consumer(struct pull *pull, jsErrCode *code)
     return status;
 }
 
+/* Whether the stream ends before what we have had of it: it is another one then. */
+static bool is_lost(struct pull *pull)
+{
+    struct session *session = pull->session;
+    jsStreamInfo *info = NULL;
+    bool lost;
+
+    if (js_GetStreamInfo(&info, session->js, session->stream, NULL, NULL) != NATS_OK)
+        return false;
+    lost = info->State.LastSeq + 1 < pull->next_seq;
+    jsStreamInfo_Destroy(info);
+    return lost;
+}
+
 /* RNL_AGAIN: not now. */
 static int start_consumer(struct pull *pull, struct rnl_error *err)
 {
-    struct session *session = pull->end->session;
+    struct session *session = pull->session;
     jsErrCode code = 0;
     natsStatus status;
 
@@ -114,12 +131,12 @@ static int start_consumer(struct pull *pull, struct rnl_error *err)
     status = open_inbox(pull);
     if (status == NATS_OK)
         status = add_consumer(pull, &code);
-    if (status == NATS_OK) {
+    if (status == NATS_OK && !is_lost(pull)) {
         pull->heard_ms = nats_now_ms();
         return RNL_OK;
     }
     drop_consumer(pull);
-    if (status == NATS_NOT_FOUND || (int)code == CODE_NO_STREAM)
+    if (status == NATS_OK || status == NATS_NOT_FOUND || (int)code == CODE_NO_STREAM)
         return rnl_fail(err, RNL_E_RETRY, "transport.lost",
                         "the stream %s is gone: what the target lacks is read again",
                         session->stream);
@@ -131,7 +148,7 @@ static int start_consumer(struct pull *pull, struct rnl_error *err)
 
 static void ask(struct pull *pull)
 {
-    struct session *session = pull->end->session;
+    struct session *session = pull->session;
     char subject[2 * SUBJECT_BYTES], words[200];
 
     if (pull->asked > BATCH / 2)
@@ -178,7 +195,8 @@ static struct item *item_new(struct pull *pull, const struct frame *frame, natsM
 
     if (!item)
         return NULL;
-    *item = (struct item){.number = frame->number,
+    *item = (struct item){.session = frame->session,
+                          .number = frame->number,
                           .last_seq = pull->part_seq,
                           .cost = (int64_t)frame->total + (int64_t)frame->count * MESSAGE_OVERHEAD};
     if (frame->count == 1) {
@@ -192,11 +210,11 @@ static struct item *item_new(struct pull *pull, const struct frame *frame, natsM
     }
     item->body.len = frame->total;
     join_reset(&pull->join);
-    pthread_mutex_lock(&pull->end->session->lock);
+    pthread_mutex_lock(&pull->session->lock);
     item->deliveries = frame->number <= subject->delivered ? 1 : 0;
     if (frame->number > subject->delivered)
         subject->delivered = frame->number;
-    pthread_mutex_unlock(&pull->end->session->lock);
+    pthread_mutex_unlock(&pull->session->lock);
     return item;
 }
 
@@ -218,7 +236,66 @@ static int miss(struct pull *pull, struct rnl_error *err)
     return rnl_fail(err, RNL_E_RETRY, "transport.lost",
                     "message %" PRIu64 " of %s isn't in the stream %s any more: what the target "
                     "lacks is read again",
-                    pull->next_number, pull->subject->name, pull->end->session->stream);
+                    pull->next_number, pull->subject->name, pull->session->stream);
+}
+
+/* From here on this sitting's messages are delivered, from its first. */
+static void bind(struct pull *pull, uint64_t who, uint64_t begun)
+{
+    struct subject *subject = pull->subject;
+
+    pthread_mutex_lock(&pull->session->lock);
+    subject->bound = who;
+    subject->acked = subject->delivered = 0;
+    subject->acked_seq = subject->trimmed_seq = begun;
+    subject->to_trim = 0;
+    pthread_mutex_unlock(&pull->session->lock);
+    pull->next_number = 1;
+    pull->next_seq = begun + 1;
+    join_reset(&pull->join);
+}
+
+/* Whether both ends are here: then no other's sitting will do. */
+static bool is_ours(struct session *session)
+{
+    bool ours;
+
+    pthread_mutex_lock(&session->lock);
+    ours = session->begun;
+    pthread_mutex_unlock(&session->lock);
+    return ours;
+}
+
+/* Whether it is of the sitting that began last. When that is a new one, it is read from its start.
+ */
+static bool is_bound(struct pull *pull, const struct frame *frame)
+{
+    struct session *session = pull->session;
+    uint64_t who = session->id, begun = 0;
+
+    if (frame->session == pull->subject->bound)
+        return true;
+    if (frame->session == pull->stale)
+        return false;
+    if (is_ours(session))
+        begun = session->begun; /* it stays what it is */
+    if ((!begun || frame->session != who) && stream_owner(session, &who, &begun) != NATS_OK) {
+        drop_consumer(pull); /* the server is away: once more from here */
+        return false;
+    }
+    if (begun && who != session->id && is_ours(session)) {
+        publish_taken(session);
+        return false;
+    }
+    if (who != frame->session) {
+        pull->stale = frame->session;
+        return false;
+    }
+    bind(pull, who, begun);
+    if (frame->number == 1 && frame->index == 0)
+        return true;
+    drop_consumer(pull);
+    return false;
 }
 
 /* The message is ours to destroy, whatever is returned. RNL_AGAIN: nothing is whole yet. */
@@ -229,12 +306,15 @@ static int take_part(struct pull *pull, natsMsg *message, struct item **item, st
     const char *text = NULL;
     int status;
 
-    if (natsMsgHeader_Get(message, FRAME_HEADER, &text) != NATS_OK || !frame_read(text, &frame) ||
-        frame.session != pull->end->session->id) {
+    if (natsMsgHeader_Get(message, FRAME_HEADER, &text) != NATS_OK || !frame_read(text, &frame)) {
         natsMsg_Destroy(message);
-        return rnl_fail(err, RNL_E_CONFIG, "transport.taken",
-                        "the stream %s holds messages of another process",
-                        pull->end->session->stream);
+        return rnl_fail(err, RNL_E_CONFIG, "nats.foreign",
+                        "the stream %s holds messages that are not Runnel's",
+                        pull->session->stream);
+    }
+    if (!is_bound(pull, &frame)) {
+        natsMsg_Destroy(message);
+        return RNL_AGAIN;
     }
     if (frame.number < pull->next_number) {
         natsMsg_Destroy(message);
@@ -310,11 +390,11 @@ static struct item *given_back(const struct pull *pull)
 
 static int state_of(struct pull *pull, struct rnl_error *err)
 {
-    struct session *session = pull->end->session;
+    struct session *session = pull->session;
     int status;
 
     pthread_mutex_lock(&session->lock);
-    status = session_state(pull->end, err);
+    status = session_state(pull->end, session, err);
     pthread_mutex_unlock(&session->lock);
     return status;
 }
@@ -326,7 +406,7 @@ static int step(struct pull *pull, int64_t left_ms, struct item **item, struct r
     natsMsg *message = NULL;
     int status;
 
-    if (pull->inbox && (atomic_load(&pull->end->session->events->again) != pull->connected ||
+    if (pull->inbox && (atomic_load(&pull->session->events->again) != pull->connected ||
                         nats_now_ms() - pull->heard_ms > SILENCE_MS))
         drop_consumer(pull);
     if (!pull->inbox) {
@@ -379,11 +459,25 @@ static void drop_body(struct item *item)
     item->bytes = NULL;
 }
 
+/* With the lock held: what an earlier sitting published is gone already. */
+static void settle(struct pull *pull, const struct item *item)
+{
+    struct subject *subject = pull->subject;
+
+    if (item->session == pull->session->id)
+        subject->bytes -= item->cost;
+    if (item->session != subject->bound)
+        return;
+    subject->acked = item->number;
+    subject->acked_seq = item->last_seq;
+    subject->to_trim += item->cost;
+}
+
 /* What is acknowledged without a gap, the server may forget. */
 int pull_ack(void *handle, struct rnl_message *message, struct rnl_error *err)
 {
     struct pull *pull = handle;
-    struct session *session = pull->end->session;
+    struct session *session = pull->session;
     struct item *item = message->token;
 
     (void)err;
@@ -396,10 +490,7 @@ int pull_ack(void *handle, struct rnl_message *message, struct rnl_error *err)
         pull->first = item->next;
         if (!pull->first)
             pull->last = NULL;
-        pull->subject->acked = item->number;
-        pull->subject->acked_seq = item->last_seq;
-        pull->subject->bytes -= item->cost;
-        pull->subject->to_trim += item->cost;
+        settle(pull, item);
         free(item);
     }
     pthread_cond_broadcast(&session->moved);
@@ -421,7 +512,7 @@ int pull_again(void *handle, struct rnl_message *message, int delay_ms, struct r
 
 int pull_subscribe(struct end *end, const char *name, void **out, struct rnl_error *err)
 {
-    struct session *session = end->session;
+    struct session *session = session_of(end, name);
     struct pull *pull = calloc(1, sizeof(*pull));
     int status = RNL_OK;
 
@@ -429,6 +520,7 @@ int pull_subscribe(struct end *end, const char *name, void **out, struct rnl_err
         return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for a subscription");
     pthread_mutex_lock(&session->lock);
     pull->end = end;
+    pull->session = session;
     pull->subject = session_subject(session, name);
     if (!pull->subject)
         status = rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for a subject");
@@ -437,6 +529,9 @@ int pull_subscribe(struct end *end, const char *name, void **out, struct rnl_err
                           "%s of pipeline %s is already read by another", name, session->pipeline);
     if (status == RNL_OK) {
         pull->subject->subscribed = true;
+        pull->subject->here = true;
+        pull->subject->nsent = pull->subject->gone =
+            0; /* known by what is acknowledged from now on */
         pull->next_number = pull->subject->acked + 1;
         pull->next_seq = pull->subject->acked_seq + 1;
     }
@@ -462,8 +557,8 @@ void pull_unsubscribe(void *handle)
         drop_body(item);
         free(item);
     }
-    pthread_mutex_lock(&pull->end->session->lock);
+    pthread_mutex_lock(&pull->session->lock);
     pull->subject->subscribed = false;
-    pthread_mutex_unlock(&pull->end->session->lock);
+    pthread_mutex_unlock(&pull->session->lock);
     free(pull);
 }

@@ -7,7 +7,7 @@
 #include <sys/random.h>
 #include <time.h>
 
-enum { REQUEST_MS = 10000 };
+enum { REQUEST_MS = 10000, BACK_BYTES = 8 << 20 };
 
 static pthread_mutex_t sessions_lock = PTHREAD_MUTEX_INITIALIZER; /* guards sessions, their ends */
 static struct session *sessions;
@@ -36,13 +36,18 @@ void session_fail(struct session *session, const struct rnl_error *err)
     pthread_cond_broadcast(&session->moved);
 }
 
-int session_state(const struct end *end, struct rnl_error *err)
+struct session *session_of(const struct end *end, const char *subject)
+{
+    return strcmp(subject, "feedback") == 0 ? end->back : end->ahead;
+}
+
+int session_state(const struct end *end, const struct session *session, struct rnl_error *err)
 {
     if (atomic_load(&end->interrupted))
         return rnl_fail(err, RNL_E_RETRY, "transport.interrupted", "the transport was interrupted");
-    if (end->session->failed.status == RNL_OK)
+    if (session->failed.status == RNL_OK)
         return RNL_OK;
-    *err = end->session->failed;
+    *err = session->failed;
     return err->status;
 }
 
@@ -81,6 +86,7 @@ static void session_free(struct session *session)
 
         session->subjects = subject->next;
         free(subject->name);
+        free(subject->sent);
         free(subject);
     }
     natsSubscription_Destroy(session->confirmations);
@@ -102,8 +108,11 @@ static int name_all(struct session *session, struct rnl_error *err)
         !frame_name(pipeline, sizeof(pipeline), session->pipeline))
         return rnl_fail(err, RNL_E_CONFIG, "nats.name",
                         "prefix and pipeline make a name that is too long for a stream");
-    snprintf(session->stream, sizeof(session->stream), "%s_%s", prefix, pipeline);
-    snprintf(session->root, sizeof(session->root), "%s.%s", prefix, pipeline);
+    /* no other pipeline's name ends so: behind "_" stand hexadecimal digits */
+    snprintf(session->stream, sizeof(session->stream), "%s_%s%s", prefix, pipeline,
+             session->back ? "_answers" : "");
+    snprintf(session->root, sizeof(session->root), "%s.%s%s", prefix, pipeline,
+             session->back ? "_answers" : "");
     return RNL_OK;
 }
 
@@ -164,7 +173,7 @@ static int session_start(struct session *session, struct rnl_error *err)
     return RNL_OK;
 }
 
-static struct session *session_new(const struct rnl_ctx *ctx, const char *pipeline)
+static struct session *session_new(const struct rnl_ctx *ctx, const char *pipeline, bool back)
 {
     struct session *session = calloc(1, sizeof(*session));
     pthread_condattr_t attr;
@@ -176,9 +185,12 @@ static struct session *session_new(const struct rnl_ctx *ctx, const char *pipeli
         free(session);
         return NULL;
     }
+    session->back = back;
     session->ctx = ctx;
     session->config = ctx->config;
     session->max_bytes = session->config->max_bytes;
+    if (back && session->max_bytes > 4 * BACK_BYTES) /* words, and no rows */
+        session->max_bytes /= 4;
     session->lane_bytes = session->config->lane_bytes;
     session->failed = (struct rnl_error)RNL_ERROR_INIT;
     pthread_mutex_init(&session->lock, NULL);
@@ -189,7 +201,7 @@ static struct session *session_new(const struct rnl_ctx *ctx, const char *pipeli
     return session;
 }
 
-int session_get(const struct rnl_ctx *ctx, const char *pipeline, struct session **out,
+int session_get(const struct rnl_ctx *ctx, const char *pipeline, bool back, struct session **out,
                 struct rnl_error *err)
 {
     struct session *session;
@@ -197,10 +209,10 @@ int session_get(const struct rnl_ctx *ctx, const char *pipeline, struct session 
 
     pthread_mutex_lock(&sessions_lock); /* all along: the other end waits for what this one makes */
     for (session = sessions; session; session = session->next)
-        if (strcmp(session->pipeline, pipeline) == 0)
+        if (session->back == back && strcmp(session->pipeline, pipeline) == 0)
             break;
     if (!session) {
-        session = session_new(ctx, pipeline);
+        session = session_new(ctx, pipeline, back);
         status = session ? session_start(session, err)
                          : rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for NATS");
         if (status == RNL_OK) {

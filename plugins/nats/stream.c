@@ -3,7 +3,13 @@
 
 #include <string.h>
 
-enum { CODE_NO_STREAM = 10059, REQUEST_MS = 10000, DEDUPE_NS = 1000000000 };
+enum {
+    CODE_NO_STREAM = 10059,
+    CODE_NO_MESSAGE = 10037,
+    CODE_WRONG_SEQUENCE = 10071,
+    REQUEST_MS = 10000,
+    DEDUPE_NS = 1000000000,
+};
 
 static void describe(const struct session *session, jsStreamConfig *config, const char **subjects)
 {
@@ -13,7 +19,7 @@ static void describe(const struct session *session, jsStreamConfig *config, cons
     config->SubjectsLen = 1;
     config->Retention = js_LimitsPolicy;
     config->Discard = js_DiscardNew;
-    config->MaxBytes = session->config->max_bytes;
+    config->MaxBytes = session->max_bytes;
     config->MaxMsgSize = MESSAGE_MAX + MESSAGE_OVERHEAD;
     config->Storage =
         session->config->storage == LINK_STORE_FILE ? js_FileStorage : js_MemoryStorage;
@@ -87,23 +93,113 @@ static natsStatus ask(struct session *session, jsStreamInfo **info, jsErrCode *c
     }
 }
 
-/*
- * What an earlier run left is of no use: what the target lacks is read again. The number that the
- * server counts on from is where ours begin.
- */
-static int empty(struct session *session, struct rnl_error *err)
+static int empty(struct session *session, uint64_t below, struct rnl_error *err)
+{
+    jsOptions options;
+    jsErrCode code = 0;
+    natsStatus status;
+
+    jsOptions_Init(&options);
+    options.Stream.Purge.Sequence = below;
+    status = js_PurgeStream(session->js, session->stream, &options, &code);
+    return status == NATS_OK ? RNL_OK : link_fail(err, status, (int)code, "can't empty the stream");
+}
+
+static int last_of(struct session *session, uint64_t *last, struct rnl_error *err)
 {
     jsStreamInfo *info = NULL;
     jsErrCode code = 0;
-    natsStatus status = js_PurgeStream(session->js, session->stream, NULL, &code);
+    natsStatus status = js_GetStreamInfo(&info, session->js, session->stream, NULL, &code);
 
-    if (status == NATS_OK)
-        status = js_GetStreamInfo(&info, session->js, session->stream, NULL, &code);
     if (status != NATS_OK)
-        return link_fail(err, status, (int)code, "can't empty the stream");
-    session->confirmed = info->State.LastSeq;
+        return link_fail(err, status, (int)code, "can't ask for the stream");
+    *last = info->State.LastSeq;
     jsStreamInfo_Destroy(info);
     return RNL_OK;
+}
+
+static void mark_subject(const struct session *session, char subject[SUBJECT_BYTES + 16])
+{
+    snprintf(subject, SUBJECT_BYTES + 16, "%s._begun", session->root); /* no name is made so */
+}
+
+/* RNL_AGAIN: another was quicker. */
+static int put_mark(struct session *session, uint64_t last, struct rnl_error *err)
+{
+    struct frame frame = {.session = session->id, .number = 1, .count = 1, .crc = frame_crc("", 0)};
+    char subject[SUBJECT_BYTES + 16], part[FRAME_TEXT];
+    jsPubOptions options;
+    jsPubAck *ack = NULL;
+    jsErrCode code = 0;
+    natsMsg *message = NULL;
+    natsStatus status;
+
+    mark_subject(session, subject);
+    frame_write(part, &frame);
+    jsPubOptions_Init(&options);
+    options.ExpectStream = session->stream;
+    options.ExpectLastSeq = last;
+    status = natsMsg_Create(&message, subject, NULL, "", 0);
+    if (status == NATS_OK)
+        status = natsMsgHeader_Set(message, FRAME_HEADER, part);
+    if (status == NATS_OK)
+        status = js_PublishMsg(&ack, session->js, message, &options, &code);
+    natsMsg_Destroy(message);
+    if ((int)code == CODE_WRONG_SEQUENCE)
+        return RNL_AGAIN;
+    if (status != NATS_OK)
+        return link_fail(err, status, (int)code, "can't begin in the stream");
+    session->begun = ack->Sequence;
+    jsPubAck_Destroy(ack);
+    return RNL_OK;
+}
+
+/*
+ * What an earlier sitting left is of no use: what the target lacks is read again. One that still
+ * publishes is refused from the mark on, and what it slipped in before goes too.
+ */
+int stream_take(struct session *session, struct rnl_error *err)
+{
+    uint64_t last = 0;
+    int status = RNL_AGAIN;
+
+    if (natsConnection_Status(session->conn) != NATS_CONN_STATUS_CONNECTED)
+        return RNL_AGAIN;
+    if (empty(session, 0, err) == RNL_OK && last_of(session, &last, err) == RNL_OK)
+        status = put_mark(session, last, err);
+    else
+        status = err->status;
+    if (status == RNL_OK)
+        status = empty(session, session->begun, err);
+    if (status == RNL_E_RETRY && strcmp(err->code, "transport.lost") != 0)
+        status = RNL_AGAIN; /* the server is away */
+    if (status == RNL_OK)
+        session->confirmed = session->begun;
+    else
+        session->begun = 0;
+    return status;
+}
+
+natsStatus stream_owner(struct session *session, uint64_t *who, uint64_t *seq)
+{
+    char subject[SUBJECT_BYTES + 16];
+    natsMsg *message = NULL;
+    struct frame frame;
+    const char *text = NULL;
+    jsErrCode code = 0;
+    natsStatus status;
+
+    *who = 0;
+    mark_subject(session, subject);
+    status = js_GetLastMsg(&message, session->js, session->stream, subject, NULL, &code);
+    if (status != NATS_OK)
+        return (int)code == CODE_NO_MESSAGE ? NATS_OK : status;
+    if (natsMsgHeader_Get(message, FRAME_HEADER, &text) == NATS_OK && frame_read(text, &frame)) {
+        *who = frame.session;
+        *seq = natsMsg_GetSequence(message);
+    }
+    natsMsg_Destroy(message);
+    return NATS_OK;
 }
 
 int stream_prepare(struct session *session, struct rnl_error *err)
@@ -127,15 +223,17 @@ int stream_prepare(struct session *session, struct rnl_error *err)
     } else {
         made = link_fail(err, status, (int)code, "can't ask for the stream");
     }
-    return made == RNL_OK ? empty(session, err) : made;
+    return made;
 }
 
 void stream_remove(struct session *session)
 {
     jsStreamInfo *info = NULL;
-    bool ours;
+    bool ours, both = false;
 
-    if (session->failed.status != RNL_OK ||
+    for (const struct subject *subject = session->subjects; subject; subject = subject->next)
+        both = both || subject->here;
+    if (!both || !session->begun || session->failed.status != RNL_OK ||
         natsConnection_Status(session->conn) != NATS_CONN_STATUS_CONNECTED ||
         js_GetStreamInfo(&info, session->js, session->stream, NULL, NULL) != NATS_OK)
         return;
