@@ -10,7 +10,7 @@
 #define MIB (INT64_C(1) << 20)
 
 enum { ROWS_PRESET = 500 };
-enum { CHUNK_PRESET = 64 << 20, COMMIT_PRESET = 32 << 20 };
+enum { CHUNK_PRESET = 32 << 20, COMMIT_PRESET = 32 << 20 };
 enum { ERRORS_PRESET = 1000, RETRY_S = 600, RETRY_FIRST_MS = 200, RETRY_MAX_MS = 15000 };
 
 static const struct word retry_words[] = {

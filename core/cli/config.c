@@ -128,7 +128,7 @@ static void show_pipeline(struct shown *shown, const struct pipeline_config *pip
         {"mode", "convert"},
         {"reader.lanes", lanes},
         {"reader.bundle_rows", "500"},
-        {"reader.chunk_bytes", "64M"},
+        {"reader.chunk_bytes", "32M"},
         {"writer.lanes", lanes},
         {"writer.commit_bytes", "32M"},
         {"writer.schema_policy", "create_missing_only"},

@@ -153,7 +153,7 @@ static const struct cli_option options[] = {
      "commits; see docs/how-to/follow.md for what more of them give up)"},
     CHANGE_OPTIONS,
     {"bundle-rows", 0, CLI_INT, 0, "N", "rows of a bundle, 10 to 1000 (preset: 500)"},
-    {"chunk-size", 0, CLI_SIZE, 0, "SIZE", "of the pieces that tables are cut into (preset: 64M)"},
+    {"chunk-size", 0, CLI_SIZE, 0, "SIZE", "of the pieces that tables are cut into (preset: 32M)"},
     {"commit-size", 0, CLI_SIZE, 0, "SIZE",
      "of what a lane commits at once: what a crash makes it read again (preset: 32M)"},
     {"retry-seconds", 0, CLI_INT, 0, "N",
