@@ -15,6 +15,9 @@ const struct config_word config_words[] = {
     {"log.level", "log-level", "debug|info|warn|error", "info", "how much is logged", false},
     {"log.format", "log-format", "text|json", "text", "how it is logged", false},
     {"plugin_dir", "plugin-dir", NULL, NULL, "folders where plugins are looked for first", true},
+    {"node.name", "node-name", NULL, NULL, "of a node (preset: the machine's name)", false},
+    {"node.state_dir", "state-dir", NULL, NULL, "where a node keeps what is wanted of it", false},
+    {"node.pipelines", "pipelines-dir", NULL, NULL, "a folder of *.cfg: a node's pipelines", false},
 };
 const size_t config_nwords = sizeof(config_words) / sizeof(config_words[0]);
 
@@ -22,7 +25,12 @@ static const struct word top_words[] = {
     {"connections", WORD_GROUP, NULL, 0, 0}, {"pipeline", WORD_GROUP, NULL, 0, 0},
     {"pipelines", WORD_GROUPS, NULL, 0, 0},  {"secrets", WORD_GROUP, NULL, 0, 0},
     {"include", WORD_TEXTS, NULL, 0, 0},     {"log", WORD_GROUP, NULL, 0, 0},
-    {"plugin_dir", WORD_TEXTS, NULL, 0, 0},
+    {"plugin_dir", WORD_TEXTS, NULL, 0, 0},  {"node", WORD_GROUP, NULL, 0, 0},
+};
+static const struct word node_words[] = {
+    {"name", WORD_TEXT, NULL, 0, 0},
+    {"state_dir", WORD_TEXT, NULL, 0, 0},
+    {"pipelines", WORD_TEXT, NULL, 0, 0},
 };
 static const struct word log_words[] = {
     {"level", WORD_CHOICE, "debug|info|warn|error", 0, 0},
@@ -242,7 +250,10 @@ static int read_program(struct loader *loader, const config_setting_t *root, str
                                        "secrets",     "include",  NULL};
     const config_setting_t *log = config_setting_get_member(root, "log");
     const config_setting_t *folders = config_setting_get_member(root, "plugin_dir");
+    const config_setting_t *node = config_setting_get_member(root, "node");
 
+    if (node && block_check(node, "node", node_words, COUNT(node_words), false, err) != RNL_OK)
+        return err->status;
     if (log && block_check(log, "log", log_words, COUNT(log_words), false, err) != RNL_OK)
         return err->status;
     if (block_flatten(root, "", skip, &loader->config->program, err) != RNL_OK)
@@ -296,6 +307,9 @@ void config_free(struct config *config)
         free(config->secret_stores[i]);
         settings_clear(&config->secrets[i]);
     }
+    for (size_t i = 0; i < config->nfiles; i++)
+        free(config->files[i]);
+    free(config->files);
     free(config->pipelines);
     free(config->connections);
     free(config->secret_stores);

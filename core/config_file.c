@@ -162,6 +162,9 @@ static int read_path(struct loader *loader, const char *path, struct rnl_error *
     if (stat(path, &of) != 0)
         return rnl_fail(err, RNL_E_CONFIG, "config.no_file", "can't read %s: %s", path,
                         strerror(errno));
+    loader->config->files =
+        must_grow(loader->config->files, loader->config->nfiles, sizeof(char *));
+    loader->config->files[loader->config->nfiles++] = must_copy(path);
     if (S_ISDIR(of.st_mode))
         return read_folder(loader, path, err);
     return read_file(loader, path, &of, err);

@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 #include <runnel/error.h>
+#include <stdbool.h>
 
 struct loop;
 struct remote;
@@ -29,6 +30,8 @@ void remote_close(struct remote *remote);
  */
 int remote_ask(const char *pipeline, const char *word, json_t *request, int timeout_ms,
                json_t **answer, struct rnl_error *err);
+/* Says a word without waiting for its answer; false: nobody listens yet. Doesn't block. */
+bool remote_tell(const char *pipeline, const char *word);
 /* Names of pipelines that somebody seems to listen for, as a JSON array; NULL: out of memory. */
 json_t *remote_names(void);
 

@@ -75,9 +75,9 @@ int remote_path_make(const char *pipeline, struct remote_path *path, struct rnl_
     return path_of(folder, pipeline, path, err);
 }
 
-int remote_connect(const struct remote_path *path)
+static int connect_as(const struct remote_path *path, int flags)
 {
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
 
     if (fd >= 0 &&
         connect(fd, (const struct sockaddr *)&path->address, sizeof(path->address)) != 0) {
@@ -85,6 +85,11 @@ int remote_connect(const struct remote_path *path)
         return -1;
     }
     return fd;
+}
+
+int remote_connect(const struct remote_path *path)
+{
+    return connect_as(path, 0);
 }
 
 static int lost(const char *pipeline, struct rnl_error *err)
@@ -203,6 +208,26 @@ free_request:
     return status;
 }
 
+bool remote_tell(const char *pipeline, const char *word)
+{
+    struct rnl_error unheard = RNL_ERROR_INIT;
+    struct remote_path path;
+    char folder[108], line[80];
+    int fd, len = snprintf(line, sizeof(line), "{\"do\":\"%s\"}\n", word);
+    bool told;
+
+    if (remote_folder(folder, sizeof(folder), &unheard) != RNL_OK ||
+        path_of(folder, pipeline, &path, &unheard) != RNL_OK)
+        return false;
+    fd = connect_as(&path, SOCK_NONBLOCK);
+    if (fd < 0)
+        return false;
+    told = send(fd, line, (size_t)len, MSG_NOSIGNAL) == len;
+    close(fd);
+    return told;
+}
+
+/* Those of nodes are told apart by how they begin. */
 json_t *remote_names(void)
 {
     struct rnl_error unheard = RNL_ERROR_INIT;
@@ -214,7 +239,8 @@ json_t *remote_names(void)
     while (dir && (entry = readdir(dir)) != NULL) {
         size_t len = strlen(entry->d_name);
 
-        if (len > strlen(SUFFIX) && strcmp(entry->d_name + len - strlen(SUFFIX), SUFFIX) == 0)
+        if (entry->d_name[0] != '~' && len > strlen(SUFFIX) &&
+            strcmp(entry->d_name + len - strlen(SUFFIX), SUFFIX) == 0)
             json_array_append_new(names, json_stringn(entry->d_name, len - strlen(SUFFIX)));
     }
     if (dir)

@@ -45,6 +45,7 @@ struct cli_command {
     size_t noptions;
     int min_words, max_words;                /* -1: any */
     int (*run)(const struct cli_args *args); /* gives an exit code */
+    bool hidden;                             /* not for people: stands in no list */
 };
 
 struct config;

@@ -22,6 +22,11 @@ extern const struct cli_command status_command, pause_command, resume_command, s
 extern const struct cli_command tables_list_command, tables_add_command;
 extern const struct cli_command tables_reload_command;
 extern const struct cli_command cutover_command;
+extern const struct cli_command serve_command, worker_command, pipelines_configured_command;
+extern const struct cli_command pipelines_list_command, pipelines_show_command;
+extern const struct cli_command pipelines_start_command, pipelines_stop_command;
+extern const struct cli_command pipelines_pause_command, pipelines_resume_command;
+extern const struct cli_command pipelines_restart_command;
 extern const struct cli_command pipelines_delete_command;
 extern const struct cli_command dead_letters_list_command, dead_letters_show_command;
 extern const struct cli_command dead_letters_replay_command, dead_letters_discard_command;
@@ -47,6 +52,16 @@ const struct cli_command *const cli_commands[] = {
     &tables_add_command,
     &tables_reload_command,
     &cutover_command,
+    &serve_command,
+    &worker_command,
+    &pipelines_configured_command,
+    &pipelines_list_command,
+    &pipelines_show_command,
+    &pipelines_start_command,
+    &pipelines_stop_command,
+    &pipelines_pause_command,
+    &pipelines_resume_command,
+    &pipelines_restart_command,
     &pipelines_delete_command,
     &dead_letters_list_command,
     &dead_letters_show_command,

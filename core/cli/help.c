@@ -84,7 +84,8 @@ static void list_commands(FILE *to, const char *group)
     for (const struct cli_command *const *at = cli_commands; *at; at++) {
         int used;
 
-        if (group && (strncmp((*at)->name, group, length) != 0 || (*at)->name[length] != ' '))
+        if ((*at)->hidden ||
+            (group && (strncmp((*at)->name, group, length) != 0 || (*at)->name[length] != ' ')))
             continue;
         used = fprintf(to, "  %s", (*at)->name);
         fprintf(to, "%*s", used + 2 > HELP_COLUMN ? 2 : HELP_COLUMN - used, "");
@@ -129,6 +130,8 @@ static void print_markdown(FILE *to)
           "line.\n",
           to);
     for (const struct cli_command *const *at = cli_commands; *at; at++) {
+        if ((*at)->hidden)
+            continue;
         fprintf(to, "\n## runnel %s\n\n`runnel %s%s%s%s`\n\n%s.\n", (*at)->name, (*at)->name,
                 (*at)->args ? " " : "", (*at)->args ? (*at)->args : "",
                 (*at)->noptions ? " [OPTIONS]" : "", (*at)->summary);
@@ -230,6 +233,8 @@ static void print_completion(FILE *to)
     for (const struct cli_command *const *at = cli_commands; *at; at++) {
         const char *space = strchr((*at)->name, ' ');
 
+        if ((*at)->hidden)
+            continue;
         fprintf(to, "    \"%s%s\"*) words=\"--help", (*at)->name, space ? "" : " ");
         options_words(to, (*at)->options, (*at)->noptions);
         options_words(to, cli_common, cli_ncommon);
@@ -240,7 +245,8 @@ static void print_completion(FILE *to)
           "        words=\"",
           to);
     for (const struct cli_command *const *at = cli_commands; *at; at++)
-        fprintf(to, "%.*s ", (int)strcspn((*at)->name, " "), (*at)->name);
+        if (!(*at)->hidden)
+            fprintf(to, "%.*s ", (int)strcspn((*at)->name, " "), (*at)->name);
     fputs("\"\n"
           "    elif [ \"$COMP_CWORD\" -eq 2 ]; then\n"
           "        case \"$one\" in\n",
@@ -248,7 +254,7 @@ static void print_completion(FILE *to)
     for (const struct cli_command *const *at = cli_commands; *at; at++) {
         const char *space = strchr((*at)->name, ' ');
 
-        if (space)
+        if (space && !(*at)->hidden)
             fprintf(to, "        %.*s) words=\"$words %s\" ;;& \n", (int)(space - (*at)->name),
                     (*at)->name, space + 1);
     }

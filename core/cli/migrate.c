@@ -1,4 +1,5 @@
 /* runnel migrate SOURCE TARGET and runnel run PIPELINE: what moves a database. */
+#include "../child.h"
 #include "foreground.h"
 #include "job.h"
 
@@ -129,6 +130,14 @@ static int run(const struct cli_args *args)
     return code;
 }
 
+/* The same, but for a node, and gone with it. */
+static int run_as_worker(const struct cli_args *args)
+{
+    struct rnl_error err = RNL_ERROR_INIT;
+
+    return child_tie(&err) == RNL_OK ? run(args) : cli_fail(&err);
+}
+
 static const struct cli_option options[] = {
     JOB_OPTIONS,
     {"restart", 0, CLI_FLAG, 0, NULL,
@@ -196,4 +205,16 @@ const struct cli_command run_command = {
     .min_words = 1,
     .max_words = 1,
     .run = run,
+};
+
+const struct cli_command worker_command = {
+    .name = "worker",
+    .args = "PIPELINE",
+    .summary = "Run a pipeline for a node, which starts this",
+    .options = options,
+    .noptions = COUNT,
+    .min_words = 1,
+    .max_words = 1,
+    .run = run_as_worker,
+    .hidden = true,
 };

@@ -52,10 +52,24 @@ static json_t *text_json(const char *text)
     return value;
 }
 
+static const char *class_of(const struct rnl_error *err)
+{
+    switch (err->status) {
+    case RNL_E_RETRY:
+        return "retry";
+    case RNL_E_DATA:
+        return "data";
+    case RNL_E_CONFIG:
+        return "config";
+    default:
+        return "fatal";
+    }
+}
+
 void cli_print_error_json(FILE *to, const struct rnl_error *err)
 {
-    json_t *error = json_pack("{s:s, s:o, s:o}", "code", err->code, "text", text_json(err->text),
-                              "hint", text_json(err->hint));
+    json_t *error = json_pack("{s:s, s:s, s:o, s:o}", "code", err->code, "class", class_of(err),
+                              "text", text_json(err->text), "hint", text_json(err->hint));
     json_t *all = error ? json_pack("{s:b, s:o}", "ok", 0, "error", error) : NULL;
 
     if (!all || json_dumpf(all, to, JSON_COMPACT) != 0)

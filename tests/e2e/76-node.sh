@@ -1,0 +1,150 @@
+# A node: pipelines as child processes, started again when they are killed, gone with their node.
+# shellcheck shell=bash
+# once
+. "${0%/*}/lib.sh"
+
+export RUNNEL_RUN_DIR=$E2E_SCRATCH/run
+dir=$E2E_SCRATCH/node
+
+node_begin() {
+    mkdir -p "$dir/pipes"
+    printf 'node = { name = "one"; state_dir = "state"; pipelines = "pipes"; };\n' >"$dir/runnel.cfg"
+    "$E2E_RUNNEL" serve --config "$dir/runnel.cfg" >>"$dir/log" 2>&1 &
+    node=$!
+    at_end_kill "$node"
+    wait_for 20 runnel pipelines list
+}
+
+node_end() {
+    kill -TERM "$node"
+    wait "$node" || fail "the node ended with exit code $?: $(tail -n 3 "$dir/log")"
+}
+
+connection_of() { # NAME PLUGIN URL: what it says, as words of a file
+    [[ $3 =~ ://([^:]*):([^@]*)@([^:]*):([0-9]+)/([^?]*) ]]
+    printf '%s = { plugin = "%s"; ' "$1" "$2"
+    printf 'user = "%s"; password = "%s"; host = "%s"; port = %s; database = "%s"; };\n' \
+        "${BASH_REMATCH[@]:1}"
+}
+
+pipeline_file() { # NAME [MODE] [WORDS OF THE WRITER]
+    cat >"$dir/pipes/.$1" <<EOF
+connections = { $(connection_of from mysql "$SRC") $(connection_of to postgres "$DST") };
+pipeline = {
+  name = "$1"; mode = "${2:-replicate}";
+  reader = { source = { connection = "from"; }; lanes = 1; bundle_rows = 10; };
+  writer = { sink = { connection = "to"; }; lanes = 1; ${3:-} };
+};
+EOF
+    chmod 600 "$dir/pipes/.$1"
+    mv "$dir/pipes/.$1" "$dir/pipes/$1.cfg"
+}
+
+field() { runnel pipelines show "$1" --json 2>/dev/null | jq -r "$2"; } # NAME FIELD
+is() { [ "$(field "$1" "$2")" = "$3" ]; }                           # NAME FIELD VALUE
+knows() { is "$1" .pipeline "$1"; }
+gone() { ! kill -0 "$1" 2>/dev/null; }
+loading() { [ "$(field "$1" '.status.rows_written // 0')" -gt 100 ]; }
+follows() { is "$1" .status.phase following; }
+
+many_rows() { # COUNT
+    source_sql "$db" -e "create table many (id int primary key, v varchar(100));
+        insert into many select seq, repeat('x', 90) from seq_1_to_$1"
+}
+
+rm -rf "$dir"
+mkdir -p "$dir/pipes"
+
+# A worker killed amid its load comes back by itself; the node killed takes its workers along, and
+# the next one goes on with what is wanted; what was paused is paused.
+test_killed() {
+    new_databases
+    many_rows 200000
+    pipeline_file first replicate 'commit_bytes = 65536;'
+    pipeline_file second convert
+    node_begin
+    runnel pipelines start first >/dev/null
+    wait_for 30 loading first
+    pid=$(field first .pid)
+    kill -KILL "$pid"
+    wait_for 30 is first .restarts 1
+    wait_for 30 loading first
+    [ "$(field first .pid)" != "$pid" ] || fail "the same process"
+    pid=$(field first .pid)
+    kill -KILL "$node"
+    wait "$node" || true
+    wait_for 10 gone "$pid"
+    expect_exit 2 runnel pipelines list
+    said node.not_running
+    node_begin
+    is first .wanted running || fail "it isn't wanted any more"
+    is second .wanted stopped || fail "second was never started"
+    wait_for 90 follows first
+    source_sql "$db" -e "insert into many values (900001, 'after')"
+    expect_exit 0 runnel verify "$dir/pipes/first.cfg" --config "$dir/runnel.cfg"
+    runnel pipelines pause first >/dev/null
+    is first .status.state paused || fail "it doesn't rest"
+    node_end
+    node_begin
+    is first .state paused || fail "after the node's restart it is $(field first .state)"
+    is first .pid null || fail "it has a worker"
+    source_sql "$db" -e "insert into many values (900002, 'later')"
+    runnel pipelines resume first >/dev/null
+    wait_for 60 follows first
+    expect_exit 0 runnel verify "$dir/pipes/first.cfg" --config "$dir/runnel.cfg"
+    runnel pipelines stop first >/dev/null
+    is first .state stopped || fail "it is $(field first .state)"
+    node_end
+    expect_exit 0 runnel pipelines delete "$dir/pipes/first.cfg" --config "$dir/runnel.cfg" --yes
+    rm "$dir"/pipes/*
+}
+
+# A file that is broken is told, and what runs goes on; what ends by itself isn't started again.
+test_edits() {
+    new_databases
+    many_rows 10
+    pipeline_file once convert
+    node_begin
+    runnel pipelines start once >/dev/null
+    wait_for 30 is once .state finished
+    is once .exit_code 0
+    cp "$dir/pipes/once.cfg" "$E2E_SCRATCH/once.cfg"
+    echo 'pipeline = {' >"$dir/pipes/once.cfg"
+    wait_for 20 grep -q 'once.cfg is left as it was' "$dir/log"
+    is once .state finished || fail "a broken file made it $(field once .state)"
+    pipeline_file other convert
+    wait_for 20 knows other
+    mv "$E2E_SCRATCH/once.cfg" "$dir/pipes/once.cfg"
+    expect_exit 2 runnel pipelines start onse
+    said node.no_pipeline "did you mean once"
+    node_end
+    rm "$dir"/pipes/*
+}
+
+# What can't work fails at once, what crashes again and again is given up: both with their words.
+test_failures() {
+    new_databases
+    pipeline_file refused convert
+    sed -i "s/database = \"$db\"/database = \"no_such_database\"/" "$dir/pipes/refused.cfg"
+    many_rows 300000
+    pipeline_file dies replicate 'commit_bytes = 65536;'
+    node_begin
+    expect_exit 1 runnel pipelines start refused
+    is refused .state failed || fail "it is $(field refused .state)"
+    [ "$(field refused .restarts)" -eq 0 ] || fail "what can't work was tried again"
+    runnel pipelines show refused | grep -q no_such_database
+    runnel pipelines start dies >/dev/null
+    for n in 1 2 3 4 5; do
+        wait_for 40 is dies '.pid != null' true
+        kill -SEGV "$(field dies .pid)"
+        [ "$n" -eq 5 ] || wait_for 40 is dies .restarts "$n"
+    done
+    wait_for 10 is dies .state failed
+    is dies .crash_loop true
+    is dies .signal 11
+    grep -q 'pipeline dies is given up' "$dir/log"
+    node_end
+    rm "$dir"/pipes/*
+}
+
+run_tests
