@@ -1,8 +1,8 @@
 /* What a node's configuration holds, for the node: it loads no connector, and so can't read it. */
+#include "configured.h"
+
 #include "../child.h"
-#include "../config.h"
 #include "../util/crc32c.h"
-#include "cli.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 struct listing {
-    json_t *pipelines, *refused, *files;
+    json_t *program, *pipelines, *refused, *files;
 };
 
 static json_t *print_of(const char *path)
@@ -69,51 +69,20 @@ static void add(struct listing *listing, const struct pipeline_config *pipeline,
                                     file, "print", print_of(pipeline->origin.file)));
 }
 
-static int add_main(struct listing *listing, const struct cli_args *args, json_t *program,
-                    char **folder, struct rnl_error *err)
+char *configured_path(const struct config *config, const char *name)
 {
-    struct config *config;
+    const struct setting *setting = settings_find(&config->program, name);
+    const char *slash = setting && setting->origin.file ? strrchr(setting->origin.file, '/') : NULL;
+    char *path = NULL;
 
-    if (cli_config(args, NULL, &config, err) != RNL_OK)
-        return err->status;
-    for (size_t i = 0; i < config->npipelines; i++)
-        add(listing, config->pipelines[i], NULL);
-    for (size_t i = 0; i < config->nfiles; i++)
-        json_array_append_new(listing->files, json_string(config->files[i]));
-    for (size_t i = 0; i < config->program.count; i++) {
-        const struct setting *setting = &config->program.items[i];
-        const char *slash = setting->origin.file ? strrchr(setting->origin.file, '/') : NULL;
-        char path[PATH_MAX];
-        bool relative = setting->origin.kind == ORIGIN_FILE && slash && setting->text &&
-                        setting->text[0] != '/' && strcmp(setting->name, "node.name") != 0;
-
-        if (strncmp(setting->name, "node.", 5) != 0 || !setting->text)
-            continue;
-        snprintf(path, sizeof(path), "%.*s%s",
-                 relative ? (int)(slash - setting->origin.file) + 1 : 0,
-                 relative ? setting->origin.file : "", setting->text);
-        json_object_set_new(program, setting->name + 5, json_string(path));
-        if (strcmp(setting->name, "node.pipelines") == 0)
-            *folder = strdup(path);
-    }
-    config_free(config);
-    return RNL_OK;
-}
-
-/* A file of its own, with the connections of the main configuration at hand. */
-static void add_file(struct listing *listing, const struct cli_args *args, const char *file,
-                     size_t nmain)
-{
-    struct rnl_error err = RNL_ERROR_INIT;
-    struct config *config;
-
-    if (cli_config(args, file, &config, &err) != RNL_OK) {
-        refuse(listing, file, &err);
-        return;
-    }
-    for (size_t i = nmain; i < config->npipelines; i++)
-        add(listing, config->pipelines[i], file);
-    config_free(config);
+    if (!setting || !setting->text)
+        return NULL;
+    if (setting->origin.kind != ORIGIN_FILE || !slash || setting->text[0] == '/')
+        return strdup(setting->text);
+    return asprintf(&path, "%.*s%s", (int)(slash - setting->origin.file) + 1, setting->origin.file,
+                    setting->text) < 0
+               ? NULL
+               : path;
 }
 
 static int is_config(const struct dirent *entry)
@@ -128,10 +97,22 @@ static int by_bytes(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-static int add_folder(struct listing *listing, const struct cli_args *args, const char *folder,
-                      struct rnl_error *err)
+/* A file of its own, with the connections of the main configuration at hand. */
+static void read_file(const struct cli_args *args, const char *file, size_t first,
+                      configured_fn *call, void *arg)
 {
-    size_t nmain = json_array_size(listing->pipelines);
+    struct rnl_error err = RNL_ERROR_INIT;
+    struct config *config = NULL;
+
+    if (cli_config(args, file, &config, &err) != RNL_OK)
+        config = NULL;
+    call(arg, config, first, file, &err);
+    config_free(config);
+}
+
+static int read_folder(const struct cli_args *args, const char *folder, size_t first,
+                       configured_fn *call, void *arg, struct rnl_error *err)
+{
     struct dirent **entries = NULL;
     int count = scandir(folder, &entries, is_config, by_bytes);
     char path[PATH_MAX];
@@ -143,32 +124,79 @@ static int add_folder(struct listing *listing, const struct cli_args *args, cons
         int used = snprintf(path, sizeof(path), "%s/%s", folder, entries[i]->d_name);
 
         if (used > 0 && (size_t)used < sizeof(path))
-            add_file(listing, args, path, nmain);
+            read_file(args, path, first, call, arg);
         free(entries[i]);
     }
     free(entries);
     return RNL_OK;
 }
 
+int configured_read(const struct cli_args *args, configured_fn *call, void *arg,
+                    struct rnl_error *err)
+{
+    struct config *config;
+    char *folder;
+    size_t first;
+    int status = RNL_OK;
+
+    if (cli_config(args, NULL, &config, err) != RNL_OK)
+        return err->status;
+    call(arg, config, 0, NULL, err);
+    folder = configured_path(config, "node.pipelines");
+    first = config->npipelines;
+    config_free(config);
+    if (folder)
+        status = read_folder(args, folder, first, call, arg, err);
+    free(folder);
+    return status;
+}
+
+static void take_program(struct listing *listing, const struct config *config)
+{
+    static const char *const names[] = {"node.name", "node.state_dir", "node.pipelines"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        const struct setting *setting = settings_find(&config->program, names[i]);
+        char *path = i ? configured_path(config, names[i]) : NULL;
+
+        if (setting && setting->text)
+            json_object_set_new(listing->program, names[i] + strlen("node."),
+                                json_string(path ? path : setting->text));
+        free(path);
+    }
+    for (size_t i = 0; i < config->nfiles; i++)
+        json_array_append_new(listing->files, json_string(config->files[i]));
+}
+
+static void on_file(void *arg, const struct config *config, size_t first, const char *file,
+                    const struct rnl_error *err)
+{
+    struct listing *listing = arg;
+
+    if (!config)
+        refuse(listing, file, err);
+    if (config && !file)
+        take_program(listing, config);
+    for (size_t i = first; config && i < config->npipelines; i++)
+        add(listing, config->pipelines[i], file);
+}
+
 static int run(const struct cli_args *args)
 {
-    struct listing listing = {json_array(), json_array(), json_array()};
+    struct listing listing = {json_object(), json_array(), json_array(), json_array()};
     struct rnl_error err = RNL_ERROR_INIT;
-    json_t *program = json_object(), *o;
-    char *folder = NULL;
     int code = EXIT_DONE;
+    json_t *o;
 
-    if (child_tie(&err) != RNL_OK || add_main(&listing, args, program, &folder, &err) != RNL_OK ||
-        (folder && add_folder(&listing, args, folder, &err) != RNL_OK))
+    if (child_tie(&err) != RNL_OK || configured_read(args, on_file, &listing, &err) != RNL_OK)
         code = cli_fail(&err);
-    o = json_pack("{s:o,s:o,s:o,s:o}", "node", program, "pipelines", listing.pipelines, "refused",
-                  listing.refused, "files", listing.files);
+    o = json_pack("{s:o,s:o,s:o,s:o}", "node", listing.program, "pipelines", listing.pipelines,
+                  "refused", listing.refused, "files", listing.files);
     if (code == EXIT_DONE) {
         json_dumpf(o, stdout, JSON_COMPACT);
         putchar('\n');
     }
     json_decref(o);
-    free(folder);
     return code;
 }
 

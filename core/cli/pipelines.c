@@ -1,8 +1,12 @@
-/* runnel pipelines delete: what source and target keep of a pipeline goes; the tables stay. */
+/* runnel pipelines delete and reset: what source and target keep of a pipeline goes; tables stay.
+ */
 #include "../inspect.h"
+#include "../node.h"
+#include "../remote.h"
 #include "job.h"
 
 #include <jansson.h>
+#include <stdlib.h>
 
 static const struct cli_option options[] = {
     NAMING_OPTIONS,
@@ -58,7 +62,9 @@ static bool wanted(const struct inspection *inspection, const struct cli_args *a
     return cli_confirm(args, question);
 }
 
-static int delete_it(const struct job *job, const struct cli_args *args)
+typedef bool wanted_fn(const struct inspection *inspection, const struct cli_args *args);
+
+static int forget(const struct job *job, const struct cli_args *args, wanted_fn *is_wanted)
 {
     struct inspection inspection = {
         .config = job->pipeline, .resolver = job->resolver, .of_run = true};
@@ -70,7 +76,7 @@ static int delete_it(const struct job *job, const struct cli_args *args)
 
     if (status == RNL_OK)
         status = claim(&inspection, &err);
-    if (status == RNL_OK && !wanted(&inspection, args)) {
+    if (status == RNL_OK && !is_wanted(&inspection, args)) {
         status = rnl_fail(&err, RNL_E_CONFIG, "pipelines.unsure", "nothing was deleted");
         rnl_hint(&err, "--yes says so beforehand");
     }
@@ -84,6 +90,89 @@ static int delete_it(const struct job *job, const struct cli_args *args)
     return code;
 }
 
+/* --- reset: of a node's pipeline -------------------------------------------------------------- */
+
+#define ANSWER_MS 10000
+
+/*
+ * A node that has it must leave it alone, before and after. *file: where the node has it from,
+ * malloc'd; NULL: from the configuration, or there is no node.
+ */
+static int left_alone(const char *name, char **file, struct rnl_error *err)
+{
+    struct rnl_error unheard = RNL_ERROR_INIT;
+    json_t *request = json_pack("{s:s}", "pipeline", name), *o;
+    const char *wanted, *from;
+    bool alone;
+
+    if (remote_ask(NODE_SOCKET, "show", request, ANSWER_MS, &o, &unheard) != RNL_OK)
+        return RNL_OK;
+    wanted = json_string_value(json_object_get(o, "wanted"));
+    from = json_string_value(json_object_get(o, "file"));
+    alone = !json_object_get(o, "pid") && wanted && strcmp(wanted, "stopped") == 0;
+    *file = alone && from ? strdup(from) : NULL;
+    json_decref(o);
+    if (alone)
+        return RNL_OK;
+    rnl_fail(err, RNL_E_CONFIG, "node.not_stopped", "pipeline %s isn't stopped", name);
+    rnl_hint(err, "first: runnel pipelines stop %s", name);
+    return err->status;
+}
+
+static bool reset_wanted(const struct inspection *inspection, const struct cli_args *args)
+{
+    const char *name = inspection->config->name;
+
+    if (!inspection->recorded)
+        return true;
+    if (!cli_json())
+        printf(
+            "What goes: how far pipeline %s has come (so that it can't be gone on with), the rows "
+            "that were set aside for it, and the log that its source keeps for it.\nWhat stays: "
+            "its tables and their rows; the next start loads by schema_policy and write_mode.\n",
+            name);
+    return cli_confirm(args, "Discard it?");
+}
+
+static int reset_by(const struct cli_args *args)
+{
+    struct rnl_error err = RNL_ERROR_INIT;
+    struct job job;
+    int code;
+
+    if (job_open(&job, args, &err) != RNL_OK)
+        return cli_fail(&err);
+    code = forget(&job, args, reset_wanted);
+    job_close(&job);
+    return code;
+}
+
+static int run_reset(const struct cli_args *args)
+{
+    const struct origin origin = {.kind = ORIGIN_FLAG, .file = "--pipeline"};
+    struct rnl_error err = RNL_ERROR_INIT;
+    struct cli_args of_file = *args;
+    char *file = NULL, *words[2] = {NULL, NULL};
+    int code;
+
+    if (args->nwords == 1 && left_alone(args->words[0], &file, &err) != RNL_OK)
+        return cli_fail(&err);
+    if (file) {
+        words[0] = file;
+        of_file.words = words;
+        of_file.options = (struct settings){0};
+        settings_merge(&of_file.options, &args->options);
+        settings_set(&of_file.options, "pipeline", SETTING_TEXT, args->words[0], &origin);
+        code = reset_by(&of_file);
+        settings_clear(&of_file.options);
+    } else
+        code = reset_by(args);
+    free(file);
+    return code;
+}
+
+/* --- delete ----------------------------------------------------------------------------------- */
+
 static int run(const struct cli_args *args)
 {
     struct rnl_error err = RNL_ERROR_INIT;
@@ -92,7 +181,7 @@ static int run(const struct cli_args *args)
 
     if (job_open(&job, args, &err) != RNL_OK)
         return cli_fail(&err);
-    code = delete_it(&job, args);
+    code = forget(&job, args, wanted);
     job_close(&job);
     return code;
 }
@@ -111,4 +200,22 @@ const struct cli_command pipelines_delete_command = {
     .min_words = 1,
     .max_words = 2,
     .run = run,
+};
+
+extern const struct cli_command pipelines_reset_command;
+
+const struct cli_command pipelines_reset_command = {
+    .name = "pipelines reset",
+    .args = "SOURCE TARGET | PIPELINE",
+    .summary = "Forget how far a stopped pipeline has come: its next start begins anew",
+    .help = "Says what goes and asks (--yes answers). Source and target forget the pipeline as\n"
+            "`runnel pipelines delete` does; its file stays, and so do tables and rows: what the\n"
+            "next start does with those, schema_policy and write_mode say. A pipeline that a node\n"
+            "runs or wants running is refused: stop it first.\n\n"
+            "Exit codes: 0 done or nothing was there, 1 failed, 2 usage or configuration.",
+    .options = options,
+    .noptions = sizeof(options) / sizeof(options[0]),
+    .min_words = 1,
+    .max_words = 2,
+    .run = run_reset,
 };

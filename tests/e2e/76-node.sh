@@ -99,6 +99,34 @@ test_killed() {
     rm "$dir"/pipes/*
 }
 
+# What can't be thrown away while it is wanted; and what a doctor finds.
+test_reset_and_doctor() {
+    new_databases
+    many_rows 10
+    pipeline_file again convert 'write_mode = "truncate_and_load";'
+    node_begin
+    runnel pipelines start again >/dev/null
+    wait_for 30 is again .state finished
+    expect_exit 2 runnel pipelines reset again --config "$dir/runnel.cfg" --yes
+    said node.not_stopped
+    runnel pipelines stop again >/dev/null
+    expect_exit 2 runnel pipelines reset again --config "$dir/runnel.cfg"
+    said pipelines.unsure "set aside"
+    source_sql "$db" -e "delete from many where id > 3"
+    expect_exit 0 runnel pipelines reset again --config "$dir/runnel.cfg" --yes
+    runnel pipelines start again >/dev/null
+    wait_for 30 is again .state finished
+    same 3 "$(target_sql -d "$db" -c "select count(*) from many")" "rows, loaded anew"
+    expect_exit 0 runnel doctor --config "$dir/runnel.cfg"
+    said "source from" "sink to" "one runs"
+    sed "s/database = \"$db\"/database = \"no_such_database\"/; s/again/bad/" "$dir/pipes/again.cfg" >"$dir/pipes/bad.cfg"
+    chmod 600 "$dir/pipes/bad.cfg"
+    expect_exit 1 runnel doctor --config "$dir/runnel.cfg"
+    said mysql.unknown_database
+    node_end
+    rm "$dir"/pipes/*
+}
+
 # A file that is broken is told, and what runs goes on; what ends by itself isn't started again.
 test_edits() {
     new_databases

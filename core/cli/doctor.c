@@ -1,0 +1,239 @@
+/* runnel doctor: everything that a node depends on is tried, and what is wrong told with its cure.
+ */
+#include "../module.h"
+#include "../node.h"
+#include "../remote.h"
+#include "../secret.h"
+#include "../session.h"
+#include "../util/clock.h"
+#include "configured.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+
+#define ANSWER_MS 5000
+
+struct doctor {
+    json_t *checks;
+    size_t wrong;
+};
+
+/* What was tried, and how it went: err NULL: well. */
+static void tell(struct doctor *doctor, const char *what, const char *detail,
+                 const struct rnl_error *err)
+{
+    json_t *o = json_pack("{s:s,s:b,s:s}", "check", what, "ok", err == NULL, "text",
+                          err ? err->text : detail);
+
+    if (err) {
+        doctor->wrong++;
+        json_object_set_new(o, "code", json_string(err->code));
+        json_object_set_new(o, "hint", json_string(err->hint));
+    }
+    json_array_append_new(doctor->checks, o);
+    if (cli_json())
+        return;
+    printf("%-6s ", err ? "WRONG" : "ok");
+    cli_print_safe(stdout, what);
+    fputs(": ", stdout);
+    cli_print_safe(stdout, err ? err->text : detail);
+    if (err)
+        printf(" [%s]", err->code);
+    if (err && err->hint[0]) {
+        fputs("\n       ", stdout);
+        cli_print_safe(stdout, err->hint);
+    }
+    putchar('\n');
+    fflush(stdout);
+}
+
+static bool was_told(const struct doctor *doctor, const char *what)
+{
+    const json_t *o;
+    size_t i;
+
+    json_array_foreach(doctor->checks, i, o)
+    {
+        if (strcmp(json_string_value(json_object_get(o, "check")), what) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* --- the servers ------------------------------------------------------------------------------ */
+
+/* Once for each role that a connection has, however many pipelines share it. */
+static void try_role(struct doctor *doctor, const struct role_config *role, enum rnl_kind kind,
+                     struct secret_resolver *resolver, const char *file)
+{
+    const char *name = role->connection ? role->connection->name : role->plugin;
+    struct rnl_error err = RNL_ERROR_INIT;
+    int64_t begun_ms = clock_ms();
+    struct session session;
+    char what[400], detail[80];
+
+    snprintf(what, sizeof(what), "%s %s%s%s%s", kind_name(kind), name, file ? " (" : "",
+             file ? file : "", file ? ")" : "");
+    if (was_told(doctor, what))
+        return;
+    if (session_open(&session, kind, "doctor", role, resolver, NULL, NULL, &err) != RNL_OK) {
+        tell(doctor, what, NULL, &err);
+        return;
+    }
+    session_close(&session);
+    snprintf(detail, sizeof(detail), "connected and authenticated in %lld ms",
+             (long long)(clock_ms() - begun_ms));
+    tell(doctor, what, detail, NULL);
+}
+
+/* One that is at work has its transport in use: a second end would be in its way. */
+static bool is_at_work(const char *pipeline)
+{
+    struct rnl_error unheard = RNL_ERROR_INIT;
+    json_t *o;
+
+    if (remote_ask(pipeline, "status", NULL, ANSWER_MS, &o, &unheard) != RNL_OK)
+        return false;
+    json_decref(o);
+    return true;
+}
+
+static void try_transport(struct doctor *doctor, const struct pipeline_config *pipeline,
+                          struct secret_resolver *resolver)
+{
+    struct rnl_error err = RNL_ERROR_INIT;
+    struct session session;
+    char what[200];
+
+    snprintf(what, sizeof(what), "transport %s of pipeline %s",
+             pipeline->transport ? pipeline->transport : "memory", pipeline->name);
+    if (is_at_work(pipeline->name)) {
+        tell(doctor, what, "in use", NULL);
+        return;
+    }
+    if (session_open_transport(&session, pipeline, "doctor", resolver, NULL, &err) != RNL_OK) {
+        tell(doctor, what, NULL, &err);
+        return;
+    }
+    session_close(&session);
+    tell(doctor, what, "opened", NULL);
+}
+
+static void on_file(void *arg, const struct config *config, size_t first, const char *file,
+                    const struct rnl_error *err)
+{
+    struct doctor *doctor = arg;
+    struct secret_resolver *resolver;
+    char detail[60];
+
+    if (!config) {
+        tell(doctor, file, NULL, err);
+        return;
+    }
+    snprintf(detail, sizeof(detail), "%zu pipelines", config->npipelines - first);
+    tell(doctor, file ? file : "configuration", detail, NULL);
+    resolver = config_resolver(config);
+    for (size_t i = first; resolver && i < config->npipelines; i++) {
+        const struct pipeline_config *pipeline = config->pipelines[i];
+
+        try_role(doctor, &pipeline->reader, RNL_SOURCE, resolver, file);
+        try_role(doctor, &pipeline->writer, RNL_SINK, resolver, file);
+        try_transport(doctor, pipeline, resolver);
+    }
+    secret_resolver_free(resolver);
+}
+
+/* --- the node --------------------------------------------------------------------------------- */
+
+static void look_at_pipelines(struct doctor *doctor, const json_t *node)
+{
+    const json_t *o;
+    size_t i;
+
+    json_array_foreach(json_object_get(node, "pipelines"), i, o)
+    {
+        const char *name = json_string_value(json_object_get(o, "pipeline"));
+        const char *state = json_string_value(json_object_get(o, "state"));
+        const char *why = json_string_value(json_object_get(json_object_get(o, "failure"), "text"));
+        struct rnl_error err = RNL_ERROR_INIT;
+        char what[200];
+
+        if (!name || !state || (strcmp(state, "failed") != 0 && strcmp(state, "waiting") != 0))
+            continue;
+        snprintf(what, sizeof(what), "pipeline %s", name);
+        rnl_fail(&err, RNL_E_CONFIG, "node.pipeline_failed", "it is %s%s%s", state, why ? ": " : "",
+                 why ? why : "");
+        rnl_hint(&err,
+                 "runnel pipelines show %s has its last words; then: runnel pipelines start "
+                 "%s",
+                 name, name);
+        tell(doctor, what, NULL, &err);
+    }
+}
+
+/* Where none runs, none is wanted maybe: that alone is nothing wrong. */
+static void look_at_node(struct doctor *doctor)
+{
+    struct rnl_error err = RNL_ERROR_INIT;
+    const char *name;
+    char detail[300];
+    json_t *node;
+
+    if (remote_ask(NODE_SOCKET, "status", NULL, ANSWER_MS, &node, &err) != RNL_OK) {
+        if (strcmp(err.code, "remote.not_running") == 0)
+            tell(doctor, "node", "none of this user runs on this machine", NULL);
+        else
+            tell(doctor, "node", NULL, &err);
+        return;
+    }
+    name = json_string_value(json_object_get(node, "node"));
+    snprintf(detail, sizeof(detail), "%s runs, process %d", name ? name : "",
+             (int)json_integer_value(json_object_get(node, "pid")));
+    tell(doctor, "node", detail, NULL);
+    look_at_pipelines(doctor, node);
+    json_decref(node);
+}
+
+static int run(const struct cli_args *args)
+{
+    struct doctor doctor = {.checks = json_array()};
+    struct rnl_error err = RNL_ERROR_INIT;
+
+    look_at_node(&doctor);
+    if (configured_read(args, on_file, &doctor, &err) != RNL_OK)
+        tell(&doctor, "configuration", NULL, &err);
+    if (cli_json()) {
+        json_t *o = json_pack("{s:b,s:o}", "ok", doctor.wrong == 0, "checks", doctor.checks);
+
+        json_dumpf(o, stdout, JSON_COMPACT);
+        putchar('\n');
+        json_decref(o);
+    } else {
+        if (doctor.wrong)
+            printf("%zu of %zu are wrong\n", doctor.wrong, json_array_size(doctor.checks));
+        else
+            printf("all is well: %zu looked at\n", json_array_size(doctor.checks));
+        json_decref(doctor.checks);
+    }
+    return doctor.wrong ? EXIT_FAILED : EXIT_DONE;
+}
+
+static const struct cli_option options[] = {
+    {"pipelines-dir", 0, CLI_TEXT, 0, "FOLDER",
+     "each *.cfg in it holds pipelines, beside those of --config (node.pipelines)"},
+};
+
+extern const struct cli_command doctor_command;
+
+const struct cli_command doctor_command = {
+    .name = "doctor",
+    .summary = "Try all that a node depends on, and say what is wrong and what to do",
+    .help =
+        "Reads the configuration as a node does, connects to the source and the target of each\n"
+        "pipeline as the pipeline would, opens its transport, and asks the node, if one runs,\n"
+        "which pipelines have failed.\n\n"
+        "Exit codes: 0 all is well, 1 something is wrong, 2 usage.",
+    .options = options,
+    .noptions = sizeof(options) / sizeof(options[0]),
+    .run = run,
+};
