@@ -35,28 +35,40 @@ int state_has(sqlite3 *db, const char *table, bool *found, struct rnl_error *err
     return status < 0 ? status : RNL_OK;
 }
 
+/* The step of a table, or of one of its later forms: "table s.t @…". */
+static const char made_sql[] =
+    "SELECT 1 FROM runnel_step WHERE pipeline = ?1 AND id = ?2 UNION ALL SELECT 1 FROM runnel_step"
+    " WHERE pipeline = ?1 AND id >= ?2 || ' @' AND id < ?2 || ' A'";
+
+/* Asked of each table: with thousands of them, neither steps nor the file's schema are gone
+ * through.
+ */
 int state_made(sqlite3 *db, const char *pipeline, const struct rnl_table *table, bool *made,
                struct rnl_error *err)
 {
+    struct rnl_error failed = RNL_ERROR_INIT;
     struct buf id = {0};
     sqlite3_stmt *stmt;
-    int status = state_has(db, "runnel_step", made, err);
+    bool known = false;
+    int status;
 
-    if (status != RNL_OK || !*made)
-        return status;
+    *made = false;
+    if (sq_prepare(db, made_sql, "look at what was done", &stmt, &failed) != RNL_OK) {
+        status = state_has(db, "runnel_step", &known, err);
+        if (status != RNL_OK || !known)
+            return status;
+        *err = failed;
+        return err->status;
+    }
     buf_printf(&id, "table %s.%s", table->schema, table->name);
-    status = buf_text(&id) ? sq_prepare(db,
-                                        "SELECT 1 FROM runnel_step WHERE pipeline = ?1 AND"
-                                        " (id = ?2 OR substr(id, 1, length(?2) + 2) = ?2 || ' @')",
-                                        "look at what was done", &stmt, err)
-                           : error_memory(err);
+    status = buf_text(&id) ? RNL_OK : error_memory(err);
     if (status == RNL_OK) {
         sqlite3_bind_text(stmt, 1, pipeline ? pipeline : "", -1, SQLITE_STATIC);
         sqlite3_bind_text(stmt, 2, id.ptr, -1, SQLITE_STATIC);
         status = sq_step(stmt, "look at what was done", err);
         *made = status == RNL_OK;
-        sqlite3_finalize(stmt);
     }
+    sqlite3_finalize(stmt);
     buf_free(&id);
     return status < 0 ? status : RNL_OK;
 }
