@@ -26,6 +26,7 @@ static const struct word top_words[] = {
     {"pipelines", WORD_GROUPS, NULL, 0, 0},  {"secrets", WORD_GROUP, NULL, 0, 0},
     {"include", WORD_TEXTS, NULL, 0, 0},     {"log", WORD_GROUP, NULL, 0, 0},
     {"plugin_dir", WORD_TEXTS, NULL, 0, 0},  {"node", WORD_GROUP, NULL, 0, 0},
+    {"registry", WORD_GROUP, NULL, 0, 0},
 };
 static const struct word node_words[] = {
     {"name", WORD_TEXT, NULL, 0, 0},
@@ -191,6 +192,31 @@ static int read_store(struct loader *loader, const config_setting_t *group, stru
                                PLACE_ANY, err);
 }
 
+/* registry = { plugin = "local"; … } */
+static int read_registry(struct loader *loader, const config_setting_t *group,
+                         struct rnl_error *err)
+{
+    struct config *config = loader->config;
+    struct rnl_error why = RNL_ERROR_INIT;
+    struct plugin_tables tables;
+    const char *plugin;
+
+    if (config->registry)
+        return block_fail(group, "config.duplicate", err, "the registry is set up already");
+    if (block_check(group, "registry", connection_words, 1, true, err) != RNL_OK)
+        return err->status;
+    plugin = block_text(group, "plugin");
+    config->registry = must_copy(plugin ? plugin : "local");
+    if (block_flatten(group, "", connection_skip, &config->registry_settings, err) != RNL_OK)
+        return err->status;
+    if (plugin_tables_find(&tables, RNL_REGISTRY, config->registry, &why) != RNL_OK) {
+        block_fail(group, why.code, err, "%s", why.text);
+        rnl_hint(err, "%s", why.hint);
+        return err->status;
+    }
+    return plugin_tables_check(&tables, "registry", &config->registry_settings, PLACE_ANY, err);
+}
+
 typedef int member_fn(struct loader *loader, const config_setting_t *group, struct rnl_error *err);
 
 static int read_members(struct loader *loader, const config_setting_t *all, member_fn *read,
@@ -246,8 +272,8 @@ static void use_folders(struct settings *program)
 
 static int read_program(struct loader *loader, const config_setting_t *root, struct rnl_error *err)
 {
-    static const char *const skip[] = {"connections", "pipeline", "pipelines",
-                                       "secrets",     "include",  NULL};
+    static const char *const skip[] = {"connections", "pipeline", "pipelines", "secrets",
+                                       "include",     "registry", NULL};
     const config_setting_t *log = config_setting_get_member(root, "log");
     const config_setting_t *folders = config_setting_get_member(root, "plugin_dir");
     const config_setting_t *node = config_setting_get_member(root, "node");
@@ -265,7 +291,7 @@ static int read_program(struct loader *loader, const config_setting_t *root, str
 
 int config_root_read(struct loader *loader, const config_setting_t *root, struct rnl_error *err)
 {
-    const config_setting_t *pipeline, *include;
+    const config_setting_t *pipeline, *include, *registry;
 
     if (block_check(root, "configuration", top_words, COUNT(top_words), false, err) != RNL_OK ||
         read_program(loader, root, err) != RNL_OK ||
@@ -273,6 +299,9 @@ int config_root_read(struct loader *loader, const config_setting_t *root, struct
             RNL_OK ||
         read_members(loader, config_setting_get_member(root, "connections"), read_connection,
                      err) != RNL_OK)
+        return err->status;
+    registry = config_setting_get_member(root, "registry");
+    if (registry && read_registry(loader, registry, err) != RNL_OK)
         return err->status;
     pipeline = config_setting_get_member(root, "pipeline");
     if (pipeline && config_pipeline_read(loader, pipeline, err) != RNL_OK)
@@ -310,6 +339,8 @@ void config_free(struct config *config)
     for (size_t i = 0; i < config->nfiles; i++)
         free(config->files[i]);
     free(config->files);
+    free(config->registry);
+    settings_clear(&config->registry_settings);
     free(config->pipelines);
     free(config->connections);
     free(config->secret_stores);

@@ -91,6 +91,8 @@ struct config {
     struct settings *secrets; /* of each store, see secret_resolver_store() */
     char **secret_stores;
     size_t nsecret_stores;
+    char *registry; /* plugin, or NULL: the preset */
+    struct settings registry_settings;
     char **files; /* and folders that were read, in order */
     size_t nfiles;
 };

@@ -35,20 +35,24 @@ int services_add(struct rnl_services *services, const struct rnl_service *servic
 {
     struct rnl_service *items =
         realloc(services->items, (services->count + 1) * sizeof(*services->items));
-    struct rnl_service *last;
+    struct rnl_service *last, given = {0};
 
+    memcpy(&given, service, service->size < sizeof(given) ? service->size : sizeof(given));
     if (!items)
         return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for a service");
     services->items = items;
     last = &items[services->count++];
     *last = (struct rnl_service){
         .size = sizeof(*last),
-        .port = service->port,
-        .name = copy(service->name),
-        .id = copy(service->id),
-        .address = copy(service->address),
+        .port = given.port,
+        .name = copy(given.name),
+        .id = copy(given.id),
+        .address = copy(given.address),
+        .note = copy(given.note),
+        .health = given.health,
+        .beat_us = given.beat_us,
     };
-    if (!last->name || !last->id || !last->address)
+    if (!last->name || !last->id || !last->address || !last->note)
         return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for a service");
     return RNL_OK;
 }
@@ -67,6 +71,7 @@ void services_clear(struct rnl_services *services)
         free_text(services->items[i].name);
         free_text(services->items[i].id);
         free_text(services->items[i].address);
+        free_text(services->items[i].note);
     }
     free(services->items);
     *services = (struct rnl_services){0};

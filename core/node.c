@@ -2,6 +2,7 @@
 #include "node_part.h"
 
 #include "loop.h"
+#include "registry.h"
 #include "remote.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -177,12 +178,15 @@ static void on_step(void *arg)
         loop_stop(node->loop);
 }
 
+static void tell_registry(struct node *node);
+
 static void on_watch(void *arg)
 {
     struct node *node = arg;
 
     if (!node->draining)
         node_list_watch(node);
+    tell_registry(node);
 }
 
 static void on_child(int signal, void *arg)
@@ -257,6 +261,40 @@ static char *node_name(const struct node *node, const json_t *configured)
     return strdup(said ? said : host);
 }
 
+/* Its settings as they were read: texts, references to secrets among them. */
+static void announce(struct node *node, const json_t *configured)
+{
+    const struct origin origin = {.kind = ORIGIN_FILE, .file = "registry"};
+    const char *plugin = json_string_value(json_object_get(configured, "registry"));
+    struct settings settings = {0};
+    json_t *all = json_object_get(node->listed, "registry"), *value;
+    const char *name;
+
+    json_object_foreach(all, name, value)
+    {
+        settings_set(&settings, name, SETTING_TEXT, json_string_value(value), &origin);
+    }
+    node->announcer = announcer_begin(plugin ? plugin : "local", &settings, node->name);
+    settings_clear(&settings);
+}
+
+/* How many pipelines run, and how many can't. */
+static void tell_registry(struct node *node)
+{
+    int run = 0, failed = 0;
+    char note[120];
+
+    for (const struct entry *entry = node->entries; entry; entry = entry->next) {
+        run += entry->child != NULL;
+        failed += entry->now.state == SUPERVISED_FAILED;
+    }
+    snprintf(note, sizeof(note), "%d running, %d failed%s", run, failed,
+             node->draining ? ", about to end" : "");
+    if (node->announcer)
+        announcer_note(node->announcer, failed || node->draining ? RNL_DEGRADED : RNL_HEALTHY,
+                       note);
+}
+
 /* Once, when the configuration was read for the first time. */
 int node_set_up(struct node *node, struct rnl_error *err)
 {
@@ -269,8 +307,10 @@ int node_set_up(struct node *node, struct rnl_error *err)
         return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory");
     if (desired_open(node->state_dir, &node->desired, err) != RNL_OK)
         return err->status;
-    if (remote_open(node->loop, NODE_SOCKET, node_answer, node, &node->remote, err) == RNL_OK)
+    if (remote_open(node->loop, NODE_SOCKET, node_answer, node, &node->remote, err) == RNL_OK) {
+        announce(node, configured);
         return RNL_OK;
+    }
     if (strcmp(err->code, "remote.taken") == 0) {
         rnl_fail(err, RNL_E_CONFIG, "node.taken", "another node of this user runs here already");
         rnl_hint(err, "runnel pipelines list asks it; RUNNEL_RUN_DIR parts the two");
@@ -287,6 +327,7 @@ void node_give_up(struct node *node, const struct rnl_error *err)
 static void clear(struct node *node)
 {
     remote_close(node->remote);
+    announcer_end(node->announcer);
     while (node->entries) {
         struct entry *entry = node->entries;
 

@@ -31,6 +31,7 @@ struct node {
     struct loop *loop;
     struct remote *remote;
     struct desired *desired;
+    struct announcer *announcer; /* tells the registry of us; NULL: not yet */
     struct entry *entries;
     char *name, *state_dir, *pipelines_dir;
     int64_t started_ms;

@@ -94,6 +94,20 @@ static void show_program(struct shown *shown, const struct settings *program)
     }
 }
 
+static void show_registry(struct shown *shown, const struct config *config)
+{
+    const struct origin preset = {.kind = ORIGIN_PRESET};
+    struct rnl_error err = RNL_ERROR_INIT;
+    const char *plugin = config->registry ? config->registry : "local";
+    struct plugin_tables tables;
+    bool known = plugin_tables_find(&tables, RNL_REGISTRY, plugin, &err) == RNL_OK;
+
+    if (!config->registry)
+        return;
+    show_text(shown, "registry.plugin", plugin, &preset);
+    show_settings(shown, "registry", &config->registry_settings, known ? &tables : NULL);
+}
+
 static void show_connection(struct shown *shown, const struct connection_config *connection)
 {
     struct rnl_error err = RNL_ERROR_INIT;
@@ -170,6 +184,7 @@ static void show_config(struct shown *shown, const struct config *config)
     char prefix[160];
 
     show_program(shown, &config->program);
+    show_registry(shown, config);
     for (size_t i = 0; i < config->nsecret_stores; i++) {
         snprintf(prefix, sizeof(prefix), "secrets.%s", config->secret_stores[i]);
         show_settings(shown, prefix, &config->secrets[i], NULL);

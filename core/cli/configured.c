@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 struct listing {
-    json_t *program, *pipelines, *refused, *files;
+    json_t *program, *pipelines, *refused, *files, *registry;
 };
 
 static json_t *print_of(const char *path)
@@ -166,6 +166,11 @@ static void take_program(struct listing *listing, const struct config *config)
     }
     for (size_t i = 0; i < config->nfiles; i++)
         json_array_append_new(listing->files, json_string(config->files[i]));
+    for (size_t i = 0; i < config->registry_settings.count; i++)
+        json_object_set_new(listing->registry, config->registry_settings.items[i].name,
+                            json_string(config->registry_settings.items[i].text));
+    if (config->registry)
+        json_object_set_new(listing->program, "registry", json_string(config->registry));
 }
 
 static void on_file(void *arg, const struct config *config, size_t first, const char *file,
@@ -183,15 +188,17 @@ static void on_file(void *arg, const struct config *config, size_t first, const 
 
 static int run(const struct cli_args *args)
 {
-    struct listing listing = {json_object(), json_array(), json_array(), json_array()};
+    struct listing listing = {json_object(), json_array(), json_array(), json_array(),
+                              json_object()};
     struct rnl_error err = RNL_ERROR_INIT;
     int code = EXIT_DONE;
     json_t *o;
 
     if (child_tie(&err) != RNL_OK || configured_read(args, on_file, &listing, &err) != RNL_OK)
         code = cli_fail(&err);
-    o = json_pack("{s:o,s:o,s:o,s:o}", "node", listing.program, "pipelines", listing.pipelines,
-                  "refused", listing.refused, "files", listing.files);
+    o = json_pack("{s:o,s:o,s:o,s:o,s:o}", "node", listing.program, "registry", listing.registry,
+                  "pipelines", listing.pipelines, "refused", listing.refused, "files",
+                  listing.files);
     if (code == EXIT_DONE) {
         json_dumpf(o, stdout, JSON_COMPACT);
         putchar('\n');

@@ -1,7 +1,9 @@
 /* runnel doctor: everything that a node depends on is tried, and what is wrong told with its cure.
  */
 #include "../module.h"
+#include "../names.h"
 #include "../node.h"
+#include "../registry.h"
 #include "../remote.h"
 #include "../secret.h"
 #include "../session.h"
@@ -119,6 +121,29 @@ static void try_transport(struct doctor *doctor, const struct pipeline_config *p
     tell(doctor, what, "opened", NULL);
 }
 
+static void try_registry(struct doctor *doctor, const struct config *config,
+                         struct secret_resolver *resolver)
+{
+    struct rnl_services found = {0};
+    struct rnl_error err = RNL_ERROR_INIT;
+    struct session session;
+    char what[80], detail[60];
+
+    snprintf(what, sizeof(what), "registry %s", config->registry ? config->registry : "local");
+    if (registry_open(&session, config->registry, &config->registry_settings, resolver, &err) !=
+        RNL_OK) {
+        tell(doctor, what, NULL, &err);
+        return;
+    }
+    if (session.plugin->registry.lookup(session.self, REGISTRY_NODE, &found, &err) == RNL_OK) {
+        snprintf(detail, sizeof(detail), "knows of %zu nodes", found.count);
+        tell(doctor, what, detail, NULL);
+    } else
+        tell(doctor, what, NULL, &err);
+    services_clear(&found);
+    session_close(&session);
+}
+
 static void on_file(void *arg, const struct config *config, size_t first, const char *file,
                     const struct rnl_error *err)
 {
@@ -133,6 +158,8 @@ static void on_file(void *arg, const struct config *config, size_t first, const 
     snprintf(detail, sizeof(detail), "%zu pipelines", config->npipelines - first);
     tell(doctor, file ? file : "configuration", detail, NULL);
     resolver = config_resolver(config);
+    if (resolver && !file)
+        try_registry(doctor, config, resolver);
     for (size_t i = first; resolver && i < config->npipelines; i++) {
         const struct pipeline_config *pipeline = config->pipelines[i];
 

@@ -47,6 +47,8 @@ gone() { ! kill -0 "$1" 2>/dev/null; }
 loading() { [ "$(field "$1" '.status.rows_written // 0')" -gt 100 ]; }
 follows() { is "$1" .status.phase following; }
 
+announced() { [ "$(runnel nodes --json | jq -r '.[].node')" = one ]; }
+
 many_rows() { # COUNT
     source_sql "$db" -e "create table many (id int primary key, v varchar(100));
         insert into many select seq, repeat('x', 90) from seq_1_to_$1"
@@ -76,7 +78,9 @@ test_killed() {
     wait_for 10 gone "$pid"
     expect_exit 2 runnel pipelines list
     said node.not_running
+    [ "$(runnel nodes --json)" = "[]" ] || fail "a node that was killed is still announced"
     node_begin
+    wait_for 10 announced
     is first .wanted running || fail "it isn't wanted any more"
     is second .wanted stopped || fail "second was never started"
     wait_for 90 follows first

@@ -221,6 +221,11 @@ struct rnl_service {
     uint32_t size;
     uint32_t port;
     const char *name, *id, *address;
+    /* Of one that was looked up: what it said of itself last, and when (since 1970, UTC). */
+    const char *note;
+    uint32_t health; /* enum rnl_health; 0: unknown */
+    uint32_t reserved;
+    int64_t beat_us;
 };
 
 /*
