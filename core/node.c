@@ -65,7 +65,7 @@ static void entry_take(struct entry *entry, const json_t *o)
     entry->listed = true;
 }
 
-/* What runs and stands in the files no more goes on until it is told to end. */
+/* What stands in the files no more goes; what runs, when it has ended. */
 static void drop_unlisted(struct node *node)
 {
     struct entry **at = &node->entries;
@@ -74,17 +74,22 @@ static void drop_unlisted(struct node *node)
         struct entry *entry = *at;
 
         if (entry->listed || entry->child) {
-            if (!entry->listed)
-                log_write(RNL_LOG_WARN, "node",
-                          "pipeline %s isn't configured any more; its worker goes on until it is "
-                          "stopped: runnel pipelines stop %s",
-                          entry->name, entry->name);
             at = &entry->next;
             continue;
         }
         *at = entry->next;
         entry_free(entry);
     }
+}
+
+static void tell_unlisted(const struct node *node)
+{
+    for (const struct entry *entry = node->entries; entry; entry = entry->next)
+        if (!entry->listed && entry->child)
+            log_write(RNL_LOG_WARN, "node",
+                      "pipeline %s isn't configured any more; its worker goes on until it is "
+                      "stopped: runnel pipelines stop %s",
+                      entry->name, entry->name);
 }
 
 /* A file that can't be read just now is no reason to forget what it held. */
@@ -138,6 +143,7 @@ void node_take_list(struct node *node, const json_t *listed)
         count++;
     }
     drop_unlisted(node);
+    tell_unlisted(node);
     tell_refused(node);
     log_write(RNL_LOG_INFO, "node", "%zu pipeline%s configured", count, count == 1 ? "" : "s");
 }
@@ -174,6 +180,7 @@ static void on_step(void *arg)
         drain(node);
     for (struct entry *entry = node->entries; entry; entry = entry->next)
         worker_step(entry);
+    drop_unlisted(node);
     if (node->draining && !any_alive(node))
         loop_stop(node->loop);
 }

@@ -114,18 +114,16 @@ static void say_end(const struct entry *entry)
                   entry->name, CRASHES_MOST, (int)(SUPERVISED_WINDOW_MS / 60000), entry->name);
 }
 
+/*
+ * One that was told to end by others stays so for as long as this node lives. On disk nothing
+ * changes: a machine that goes down may well tell all processes at once.
+ */
 static void ended(struct entry *entry, const struct worker_end *end)
 {
-    enum wanted wanted = entry->now.want;
-    struct rnl_error err = RNL_ERROR_INIT;
-
     entry->end = *end;
     entry->ended = true;
     supervised_ended(&entry->now, end, clock_ms(), any_bits());
     say_end(entry);
-    if (entry->now.want != wanted &&
-        desired_set(entry->node->desired, entry->name, entry->now.want, &err) != RNL_OK)
-        log_error("node", &err);
 }
 
 /* What can't work as it is isn't tried again; what nobody explained is. */
@@ -141,7 +139,8 @@ static void on_ended(void *arg, int status)
     struct entry *entry = arg;
     struct worker_end end = {.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1,
                              .signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0,
-                             .passes = may_pass(entry->error)};
+                             .passes = may_pass(entry->error),
+                             .limited = json_is_true(json_object_get(entry->progress, "limited"))};
 
     entry->child = NULL;
     ended(entry, &end);

@@ -20,6 +20,7 @@ void supervised_want(struct supervised *s, enum wanted want)
 {
     s->want = want;
     s->anew = false;
+    s->unsure = s->alive;
     forget(s);
     if (!s->alive && (want == WANT_RUNNING || s->state == SUPERVISED_WAITING)) {
         s->state = SUPERVISED_STOPPED; /* what came of the last run is over */
@@ -38,7 +39,7 @@ void supervised_restart(struct supervised *s)
 void supervised_began(struct supervised *s, int64_t now_ms)
 {
     s->alive = true;
-    s->anew = false;
+    s->anew = s->unsure = false;
     s->began_ms = now_ms;
     s->state = SUPERVISED_RUNNING;
 }
@@ -47,6 +48,7 @@ void supervised_rests(struct supervised *s, bool rests)
 {
     if (s->alive && s->state != SUPERVISED_STOPPING)
         s->state = rests ? SUPERVISED_PAUSED : SUPERVISED_RUNNING;
+    s->unsure = false;
 }
 
 /* Half of the time is by chance: workers that one server threw out don't come back as one. */
@@ -90,7 +92,10 @@ void supervised_ended(struct supervised *s, const struct worker_end *end, int64_
     bool told = s->state == SUPERVISED_STOPPING;
 
     s->alive = false;
-    if (end->code == CODE_DONE)
+    if (end->limited && !told) {
+        s->state = SUPERVISED_STOPPED;
+        s->want = WANT_STOPPED;
+    } else if (end->code == CODE_DONE)
         s->state = SUPERVISED_FINISHED;
     else if (end->code == CODE_DIFFERENT)
         s->state = SUPERVISED_DEGRADED;
@@ -127,9 +132,9 @@ static enum supervised_action next_alive(struct supervised *s, int64_t now_ms)
 {
     if (s->want == WANT_STOPPED || s->anew || s->state == SUPERVISED_STOPPING)
         return stop(s, now_ms);
-    if (s->want == WANT_PAUSED && s->state != SUPERVISED_PAUSED)
+    if (s->want == WANT_PAUSED && (s->state != SUPERVISED_PAUSED || s->unsure))
         return DO_PAUSE;
-    if (s->want == WANT_RUNNING && s->state == SUPERVISED_PAUSED)
+    if (s->want == WANT_RUNNING && (s->state == SUPERVISED_PAUSED || s->unsure))
         return DO_RESUME;
     return DO_NOTHING;
 }

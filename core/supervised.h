@@ -26,9 +26,10 @@ enum supervised_action { DO_NOTHING = 0, DO_START, DO_STOP, DO_KILL, DO_PAUSE, D
 
 /* How a worker ended. */
 struct worker_end {
-    int code;    /* its exit code, or -1 */
-    int signal;  /* that ended it, or 0 */
-    bool passes; /* what it failed by may pass: it is worth another try */
+    int code;     /* its exit code, or -1 */
+    int signal;   /* that ended it, or 0 */
+    bool passes;  /* what it failed by may pass: it is worth another try */
+    bool limited; /* it has done what it may for now: more is left */
 };
 
 enum { CRASHES_MOST = 5 };
@@ -39,6 +40,7 @@ struct supervised {
     enum supervised_state state;
     bool alive;
     bool anew;         /* end the worker in order, then start one */
+    bool unsure;       /* others may have let it rest, or go on: it is told once more */
     bool looping;      /* FAILED since it ended too early too often */
     int64_t began_ms;  /* the worker, the last one */
     int64_t due_ms;    /* WAITING: when the next one starts; STOPPING: when it is killed */

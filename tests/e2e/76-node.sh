@@ -96,6 +96,13 @@ test_killed() {
     runnel pipelines resume first >/dev/null
     wait_for 60 follows first
     expect_exit 0 runnel verify "$dir/pipes/first.cfg" --config "$dir/runnel.cfg"
+    runnel pause first >/dev/null # said to the worker: the node sees to it that it goes on
+    runnel pipelines start first >/dev/null
+    is first .status.state running || fail "it still rests"
+    mv "$dir/pipes/first.cfg" "$E2E_SCRATCH/first.cfg"
+    wait_for 20 is first .configured false
+    mv "$E2E_SCRATCH/first.cfg" "$dir/pipes/first.cfg"
+    wait_for 20 is first .configured true
     runnel pipelines stop first >/dev/null
     is first .state stopped || fail "it is $(field first .state)"
     node_end

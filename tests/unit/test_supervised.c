@@ -173,6 +173,33 @@ static void one_that_others_told_to_end_stays_so(void **state)
     assert_int_equal(supervised_next(&s, 20), DO_NOTHING);
 }
 
+static void one_that_reached_its_limit_is_not_finished(void **state)
+{
+    const struct worker_end limited = {.code = 0, .limited = true};
+    struct supervised s = running(0);
+
+    (void)state;
+    supervised_ended(&s, &limited, 10, 0);
+    assert_int_equal(s.state, SUPERVISED_STOPPED);
+    assert_int_equal(supervised_next(&s, 20), DO_NOTHING);
+}
+
+/* Others reach the worker itself: what the operator says of the node is said to it all the same. */
+static void what_was_told_before_is_told_again(void **state)
+{
+    struct supervised s = running(0);
+
+    (void)state;
+    supervised_want(&s, WANT_RUNNING);
+    assert_int_equal(supervised_next(&s, 10), DO_RESUME);
+    supervised_rests(&s, false);
+    assert_int_equal(supervised_next(&s, 20), DO_NOTHING);
+    supervised_want(&s, WANT_PAUSED);
+    supervised_rests(&s, true);
+    supervised_want(&s, WANT_PAUSED);
+    assert_int_equal(supervised_next(&s, 30), DO_PAUSE);
+}
+
 static void pauses_and_goes_on(void **state)
 {
     struct supervised s = running(0);
@@ -238,6 +265,8 @@ int main(void)
         cmocka_unit_test(a_stop_is_said_once_then_it_is_killed),
         cmocka_unit_test(started_again_while_it_ends),
         cmocka_unit_test(one_that_others_told_to_end_stays_so),
+        cmocka_unit_test(one_that_reached_its_limit_is_not_finished),
+        cmocka_unit_test(what_was_told_before_is_told_again),
         cmocka_unit_test(pauses_and_goes_on),
         cmocka_unit_test(wanted_paused_from_the_beginning_has_no_worker),
         cmocka_unit_test(a_restart_ends_and_begins),
