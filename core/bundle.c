@@ -166,6 +166,12 @@ void bundle_mask(struct rnl_bundle *bundle, const struct mask *mask, const uint3
 void bundle_mask_changes(struct rnl_bundle *bundle, const struct rnl_catalog *catalog)
 {
     bundle->masks = catalog;
+    bundle->settled_only = false;
+}
+
+void bundle_settled_only(struct rnl_bundle *bundle)
+{
+    bundle->settled_only = true;
 }
 
 static int mask_values(struct masker **masker, const struct mask *mask, const uint32_t *columns,
@@ -200,6 +206,8 @@ int bundle_add(struct rnl_bundle *bundle, const struct rnl_row *row, struct rnl_
 
     if (!bundle->mask && !bundle->masks)
         return add_row(bundle, row, err);
+    if (bundle->settled_only && catalog_joined(bundle->masks, row->table)->waits)
+        return RNL_OK;
     if (bundle->masks && catalog_check_change(bundle->masks, row->table, row->op, err) != RNL_OK)
         return err->status;
     if (bundle->masks && catalog_leaves_out(bundle->masks, row->table, row->op))

@@ -45,6 +45,8 @@ void bundle_mask(struct rnl_bundle *bundle, const struct mask *mask, const uint3
  * of operations that aren't wanted (catalog_leaves_out) are left out.
  */
 void bundle_mask_changes(struct rnl_bundle *bundle, const struct rnl_catalog *catalog);
+/* Beside that: of tables that wait (struct catalog_join) none are taken. */
+void bundle_settled_only(struct rnl_bundle *bundle);
 int bundle_add(struct rnl_bundle *bundle, const struct rnl_row *row, struct rnl_error *err);
 int bundle_mark(struct rnl_bundle *bundle, struct rnl_slice position, struct rnl_error *err);
 /* See struct rnl_host. RNL_DONE: full, or near enough that the next transaction may not fit. */

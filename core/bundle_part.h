@@ -71,7 +71,8 @@ struct rnl_bundle {
     const uint32_t *mask_columns;
     struct masker *masker, *masker_before;
     const struct rnl_catalog *masks; /* of changes: each row's table has its own; or NULL */
-    struct alterations *altered;     /* of changes: tables that are others from here on; or NULL */
+    bool settled_only; /* of changes: those of tables that wait (catalog_joined) are left out */
+    struct alterations *altered; /* of changes: tables that are others from here on; or NULL */
 
     bool reading;
     bool tolerant; /* see bundle_tolerate() */

@@ -162,7 +162,7 @@ int catalog_copy(struct rnl_catalog *to, const struct rnl_catalog *from, uint32_
         for (uint32_t i = 0; i < copy->ncolumns; i++)
             extra.columns[i] = arena_strdup(&to->arena, old->columns[i]);
     }
-    extra.join.start = arena_strdup(&to->arena, old->join.start);
+    extra.join = join_copy(&to->arena, &old->join);
     mask_hold(extra.mask);
     push_table(to, copy, &extra);
     return RNL_OK;

@@ -63,11 +63,14 @@ uint32_t catalog_moved(const struct rnl_catalog *was, const struct rnl_catalog *
                        const struct table_move *moves, uint32_t nmoves, uint32_t index);
 /* How a table came into a pipeline that ran already: catalog_join.c. Kept as JSON. */
 struct catalog_join {
-    uint32_t number;   /* of the time that tables joined; 0: it has been there from the start */
-    bool open;         /* not complete: rows or structure are yet to come */
-    bool again;        /* it had been there before, and is loaded anew */
-    const char *start; /* changes count from there; NULL: see struct rnl_start */
-    uint64_t letters;  /* of its letters those with an id up to this one go */
+    uint32_t number;    /* of the time that tables joined; 0: it has been there from the start */
+    bool open;          /* not complete: rows or structure are yet to come */
+    bool again;         /* it had been there before, and is loaded anew */
+    bool waits;         /* loaded beside the stream: its changes have not been applied at all yet */
+    const char *start;  /* changes count from there; NULL: see struct rnl_start */
+    const char *since;  /* of one that waits: where the stream stood when it joined */
+    const char *passed; /* changes up to there are in the target; NULL: as the place of all says */
+    uint64_t letters;   /* of its letters those with an id up to this one go */
 };
 const struct catalog_join *catalog_joined(const struct rnl_catalog *catalog, uint32_t index);
 /* Copies. */
@@ -76,6 +79,8 @@ int catalog_join(struct rnl_catalog *catalog, uint32_t index, const struct catal
 /* RNL_TABLE_JOINS and the like, as the tables' joins say; NOW for those of this number. */
 void catalog_join_flags(struct rnl_catalog *catalog, uint32_t now);
 void catalog_join_unflag(struct rnl_catalog *catalog);
+/* Whether any table waits. */
+bool catalog_waits(const struct rnl_catalog *catalog);
 /* All that joined are complete. */
 void catalog_join_close(struct rnl_catalog *catalog);
 /*

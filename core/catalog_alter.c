@@ -58,9 +58,7 @@ static void keep_earlier(struct altering *a, uint32_t at, const struct rnl_alter
     const struct rnl_table *earlier = a->was->tables[alteration->index];
 
     keep_facts(a->is->tables[at], a->was->tables[alteration->index], alteration);
-    a->is->extras[at].join = a->was->extras[alteration->index].join;
-    a->is->extras[at].join.start =
-        arena_strdup(&a->is->arena, a->was->extras[alteration->index].join.start);
+    a->is->extras[at].join = join_copy(&a->is->arena, &a->was->extras[alteration->index].join);
     if (strcmp(a->is->tables[at]->name, earlier->name) != 0 ||
         strcmp(a->is->tables[at]->schema, earlier->schema) != 0)
         a->is->extras[at].join.number = 0; /* under another name its steps are none of before */

@@ -11,13 +11,23 @@ const struct catalog_join *catalog_joined(const struct rnl_catalog *catalog, uin
     return &catalog->extras[index].join;
 }
 
-int catalog_join(struct rnl_catalog *catalog, uint32_t index, const struct catalog_join *join,
-                 struct rnl_error *err)
+struct catalog_join join_copy(struct arena *arena, const struct catalog_join *join)
 {
     struct catalog_join copy = *join;
 
-    copy.start = arena_strdup(&catalog->arena, join->start);
-    if (join->start && !copy.start)
+    copy.start = arena_strdup(arena, join->start);
+    copy.passed = arena_strdup(arena, join->passed);
+    copy.since = arena_strdup(arena, join->since);
+    return copy;
+}
+
+int catalog_join(struct rnl_catalog *catalog, uint32_t index, const struct catalog_join *join,
+                 struct rnl_error *err)
+{
+    struct catalog_join copy = join_copy(&catalog->arena, join);
+
+    if ((join->start && !copy.start) || (join->passed && !copy.passed) ||
+        (join->since && !copy.since))
         return catalog_no_memory(err);
     catalog->extras[index].join = copy;
     return RNL_OK;
@@ -50,10 +60,20 @@ void catalog_join_unflag(struct rnl_catalog *catalog)
         set_flags(catalog, t, 0);
 }
 
-void catalog_join_close(struct rnl_catalog *catalog)
+bool catalog_waits(const struct rnl_catalog *catalog)
 {
     for (uint32_t t = 0; t < catalog->count; t++)
+        if (catalog->extras[t].join.waits)
+            return true;
+    return false;
+}
+
+void catalog_join_close(struct rnl_catalog *catalog)
+{
+    for (uint32_t t = 0; t < catalog->count; t++) {
         catalog->extras[t].join.open = false;
+        catalog->extras[t].join.passed = NULL; /* all are behind that now */
+    }
     catalog_join_flags(catalog, 0);
 }
 
@@ -143,8 +163,14 @@ json_t *join_to_json(const struct catalog_join *join)
     json_t *o = json_pack("{s:I,s:b,s:b,s:I}", "number", (json_int_t)join->number, "open",
                           join->open, "again", join->again, "letters", (json_int_t)join->letters);
 
+    if (join->waits)
+        json_object_set_new(o, "waits", json_true());
     if (join->start)
         json_object_set_new(o, "start", json_string(join->start));
+    if (join->passed)
+        json_object_set_new(o, "passed", json_string(join->passed));
+    if (join->since)
+        json_object_set_new(o, "since", json_string(join->since));
     return o;
 }
 
@@ -154,7 +180,10 @@ void join_from_json(struct arena *arena, const json_t *o, struct catalog_join *j
         .number = (uint32_t)json_integer_value(json_object_get(o, "number")),
         .open = json_is_true(json_object_get(o, "open")),
         .again = json_is_true(json_object_get(o, "again")),
+        .waits = json_is_true(json_object_get(o, "waits")),
         .start = arena_strdup(arena, json_string_value(json_object_get(o, "start"))),
+        .passed = arena_strdup(arena, json_string_value(json_object_get(o, "passed"))),
+        .since = arena_strdup(arena, json_string_value(json_object_get(o, "since"))),
         .letters = (uint64_t)json_integer_value(json_object_get(o, "letters")),
     };
 }

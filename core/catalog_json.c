@@ -223,7 +223,7 @@ static void extra_to_json(json_t *o, const struct rnl_table *table,
         json_object_set(o, "target", target);
     json_decref(target);
     put_number(o, "masked", extra->masked);
-    if (extra->join.number || extra->join.open)
+    if (extra->join.number || extra->join.open || extra->join.passed)
         json_object_set_new(o, "join", join_to_json(&extra->join));
 }
 

@@ -67,6 +67,8 @@ void catalog_settle_keys(struct rnl_catalog *catalog);
 
 /* Of how a table joined a pipeline that ran: catalog_join.c. */
 #define JOIN_FLAGS (uint32_t)(RNL_TABLE_JOINS | RNL_TABLE_JOINS_NOW | RNL_TABLE_AGAIN)
+/* Its texts are copied. */
+struct catalog_join join_copy(struct arena *arena, const struct catalog_join *join);
 json_t *join_to_json(const struct catalog_join *join);
 void join_from_json(struct arena *arena, const json_t *o, struct catalog_join *join);
 

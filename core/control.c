@@ -12,9 +12,9 @@
 
 enum { VERSION = 1 }; /* of the words: other ones are not understood */
 
-static const char *const names[] = {"",       "recall",    "run",   "ready", "ended",
-                                    "values", "committed", "alter", "hello", "here",
-                                    "stop",   "left",      "state"};
+static const char *const names[] = {"",       "recall",    "run",    "ready", "ended",
+                                    "values", "committed", "loaded", "alter", "hello",
+                                    "here",   "stop",      "left",   "state"};
 
 void control_clear(struct control *control)
 {
@@ -73,6 +73,8 @@ char *control_text(const struct control *control)
                   "resuming", control->resuming, "facts", (json_int_t)control->facts, "lane",
                   (json_int_t)control->lane, "joins", (json_int_t)control->joins);
 
+    json_object_set_new(o, "settled", json_boolean(control->settled));
+    json_object_set_new(o, "beside", json_boolean(control->beside));
     json_object_set_new(o, "from", json_integer((json_int_t)control->from));
     json_object_set_new(o, "to", json_integer((json_int_t)control->to));
     json_object_set_new(o, "left", json_integer(control->left));
@@ -177,6 +179,8 @@ static void read_numbers(const json_t *o, struct control *control)
     json_int_t left = json_integer_value(json_object_get(o, "left"));
 
     control->resuming = json_is_true(json_object_get(o, "resuming"));
+    control->settled = json_is_true(json_object_get(o, "settled"));
+    control->beside = json_is_true(json_object_get(o, "beside"));
     control->lane = (uint32_t)json_integer_value(json_object_get(o, "lane"));
     control->joins = (uint32_t)json_integer_value(json_object_get(o, "joins"));
     control->facts = (uint32_t)json_integer_value(json_object_get(o, "facts"));

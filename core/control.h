@@ -16,6 +16,7 @@ enum control_type {
     CONTROL_ENDED,      /* writer: all is in the target */
     CONTROL_VALUES,     /* reader: all is drained; record is the catalog with its numbers of now */
     CONTROL_COMMITTED,  /* writer: changes of the lane up to position are on the target's disk */
+    CONTROL_LOADED,     /* writer: of rows none are left, and changes come beside them */
     CONTROL_ALTER,      /* reader: tables were altered; record is the run with what they are now */
     /* Where each role has a process of its own, see ear.c: */
     CONTROL_HELLO, /* reader: who is there? */
@@ -40,6 +41,8 @@ struct control {
     char *record;             /* of RECALL and RUN: record_to_json(); NULL: none */
     struct rnl_memory memory; /* of RECALL: units and lanes */
     uint32_t joins;           /* of RUN: tables with this number join; 0: none do */
+    bool settled;             /* of RUN: the record is another than was recalled, and to be kept */
+    bool beside;              /* of RUN: changes come on a lane of their own behind those of rows */
     uint32_t facts;           /* of RECALL: those that the sink chooses types by */
     void *position;           /* of COMMITTED */
     size_t position_len;

@@ -72,9 +72,9 @@ struct outlet *outlet_new(struct reader *reader)
         struct way *way = &outlet->ways[i];
 
         way->unit = unit->id;
-        way->lane =
-            (struct reader_lane){.reader = reader, .lane = i, .number = reader_number(reader, i)};
-        snprintf(way->lane.subject, sizeof(way->lane.subject), "lane.%u", i);
+        way->lane = (struct reader_lane){.reader = reader, .lane = reader->first_lane + i};
+        way->lane.number = reader_number(reader, way->lane.lane);
+        snprintf(way->lane.subject, sizeof(way->lane.subject), "lane.%u", way->lane.lane);
         if (outlet->count > 1 && !(way->bundle = bundle_new(UINT32_MAX, SIZE_MAX)))
             goto free_outlet;
     }
@@ -360,6 +360,7 @@ int outlet_told(struct outlet *outlet, uint32_t lane, struct rnl_slice position,
 {
     char *copy;
 
+    lane -= outlet->reader->first_lane; /* others are beyond all, by that */
     if (lane >= outlet->count || !position.len)
         return RNL_OK;
     copy = strndup(position.ptr, position.len);

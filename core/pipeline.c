@@ -331,8 +331,8 @@ static void refuse_tables(struct pipeline *pipeline)
 }
 
 /*
- * The attempt ended because tables are to be taken in, or couldn't take them in: another one
- * begins. false: it ended otherwise, or shall end.
+ * The attempt ended because tables are to be taken in, or were loaded beside it, or couldn't be
+ * taken in: another one begins. false: it ended otherwise, or shall end.
  */
 static bool takes_tables(struct pipeline *pipeline)
 {
@@ -340,13 +340,13 @@ static bool takes_tables(struct pipeline *pipeline)
     const struct asked *asked = asked_waiting(&run->asked);
     bool again = false;
 
-    if (!asked)
+    if (!asked && !atomic_load(&run->again))
         return false;
     pthread_mutex_lock(&pipeline->lock);
     if (!pipeline->stop && !pipeline->complete && !atomic_load(&run->done_before) &&
         !atomic_load(&run->limited)) {
         if (atomic_load(&run->failed)) {
-            again = failed_for_tables(pipeline, asked);
+            again = asked && failed_for_tables(pipeline, asked);
             if (again)
                 refuse_tables(pipeline);
         } else {

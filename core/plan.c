@@ -150,6 +150,16 @@ void plan_set_position(struct rnl_plan *plan, uint32_t unit_id, struct rnl_slice
         unit->position = position;
 }
 
+void plan_renew(struct rnl_plan *plan, uint32_t unit_id, uint32_t new_id, struct rnl_slice position)
+{
+    struct rnl_unit *unit = unit_of(plan, unit_id);
+
+    plan_set_position(plan, unit_id, position);
+    if (unit)
+        unit->id = new_id;
+    forget_ids(plan);
+}
+
 /* change() leaves a place as it is, or gives other bytes, which are then copied and freed. */
 static int change_place(struct rnl_plan *plan, uint32_t table, struct rnl_slice *place,
                         int (*change)(void *arg, uint32_t table, struct rnl_slice *place,

@@ -13,6 +13,9 @@ const struct rnl_unit *plan_at(const struct rnl_plan *plan, uint32_t index);
 /* Largest first, heavy ones apart; ids stay. */
 void plan_order(struct rnl_plan *plan);
 void plan_set_position(struct rnl_plan *plan, uint32_t unit_id, struct rnl_slice position);
+/* The same piece of reading as another unit: nothing of it is done yet. */
+void plan_renew(struct rnl_plan *plan, uint32_t unit_id, uint32_t new_id,
+                struct rnl_slice position);
 /* Gives each place (from, to, position) of the units new bytes: change() makes them, malloc'd. */
 int plan_change(struct rnl_plan *plan,
                 int (*change)(void *arg, uint32_t table, struct rnl_slice *place,

@@ -123,19 +123,6 @@ static bool follows(const struct reader *reader)
     return reader->run->config->mode != MODE_CONVERT;
 }
 
-/* Whether some row is to be read by a snapshot. */
-static bool has_chunks_left(struct reader *reader)
-{
-    for (uint32_t i = 0; i < plan_count(reader->record.plan); i++) {
-        const struct rnl_unit *unit = plan_at(reader->record.plan, i);
-        const struct memory_unit *known = memory_unit_of(&reader->recall.memory, unit->id);
-
-        if (unit->kind == RNL_UNIT_CHUNK && !(known && known->done))
-            return true;
-    }
-    return false;
-}
-
 /* The recorded run: its catalog with its facts, its plan. */
 static int load_record(struct reader *reader, struct rnl_error *err)
 {
@@ -159,18 +146,6 @@ static int check_selection(const struct reader *reader, struct rnl_error *err)
     return record_check_selection(record, config->tables, config->ntables, err);
 }
 
-static bool is_left(struct reader *reader, uint32_t table)
-{
-    for (uint32_t i = 0; i < plan_count(reader->record.plan); i++) {
-        const struct rnl_unit *unit = plan_at(reader->record.plan, i);
-        const struct memory_unit *known = memory_unit_of(&reader->recall.memory, unit->id);
-
-        if (unit->kind == RNL_UNIT_CHUNK && unit->table == table && !(known && known->done))
-            return true;
-    }
-    return false;
-}
-
 /*
  * What is yet to be loaded must be what it was. For the rest the log tells how the tables got to
  * be what they are, where that is to be followed.
@@ -179,20 +154,20 @@ static int check_forms(struct reader *reader, struct rnl_catalog *described, str
 {
     const struct rnl_catalog *catalog = reader->record.catalog;
     bool all = !follows(reader) || reader->run->config->ddl == DDL_STOP;
-    bool any = all || has_chunks_left(reader);
+    bool any = all || reader_is_left(reader, UINT32_MAX);
 
     for (uint32_t t = 0; any && t < catalog_count(catalog); t++) {
         const struct rnl_table *table = catalog_at(catalog, t);
         uint32_t at = catalog_index(described, table->schema, table->name);
 
         if ((at != UINT32_MAX && catalog_same_form(catalog, t, described, at)) ||
-            (!all && !is_left(reader, t)))
+            (!all && !reader_is_left(reader, t)))
             continue;
         rnl_fail(err, RNL_E_CONFIG, "resume.schema_changed",
                  "tables of the source were altered since the interrupted run began: %s.%s",
                  table->schema, table->name);
         rnl_hint(err, "start over with --restart%s",
-                 follows(reader) && !has_chunks_left(reader)
+                 follows(reader) && !reader_is_left(reader, UINT32_MAX)
                      ? "; or go on with --ddl evolve (the target's table is altered too) or ignore"
                      : "");
         return err->status;
@@ -223,7 +198,8 @@ static int resume(struct reader *reader, struct rnl_catalog *described, struct r
     }
     if (catalog_open_plan(record->catalog, record->plan, err) != RNL_OK)
         return err->status;
-    if (follows(reader) && reader_join(reader, described, err) != RNL_OK)
+    if (follows(reader) &&
+        (reader_join(reader, described, err) != RNL_OK || reader_settle(reader, err) != RNL_OK))
         return err->status;
     catalog_select(record->catalog, reader->rules, reader->nrules); /* for who asks later */
     return RNL_OK;
@@ -275,7 +251,7 @@ static int take_view(struct reader *reader, bool resuming, struct rnl_error *err
         if (!low)
             return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for a position");
     }
-    if (begins || has_chunks_left(reader))
+    if (begins || reader_is_left(reader, UINT32_MAX))
         status = source->snapshot(reader->source.self, &reader->lanes, &view, err);
     else
         reader->lanes = 0;
@@ -297,6 +273,8 @@ static int tell_run(struct reader *reader, bool resuming, struct rnl_error *err)
     struct control word = {.type = CONTROL_RUN,
                            .resuming = resuming,
                            .joins = reader->joins,
+                           .settled = reader->rewound,
+                           .beside = reader->beside = reader_goes_beside(reader),
                            .lanes = reader->run->config->writer.lanes,
                            .change_lanes = reader->run->config->change_lanes};
     int status;
@@ -359,6 +337,17 @@ static void show_tables(struct reader *reader)
     }
 }
 
+/* Tables that waited are loaded, if the run wasn't to end: the next attempt follows all. */
+static int begin_again(struct reader *reader)
+{
+    struct run *run = reader->run;
+
+    if (run_goes_on(run) && !atomic_load(&run->limited))
+        atomic_store(&run->again, true);
+    run_stop(run, false);
+    return RNL_OK;
+}
+
 /* The role, once both ends are open. RNL_DONE: there is nothing (more) to read. */
 static int work(struct reader *reader, struct rnl_error *err)
 {
@@ -381,8 +370,10 @@ static int work(struct reader *reader, struct rnl_error *err)
         progress_phase(reader->run->progress, PHASE_LOADING);
     /* Also when the run must end: the writer may have begun, and waits for the lanes' ends. */
     if (status >= 0)
-        status = reader_load(reader, err);
-    return status == RNL_OK && follows(reader) ? reader_follow(reader, err) : status;
+        status = reader->beside ? reader_load_beside(reader, err) : reader_load(reader, err);
+    if (status != RNL_OK || !follows(reader))
+        return status;
+    return catalog_waits(reader->record.catalog) ? begin_again(reader) : reader_follow(reader, err);
 }
 
 /* Rows of limits.events that no earlier attempt has brought to the target. */

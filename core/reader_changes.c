@@ -11,6 +11,32 @@ const struct rnl_unit *reader_changes_unit(const struct reader *reader)
     return NULL;
 }
 
+bool reader_is_left(struct reader *reader, uint32_t table)
+{
+    for (uint32_t i = 0; i < plan_count(reader->record.plan); i++) {
+        const struct rnl_unit *unit = plan_at(reader->record.plan, i);
+        const struct memory_unit *known = memory_unit_of(&reader->recall.memory, unit->id);
+
+        if (unit->kind == RNL_UNIT_CHUNK && (unit->table == table || table == UINT32_MAX) &&
+            !(known && known->done))
+            return true;
+    }
+    return false;
+}
+
+uint32_t reader_next_id(const struct reader *reader)
+{
+    uint32_t most = 0;
+
+    for (uint32_t i = 0; i < plan_count(reader->record.plan); i++)
+        if (plan_at(reader->record.plan, i)->id > most)
+            most = plan_at(reader->record.plan, i)->id;
+    for (size_t i = 0; i < reader->recall.memory.nunits; i++)
+        if (reader->recall.memory.units[i].unit > most)
+            most = reader->recall.memory.units[i].unit;
+    return most + 1;
+}
+
 int reader_add_changes(struct reader *reader, struct rnl_error *err)
 {
     const struct rnl_unit unit = {

@@ -157,6 +157,32 @@ static int refuse_load(const struct reader *reader, const struct alterations *al
     return RNL_OK;
 }
 
+/* Whether all of it is of tables that wait: it is met again when they are followed. */
+static bool all_wait(const struct reader *reader, const struct alterations *altered)
+{
+    for (uint32_t i = 0; i < alterations_count(altered); i++) {
+        uint32_t index = alterations_at(altered, i)->index;
+
+        if (index == UINT32_MAX || !catalog_joined(reader->record.catalog, index)->waits)
+            return false;
+    }
+    return true;
+}
+
+/* Beside a load no table can become another: the stream ends before that, and waits for it. */
+static int take_beside(const struct reader *reader, struct alterations *altered,
+                       struct alterations **follow)
+{
+    if (all_wait(reader, altered)) {
+        alterations_free(altered);
+        return RNL_OK;
+    }
+    log_write(RNL_LOG_INFO, "reader",
+              "changes wait until the tables that join are loaded: others were altered");
+    *follow = altered;
+    return RNL_ALTERED;
+}
+
 int reader_take_altered(struct reader *reader, struct rnl_bundle *bundle,
                         struct alterations **follow, struct rnl_error *err)
 {
@@ -166,6 +192,8 @@ int reader_take_altered(struct reader *reader, struct rnl_bundle *bundle,
     if (!altered)
         return rnl_fail(err, RNL_E_FATAL, "source.nothing_altered",
                         "the source says that tables were altered, and names none");
+    if (reader->over)
+        return take_beside(reader, altered, follow);
     if (reader->run->config->ddl == DDL_EVOLVE) {
         if (reader_must_load(altered)) {
             status = reader_ask_load(reader, altered, err);

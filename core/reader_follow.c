@@ -54,41 +54,6 @@ static int no_memory(struct rnl_error *err)
 
 /* --- where changes begin ------------------------------------------------------------------ */
 
-/* Of tables without a key that an earlier run has loaded. */
-static int recall_starts(struct reader *reader, struct rnl_error *err)
-{
-    for (uint32_t i = 0; i < plan_count(reader->record.plan); i++) {
-        const struct rnl_unit *unit = plan_at(reader->record.plan, i);
-        const struct memory_unit *known = memory_unit_of(&reader->recall.memory, unit->id);
-
-        if (unit->kind != RNL_UNIT_CHUNK || !known || !known->done || !known->position_len ||
-            table_is_keyed(catalog_at(reader->record.catalog, unit->table)))
-            continue;
-        if (reader_start_add(reader, unit->table,
-                             (struct rnl_slice){known->position, known->position_len},
-                             err) != RNL_OK)
-            return err->status;
-    }
-    return RNL_OK;
-}
-
-/* Of tables that were loaded later than others: their view stood there. */
-static int join_starts(struct reader *reader, struct rnl_error *err)
-{
-    const struct rnl_catalog *catalog = reader->record.catalog;
-    bool loads = reader->run->config->mode == MODE_REPLICATE;
-
-    for (uint32_t t = 0; t < catalog_count(catalog); t++) {
-        const char *start = catalog_joined(catalog, t)->start;
-
-        /* without a key its units say it exactly */
-        if (start && (table_is_keyed(catalog_at(catalog, t)) || !loads) &&
-            reader_start_raise(reader, t, slice_of(start), err) != RNL_OK)
-            return err->status;
-    }
-    return RNL_OK;
-}
-
 /* As they are now: a catalog that was altered has tables at other indexes. */
 static int fill_starts(struct follow *follow, struct rnl_error *err)
 {
@@ -116,7 +81,7 @@ static int fill_unit(struct follow *follow, struct rnl_error *err)
     struct rnl_unit *unit = &follow->unit;
 
     *unit = *reader_changes_unit(reader);
-    if (recall_starts(reader, err) != RNL_OK || join_starts(reader, err) != RNL_OK ||
+    if (reader_starts_find(reader, err) != RNL_OK ||
         outlet_places(follow->outlet, &unit->position, err) != RNL_OK)
         return err->status;
     if (!unit->position.len)
@@ -264,24 +229,29 @@ static void limit_bundle(struct follow *follow, struct rnl_bundle *bundle)
     bundle_set_open(bundle, follow->open || outlet_catches_up(follow->outlet));
 }
 
+static bool goes_on(const struct reader *reader)
+{
+    return run_goes_on(reader->run) && !(reader->over && atomic_load(reader->over));
+}
+
 /* *drained: all up to the goal was given. */
 static int pump(struct follow *follow, void *cursor, struct rnl_bundle *bundle, bool *drained,
                 struct rnl_error *err)
 {
-    struct run *run = follow->reader->run;
+    struct reader *reader = follow->reader;
     int status = look_for_high(follow, bundle, err);
 
     if (status == RNL_OK && follow->passed)
         status = publish_place(follow, bundle, err);
     follow->passed = false;
-    while (status == RNL_OK && run_goes_on(run) && !(*drained = is_drained(follow))) {
+    while (status == RNL_OK && goes_on(reader) && !(*drained = is_drained(follow))) {
         uint32_t rows;
         bool marked;
 
         limit_bundle(follow, bundle);
-        status = source_of(follow->reader)->cursor_read(cursor, bundle, READ_MS, err);
+        status = source_of(reader)->cursor_read(cursor, bundle, READ_MS, err);
         if (status == RNL_ALTERED)
-            status = reader_take_altered(follow->reader, bundle, &follow->altered, err);
+            status = reader_take_altered(reader, bundle, &follow->altered, err);
         if (status < 0 || status == RNL_ALTERED) {
             give_whole(follow, bundle);
             break;
@@ -323,6 +293,8 @@ static int read_changes(struct follow *follow, struct rnl_bundle *bundle, bool *
     unit.position = slice_of(follow->position);
     bundle_limit_row(bundle, reader->sizes.row_bytes, reader->record.catalog);
     bundle_mask_changes(bundle, reader->record.catalog);
+    if (reader->over)
+        bundle_settled_only(bundle);
     status = source_of(reader)->cursor_open(reader->source.self, reader->record.catalog, 0, &unit,
                                             &cursor, err);
     if (status != RNL_OK)
@@ -357,7 +329,7 @@ static void *changes_main(void *arg)
     }
     if (drained)
         flags |= RNL_BUNDLE_UNIT_END;
-    if (follow->altered)
+    if (follow->altered && !follow->reader->over)
         flags |= RNL_BUNDLE_ALTERED;
     bundle_mask_changes(bundle, NULL);
     if (bundle && outlet_end(follow->outlet, bundle, flags, &err) != RNL_OK &&
@@ -399,7 +371,8 @@ static int set_goal(struct follow *follow, struct rnl_error *err)
 {
     char *goal;
 
-    if (follow->goal || !atomic_load(&follow->reader->run->drain) || !is_quiet(follow))
+    if (follow->goal || follow->reader->over || !atomic_load(&follow->reader->run->drain) ||
+        !is_quiet(follow))
         return RNL_OK;
     if (log_end(follow->reader, &goal, err) != RNL_OK)
         return err->status;
@@ -420,6 +393,8 @@ static int hear(struct follow *follow, struct rnl_error *err)
 
     if (status != RNL_OK)
         return status == RNL_AGAIN ? RNL_OK : status;
+    if (word.type == CONTROL_LOADED && reader->over)
+        atomic_store(reader->over, true);
     if (word.type != CONTROL_COMMITTED) { /* READY, which a run that had to end didn't wait for */
         control_clear(&word);
         return RNL_OK;
@@ -428,7 +403,8 @@ static int hear(struct follow *follow, struct rnl_error *err)
                          (struct rnl_slice){word.position, word.position_len}, err);
     control_clear(&word);
     durable = outlet_durable(follow->outlet);
-    if (status == RNL_OK && durable.len && source->confirm)
+    /* what stands behind the view of tables that wait is read once more */
+    if (status == RNL_OK && durable.len && source->confirm && !reader->over)
         status = source->confirm(reader->source.self, durable, err);
     return status;
 }
@@ -565,4 +541,23 @@ int reader_follow(struct reader *reader, struct rnl_error *err)
     free(follow.position);
     free(follow.starts);
     return status;
+}
+
+void reader_follow_beside(struct reader *reader)
+{
+    struct follow follow = {.reader = reader, .rows_ms = clock_ms(), .outlet = outlet_new(reader)};
+    struct rnl_error err = RNL_ERROR_INIT;
+    int status;
+
+    pthread_mutex_init(&follow.lock, NULL);
+    status = follow.outlet ? fill_unit(&follow, &err) : no_memory(&err);
+    if (status == RNL_OK)
+        status = stream(&follow, &err);
+    if (status != RNL_OK)
+        run_fail(reader->run, &err); /* nobody is told that the lane has ended */
+    pthread_mutex_destroy(&follow.lock);
+    alterations_free(follow.altered);
+    outlet_free(follow.outlet);
+    free(follow.position);
+    free(follow.starts);
 }

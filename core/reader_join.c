@@ -17,6 +17,8 @@ struct joining {
     bool *again;               /* of the record's tables: loaded anew */
     bool *add;                 /* of those described: taken in */
     uint32_t count;            /* of both */
+    bool unasked;              /* some of them, which nobody asked for by name */
+    bool waits;                /* they are loaded beside the stream */
 };
 
 static int no_memory(struct rnl_error *err)
@@ -109,6 +111,7 @@ static void choose(struct joining *j)
         j->add[t] = catalog_index(catalog, table->schema, table->name) == UINT32_MAX &&
                     ((grows && !is_renamed(j, table)) || (adds && is_asked(j->asked, table)));
         j->count += j->add[t];
+        j->unasked |= j->add[t] && !(adds && is_asked(j->asked, table));
     }
 }
 
@@ -176,10 +179,18 @@ static uint32_t kept(const void *arg, uint32_t table)
 static int mark(const struct joining *j, uint32_t earlier, struct rnl_error *err)
 {
     struct record *record = &j->reader->record;
+    char *since = j->waits ? reader_place(j->reader) : NULL;
 
+    if (j->waits && !since)
+        return no_memory(err);
+    err->status = RNL_OK;
     for (uint32_t t = 0; t < catalog_count(record->catalog); t++) {
         bool again = t < earlier && j->again[t];
-        const struct catalog_join join = {.number = j->reader->joins, .open = true, .again = again};
+        const struct catalog_join join = {.number = j->reader->joins,
+                                          .open = true,
+                                          .again = again,
+                                          .waits = j->waits,
+                                          .since = since};
         const struct rnl_table *table = catalog_at(record->catalog, t);
 
         if (t < earlier && !again)
@@ -187,8 +198,11 @@ static int mark(const struct joining *j, uint32_t earlier, struct rnl_error *err
         log_write(RNL_LOG_INFO, "reader", "%s.%s %s", table->schema, table->name,
                   again ? "is loaded anew" : "joins the pipeline");
         if (catalog_join(record->catalog, t, &join, err) != RNL_OK)
-            return err->status;
+            break;
     }
+    free(since);
+    if (err->status != RNL_OK)
+        return err->status;
     catalog_join_flags(record->catalog, j->reader->joins);
     return RNL_OK;
 }
@@ -220,6 +234,44 @@ static int note_names(const struct joining *j, struct rnl_error *err)
     return add_names(record, j->asked, err);
 }
 
+/* Of the catalog that has them; before, it had tables up to this one. */
+static bool is_joining(const struct joining *j, uint32_t earlier, uint32_t table)
+{
+    return table >= earlier || j->again[table];
+}
+
+/*
+ * Whether a foreign key goes from a table that joins to one that stays, or back: the one's changes
+ * without the other's would break it, and what a key carries along would be done out of its time.
+ */
+static bool is_linked(const struct joining *j, struct rnl_catalog *catalog, uint32_t earlier)
+{
+    for (uint32_t t = 0; t < catalog_count(catalog); t++) {
+        const struct rnl_table *table = catalog_at(catalog, t);
+
+        for (uint32_t k = 0; k < table->nforeign_keys; k++) {
+            const struct rnl_foreign_key *key = &table->foreign_keys[k];
+            uint32_t other = catalog_index(catalog, key->ref_schema, key->ref_table);
+
+            if (other != UINT32_MAX && is_joining(j, earlier, t) != is_joining(j, earlier, other))
+                return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * Those alone that somebody asked for: where the source made or altered tables, what comes behind
+ * that in its log may need them. And while other tables catch up, all changes are such that may
+ * have been applied before, which is said of a lane as a whole.
+ */
+static bool may_wait(const struct joining *j, struct rnl_catalog *catalog, uint32_t earlier)
+{
+    return j->asked && !j->asked->by_source && !j->unasked &&
+           j->reader->record.state == RECORD_FOLLOWING && reader_can_wait(j->reader) &&
+           !is_linked(j, catalog, earlier);
+}
+
 static int take_in(struct joining *j, struct rnl_error *err)
 {
     struct reader *reader = j->reader;
@@ -233,6 +285,7 @@ static int take_in(struct joining *j, struct rnl_error *err)
     record->catalog = is;
     plan_move(record->plan, kept, j);
     record->grown = record->grown || record->state == RECORD_FOLLOWING;
+    j->waits = may_wait(j, is, earlier);
     record->state = RECORD_LOADING;
     record->fingerprint = catalog_fingerprint(is);
     reader->joins = ++record->joins;
@@ -271,6 +324,8 @@ int reader_join(struct reader *reader, struct rnl_catalog *described, struct rnl
 
     err->status = RNL_OK;
     atomic_store(&reader->run->joining, j.asked != NULL);
+    if (reader->record.state == RECORD_FOLLOWING)
+        catalog_join_close(reader->record.catalog);
     catalog_join_flags(reader->record.catalog, 0);
     if (!j.again || !j.add)
         no_memory(err);
@@ -319,23 +374,9 @@ static int decide(struct reader *reader, struct rnl_error *err)
     return err->status;
 }
 
-/* Above all ids that the target remembers, also of units that are no more. */
-static uint32_t next_id(const struct reader *reader)
-{
-    uint32_t most = 0;
-
-    for (uint32_t i = 0; i < plan_count(reader->record.plan); i++)
-        if (plan_at(reader->record.plan, i)->id > most)
-            most = plan_at(reader->record.plan, i)->id;
-    for (size_t i = 0; i < reader->recall.memory.nunits; i++)
-        if (reader->recall.memory.units[i].unit > most)
-            most = reader->recall.memory.units[i].unit;
-    return most + 1;
-}
-
 static int add_units(struct reader *reader, const struct rnl_plan *plan, struct rnl_error *err)
 {
-    uint32_t id = next_id(reader);
+    uint32_t id = reader_next_id(reader);
 
     err->status = RNL_OK;
     for (uint32_t i = 0; i < plan_count(plan) && err->status == RNL_OK; i++) {

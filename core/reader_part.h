@@ -28,7 +28,11 @@ struct reader {
     struct control recall;
     struct table_rule *rules; /* those of the configuration, and of tables asked for since */
     size_t nrules;
-    uint32_t joins; /* tables with this number join in this attempt; 0: none do */
+    uint32_t joins;      /* tables with this number join in this attempt; 0: none do */
+    bool rewound;        /* the record is another than was recalled: tables wait no more */
+    bool beside;         /* changes of the other tables go on while those that wait are loaded */
+    atomic_bool *over;   /* of the stream beside the load: it ends; NULL: it is none */
+    uint32_t first_lane; /* for changes */
     struct run_sizes sizes;
     uint32_t lanes;
 
@@ -61,18 +65,41 @@ int reader_describe(struct reader *reader, struct rnl_catalog *catalog, struct r
 int reader_load(struct reader *reader, struct rnl_error *err);
 int reader_publish(struct reader_lane *lane, struct rnl_bundle *bundle,
                    const struct bundle_head *head, struct rnl_error *err);
-/* Keeps where changes begin to count for a table without a key; sealed as its mask has it. */
+/* reader_starts.c. Keeps where changes begin to count for a table without a key; sealed as its mask
+ * has it. */
 int reader_start_add(struct reader *reader, uint32_t table, struct rnl_slice position,
                      struct rnl_error *err);
 
 /* Raises where changes begin to count for a table, unless it stands there or behind already. */
 int reader_start_raise(struct reader *reader, uint32_t table, struct rnl_slice position,
                        struct rnl_error *err);
+/* Those of tables that stand as an earlier run has left them. */
+int reader_starts_find(struct reader *reader, struct rnl_error *err);
 /* Of the last bundle that was published on a lane, by the load or by an earlier run. */
 uint64_t reader_number(const struct reader *reader, uint32_t lane);
 
 /* reader_follow.c: the changes behind the load, until the run must end. */
 int reader_follow(struct reader *reader, struct rnl_error *err);
+/*
+ * Those beside a load, until the run must end, reader->over says so, or tables are altered. The
+ * lane's end is published in any case. Tells errors itself.
+ */
+void reader_follow_beside(struct reader *reader);
+
+/*
+ * reader_beside.c: tables that are loaded beside the stream. They wait: their changes are left
+ * out of it, until the load is done. Then the next attempt reads the log from where their view
+ * stood, once more, and the other tables leave out what they have.
+ */
+bool reader_can_wait(const struct reader *reader); /* whether tables that join may */
+/* Where a run that goes on reads changes from; malloc'd; NULL: out of memory. */
+char *reader_place(const struct reader *reader);
+/* A run that goes on: tables whose rows are all there wait no more. */
+int reader_settle(struct reader *reader, struct rnl_error *err);
+/* Whether reader_load_beside() is what is to be done; the run's chunks are known. */
+bool reader_goes_beside(struct reader *reader);
+/* As reader_load(), with the stream beside it. */
+int reader_load_beside(struct reader *reader, struct rnl_error *err);
 
 /* reader_changes.c */
 /* Before the snapshot: what the source needs to be followed. */
@@ -85,6 +112,10 @@ int reader_check_changes(const struct reader *reader, struct rnl_error *err);
 bool reader_lanes_apart(const struct reader *reader);
 /* The unit of changes in the plan, the first of several lanes'; NULL: it has none. */
 const struct rnl_unit *reader_changes_unit(const struct reader *reader);
+/* Whether rows of the table, or of any (UINT32_MAX), are yet to be read in chunks. */
+bool reader_is_left(struct reader *reader, uint32_t table);
+/* Above all ids that the target remembers, also of units that are no more. */
+uint32_t reader_next_id(const struct reader *reader);
 int reader_add_changes(struct reader *reader, struct rnl_error *err);
 
 /*

@@ -17,6 +17,7 @@ void run_again(struct run *run)
     atomic_store(&run->done_before, false);
     atomic_store(&run->joining, false);
     atomic_store(&run->other_done, false);
+    atomic_store(&run->again, false);
     run->error = (struct rnl_error)RNL_ERROR_INIT;
 }
 

@@ -42,6 +42,7 @@ struct run {
     atomic_bool source_opened, sink_opened; /* once, by any attempt */
     atomic_bool grows;   /* more tables may be wanted than the record has: looked for once */
     atomic_bool joining; /* this attempt tries to take in what is asked for */
+    atomic_bool again;   /* it ends so that another one begins: tables were loaded beside it */
     struct asked asked;  /* tables to be taken in, or loaded anew; locks by itself */
     atomic_uint_least64_t standing; /* letters of the pipeline, as far as is known */
     pthread_mutex_t lock;           /* guards everything below */

@@ -163,7 +163,7 @@ void writer_fill_job(struct writer *writer, bool resuming, struct rnl_job *job)
     }
     *job = (struct rnl_job){
         .size = sizeof(*job),
-        .lanes = config->writer.lanes,
+        .lanes = config->writer.lanes + writer->beside,
         .pipeline = config->name,
         .schema_policy = record->schema_policy,
         .write_mode = record->write_mode,
@@ -270,6 +270,7 @@ static int prepare(struct writer *writer, struct rnl_error *err)
                                       run->config->ntables, config_left_out(run->config));
     catalog_join_flags(writer->record.catalog, word.joins);
     writer_mark_others(writer);
+    writer->beside = word.beside;
     writer_fill_job(writer, word.resuming, &job);
     writer->steps = steps_new();
     status = map_tables(writer, &job, word.resuming, err);
@@ -280,6 +281,8 @@ static int prepare(struct writer *writer, struct rnl_error *err)
     if (status == RNL_OK)
         status =
             word.resuming ? writer_take_joins(writer, word.joins, err) : begin_anew(writer, err);
+    if (status == RNL_OK && word.settled)
+        status = writer_store_record(writer, err);
     if (status == RNL_OK && word.resuming)
         status = forget_letters(writer, err);
     progress_phase(run->progress, PHASE_TABLES);
@@ -339,7 +342,10 @@ static int prepare_errors(struct writer *writer, struct rnl_error *err)
     return writer->anew ? RNL_OK : count_letters(writer, false, err);
 }
 
-/* The rows that the reader sends, up to its last. RNL_AGAIN: it has stopped before. */
+/*
+ * The rows that the reader sends, up to its last. RNL_AGAIN: it has stopped before; or tables that
+ * waited are loaded, and the next attempt follows them.
+ */
 static int load(struct writer *writer, struct rnl_error *err)
 {
     struct run *run = writer->run;
@@ -350,6 +356,8 @@ static int load(struct writer *writer, struct rnl_error *err)
     count_done(writer);
     progress_phase(run->progress, PHASE_LOADING);
     writer_load(writer);
+    if (atomic_load(&writer->units_done) == chunks && catalog_waits(writer->record.catalog))
+        return RNL_AGAIN;
     if (atomic_load(&writer->units_done) == chunks)
         return RNL_OK; /* also when the run must end: changes may be under way already */
     /* a reader that is alone says only later why it ends */

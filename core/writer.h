@@ -17,6 +17,7 @@ struct writer {
     struct record record;     /* what this run loads */
     struct rnl_memory memory; /* what the target remembered when the run began */
     struct rnl_steps *steps;
+    bool beside;               /* changes come on a lane behind those of the load */
     bool anew;                 /* what the target remembers is forgotten when the new run begins */
     struct rnl_catalog *fresh; /* after a drain: the catalog with the source's numbers */
     struct rnl_catalog *earlier; /* starting over: what that run loaded; NULL: not known */
@@ -43,7 +44,10 @@ struct writer {
  */
 void writer_run(struct run *run, bool *complete);
 
-/* One thread per lane: fetch, apply, commit, until each lane's end. Tells errors itself. */
+/*
+ * One thread per lane, and one for the changes beside: fetch, apply, commit, until each lane's end.
+ * Tells errors itself.
+ */
 void writer_load(struct writer *writer);
 
 enum writer_end {

@@ -162,6 +162,8 @@ static int take_over(struct evolution *e, struct rnl_error *err)
     if (!writer->steps)
         return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for steps");
     writer_fill_job(writer, true, &job);
+    if (writer->record.state == RECORD_FOLLOWING) /* which the reader may not have heard */
+        catalog_join_close(writer->record.catalog);
     catalog_join_flags(writer->record.catalog, 0);
     status = sink_of(e)->map(writer->sink.self, &job, e->is, true, writer->steps, err);
     if (status == RNL_OK)

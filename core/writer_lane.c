@@ -364,9 +364,19 @@ static void keep_numbers(struct writer *writer, const struct lane *lanes, uint32
         writer->numbers[i] = (struct lane_numbers){lanes[i].committed, lanes[i].applied};
 }
 
+/* The stream beside the load ends by that. */
+static void tell_loaded(struct writer *writer)
+{
+    struct rnl_error err = RNL_ERROR_INIT;
+
+    if (run_goes_on(writer->run) &&
+        control_send(writer->ear, &(struct control){.type = CONTROL_LOADED}, &err) != RNL_OK)
+        run_fail(writer->run, &err);
+}
+
 void writer_load(struct writer *writer)
 {
-    uint32_t count = writer->run->config->writer.lanes;
+    uint32_t loading = writer->run->config->writer.lanes, count = loading + writer->beside;
     struct lane *lanes = calloc(count, sizeof(*lanes));
     struct rnl_error err = RNL_ERROR_INIT;
 
@@ -382,7 +392,8 @@ void writer_load(struct writer *writer)
                                  .lane = i,
                                  .committed = number,
                                  .applied = number,
-                                 .careful = writer->run->config->on_error == ON_ERROR_SET_ASIDE};
+                                 .careful = writer->run->config->on_error == ON_ERROR_SET_ASIDE,
+                                 .changes = i >= loading};
         if (pthread_create(&lanes[i].thread, NULL, lane_main, &lanes[i]) != 0) {
             rnl_fail(&err, RNL_E_FATAL, "thread", "a lane's thread can't be started");
             run_fail(writer->run, &err);
@@ -390,9 +401,12 @@ void writer_load(struct writer *writer)
         }
         lanes[i].started = true;
     }
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
+        if (writer->beside && i == loading)
+            tell_loaded(writer);
         if (lanes[i].started)
             pthread_join(lanes[i].thread, NULL);
+    }
     keep_numbers(writer, lanes, count);
     free(lanes);
 }

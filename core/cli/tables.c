@@ -140,8 +140,9 @@ const struct cli_command tables_add_command = {
     .args = "PIPELINE TABLE…",
     .summary = "let a running pipeline take in more tables, and load them",
     .help = "For pipelines that follow changes. TABLE is \"schema.table\", \"table\" or a pattern, "
-            "as with --tables. The rest of the pipeline waits while they are loaded, and goes on "
-            "from where it stood. The command that began the pipeline needn't name them later: "
+            "as with --tables. Changes of the other tables go on while they are loaded, "
+            "unless a foreign key links them. The "
+            "command that began the pipeline needn't name them later: "
             "they are remembered.",
     .options = wait_options,
     .noptions = sizeof(wait_options) / sizeof(wait_options[0]),
@@ -156,8 +157,9 @@ const struct cli_command tables_reload_command = {
     .summary = "let a running pipeline load tables anew that it has",
     .help = "They are dropped in the target and made again, with keys, indexes and foreign keys "
             "(where the pipeline makes no tables they are emptied); rows of them that stand aside "
-            "are forgotten. The rest of the pipeline waits while they are loaded, and goes on from "
-            "where it stood. A pipeline that doesn't run does the same at its next start with "
+            "are forgotten. Changes of the other tables go on meanwhile, unless a foreign key "
+            "links them. A pipeline that doesn't "
+            "run does the same at its next start with "
             "--reload TABLE.",
     .options = wait_options,
     .noptions = sizeof(wait_options) / sizeof(wait_options[0]),

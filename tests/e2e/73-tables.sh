@@ -31,10 +31,11 @@ write_all() {
     local i=1
     while [ -e "$E2E_SCRATCH/writing" ]; do
         cat <<SQL
-begin; insert into a values ($i, 0); update a set v = v + 1 where id = $((i / 2)); delete from a where id = $((i - 7)) and v = 0; commit;
+begin; insert into a (id, v) values ($i, 0); update a set v = v + 1 where id = $((i / 2)); delete from a where id = $((i - 7)) and v = 0; commit;
 begin; insert into p values ($i, $i, 0); insert into c values ($i, $i, 0); update p set v = v + 1 where id = -($i % 5000) - 1; commit;
 begin; update p set u = -$i - 100000 where id = $i; update p set u = $i where id = $((i - 1)); update c set p = $((i - 1)) where id = $i and p > 1; commit;
 begin; insert into e values ($i, 0); update e set v = v + 1 where id = -(($i * 7919) % 100000) - 1; delete from e where id = -(($i * 31) % 1000) - 1; commit;
+begin; insert into h values ($((i + 9)), 0); update h set v = v + 1 where id = $((i % 10)); delete from h where id = $((i + 2)); commit;
 begin; insert into k values ($i, 'new'); insert into k values ($i, 'new'); update k set b = 'set' where a = $((i - 2)); delete from k where a = $((i - 5)); commit;
 SQL
         i=$((i + 1))
@@ -63,15 +64,70 @@ amid_load() { # TABLE
         runnel status t | grep -q "phase *following"
 }
 
-is_following() { runnel status t | grep -q 'phase *following'; }
-
-# Somebody's table, which is empty: it is taken, and never dropped.
-joins_one_that_stood() {
-    [ "$(engine_of "$TO")" = postgres ] || return 0
-    at_to "set role runnel; create table public.h (id int primary key, v int)" >/dev/null
-    expect_exit 0 runnel tables add t h
-    wait_for 60 is_following
+# Nobody else writes to the target's table, which is empty, until let_go.
+hold() { # TABLE
+    mkfifo "$E2E_SCRATCH/hold"
+    database_sql "$TO" "$db_to" <"$E2E_SCRATCH/hold" >/dev/null &
+    holder=$!
+    at_end_kill "$holder"
+    exec {holding}>"$E2E_SCRATCH/hold"
+    case $(engine_of "$TO") in
+    postgres) echo "begin; lock table $1 in exclusive mode; select pg_advisory_lock(73);" >&"$holding" ;;
+    mysql) echo "begin; select * from $1 for update; select get_lock('hold $db_to', 0);" >&"$holding" ;;
+    esac
+    wait_for 60 is_held
 }
+
+is_held() {
+    case $(engine_of "$TO") in
+    postgres) [ "$(at_to "select count(*) from pg_locks where locktype = 'advisory' and objid = 73 and granted and database = (select oid from pg_database where datname = current_database())")" = 1 ] ;;
+    mysql) [ "$(at_to "select is_used_lock('hold $db_to') is not null")" = 1 ] ;;
+    esac
+}
+
+# (What was started since has the pipe open, too.)
+let_go() {
+    printf 'rollback;\n\\q\n' >&"$holding"
+    exec {holding}>&-
+    wait "$holder" || true
+    rm "$E2E_SCRATCH/hold"
+}
+
+last_of_a() { at_to "select coalesce(max(id), 0) from a"; }
+a_has_passed() { [ "$(last_of_a)" -gt "$1" ]; }
+a_passes() {
+    follow_runs || follow_failed "it ended beside a load"
+    wait_for 60 a_has_passed $(($(last_of_a) + 50))
+}
+has_gone_back() { grep -q "the log is read once more" "$follow_log"; }
+a_is_altered() { at_to "select count(x) from a" >/dev/null 2>&1; }
+
+# While the load of a table stands still, changes of another one come; so after a crash amid that,
+# and after one when the log is read again. From where another table is altered changes wait.
+stream_goes_on_beside() { # [OPTIONS]
+    # somebody's table, which is empty: it is taken, and never dropped
+    case $(engine_of "$TO") in
+    postgres) at_to "set role runnel; create table public.h (id int primary key, v int)" >/dev/null ;;
+    mysql) at_to "create table h (id int primary key, v int)" ;;
+    esac
+    hold h
+    expect_exit 0 runnel tables add t h
+    a_passes
+    same 0 "$(at_to "select count(*) from h")" "rows of a table that is held"
+    kill_it
+    follow_begin "$@"
+    a_passes
+    same 0 "$(at_to "select count(*) from h")" "rows of a table that is held"
+    change_source <<<"alter table a add x int default 5;"
+    let_go
+    wait_for 60 has_gone_back
+    kill_it
+    follow_begin "$@"
+    wait_for 60 is_following
+    wait_for 60 a_is_altered
+}
+
+is_following() { runnel status t | grep -q 'phase *following'; }
 
 kill_it() {
     kill -9 "$follower"
@@ -106,7 +162,8 @@ tables_join_and_are_loaded_anew() { # FROM TO
     expect_exit 2 runnel tables add t p
     said tables.present
     follow_runs || follow_failed "it ended for a table that isn't there"
-    joins_one_that_stood
+    # shellcheck disable=SC2086
+    stream_goes_on_beside $some
     follow_stop
     # a selection that grows; one that shrinks is refused
     # shellcheck disable=SC2086
@@ -149,6 +206,20 @@ tables_join_and_are_loaded_anew() { # FROM TO
         expect_exit 2 runnel migrate "$SRC" "$DST" --follow --drain $some --tables c --tables h --restart --yes
         said sink.not_empty h
     fi
+    expect_exit 0 runnel pipelines delete "$SRC" "$DST" --name t --yes
+}
+
+# MySQL's sets of GTIDs, and views that know no file.
+test_from_mysql9_to_postgres() {
+    pair_new mysql9 postgres
+    make_tables
+    follow_start --name t --tables a --tables k
+    writer_begin
+    stream_goes_on_beside --name t --tables a --tables k
+    expect_exit 0 runnel tables reload t k --yes
+    writer_end
+    follow_drain --name t --tables a --tables k
+    expect_exit 0 runnel verify "$SRC" "$DST" --name t
     expect_exit 0 runnel pipelines delete "$SRC" "$DST" --name t --yes
 }
 

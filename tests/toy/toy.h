@@ -24,6 +24,9 @@ struct toy_source_config {
     int64_t since;     /* changes of t2 up to this one can't be read: they had another form */
     int64_t replaced;  /* of altered: t2 is another table from there on, with rows of its own */
     int64_t log_fails; /* changes read by one cursor, then it fails; 0: never */
+    int64_t awaited;   /* rows are read once the sink has changes up to this one */
+    int64_t rests;     /* none are read once it has later ones than this; 0: whatever it has */
+    int64_t linked;    /* t1 has a foreign key to t0 */
     bool log_place;    /* a cursor of changes begins with the place where it stands */
     const char
         *confirms;     /* store of the sink: nothing is to be confirmed that it hasn't for good */
@@ -73,6 +76,7 @@ bool toy_letters_remove(struct toy_letters *letters, uint64_t id);
 /* Whether the store of that name holds all changes up to number, durably; notes it as confirmed. */
 bool toy_confirm(const char *store, int64_t number);
 int64_t toy_confirmed(const char *store);
+int64_t toy_changes(const char *store); /* up to which all are committed */
 
 /* toy_log.c: what makes the source one that can be followed. */
 struct toy_log_cursor;

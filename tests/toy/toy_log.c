@@ -53,8 +53,12 @@ static void find_tables(struct toy_log_cursor *cursor, const struct rnl_catalog 
 int toy_log_open(const struct rnl_ctx *ctx, const struct rnl_catalog *catalog,
                  const struct rnl_unit *unit, struct toy_log_cursor **out, struct rnl_error *err)
 {
-    struct toy_log_cursor *cursor = calloc(1, sizeof(*cursor));
+    const struct toy_source_config *config = ctx->config;
+    struct toy_log_cursor *cursor;
 
+    if (toy_number(unit->position) < toy_confirmed(config->confirms))
+        return rnl_fail(err, RNL_E_CONFIG, "toy.forgotten", "that place is forgotten");
+    cursor = calloc(1, sizeof(*cursor));
     if (!cursor)
         return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory");
     cursor->ctx = ctx;

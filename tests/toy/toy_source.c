@@ -47,6 +47,14 @@ static int toy_describe(void *self, struct rnl_catalog *catalog, struct rnl_erro
     static const struct rnl_index_part key[] = {{.column = 0}};
     static const struct rnl_index indexes[] = {
         {.name = "key", .parts = key, .nparts = 1, .flags = RNL_INDEX_PRIMARY}};
+    static const uint32_t id[] = {0};
+    static const char *const ids[] = {"id"};
+    static const struct rnl_foreign_key link = {.name = "link",
+                                                .ref_schema = "toy",
+                                                .ref_table = "t0",
+                                                .columns = id,
+                                                .ref_columns = ids,
+                                                .ncolumns = 1};
     struct source *source = self;
 
     for (int64_t i = 0; i < config_of(source)->tables; i++) {
@@ -61,6 +69,9 @@ static int toy_describe(void *self, struct rnl_catalog *catalog, struct rnl_erro
                                   .indexes = indexes,
                                   .nindexes = config_of(source)->keyless ? 0 : 1,
                                   .index_size = sizeof(indexes[0]),
+                                  .foreign_keys = &link,
+                                  .nforeign_keys = i == 1 && config_of(source)->linked,
+                                  .foreign_key_size = sizeof(link),
                                   .rows = config_of(source)->rows,
                                   .bytes = -1};
 
@@ -156,6 +167,12 @@ static int toy_cursor_read(void *self, struct rnl_bundle *out, int timeout_ms,
         return toy_log_read(cursor->log, out, err);
     if (config->slow_us)
         usleep((useconds_t)config->slow_us);
+    if (config->awaited && toy_changes(config->confirms) < config->awaited) {
+        usleep(1000);
+        return RNL_AGAIN;
+    }
+    if (config->rests && toy_changes(config->confirms) > config->rests)
+        return rnl_fail(err, RNL_E_FATAL, "toy.restless", "changes came meanwhile");
     while (cursor->next < cursor->end && !host->bundle_full(out)) {
         const struct rnl_value values[] = {{.type = RNL_T_INT, .i = cursor->next},
                                            {.type = RNL_T_TEXT, .len = 4, .ptr = "text"}};
@@ -274,6 +291,9 @@ static const struct rnl_option options[] = {
     INT(log_part, "1", "Changes of each transaction."),
     INT(seen, "0", "Changes that stood before the tables were read."),
     INT(view, "0", "The change that a snapshot says to stand behind."),
+    INT(awaited, "0", "Rows are read once the sink has changes up to this one."),
+    INT(rests, "0", "Rows can't be read once the sink has later changes than this."),
+    INT(linked, "0", "1: t1 has a foreign key to t0."),
     INT(since, "0", "Changes of t2 up to this one can't be read."),
     INT(gone, "0", "1: the first table isn't there any more."),
     INT(replaced, "0", "Of altered: 1: t2 is replaced by another table."),

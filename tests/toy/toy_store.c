@@ -53,6 +53,17 @@ int64_t toy_confirmed(const char *name)
     return confirmed;
 }
 
+int64_t toy_changes(const char *name)
+{
+    struct store *store = store_named(name);
+    int64_t changes;
+
+    pthread_mutex_lock(&store->lock);
+    changes = store->changes;
+    pthread_mutex_unlock(&store->lock);
+    return changes;
+}
+
 /* Changes come when tables have their keys; those that aren't replayed, when all stands. */
 int store_check_time(struct writer *writer, uint32_t flags, struct rnl_error *err)
 {
@@ -80,7 +91,8 @@ int store_check_changes(const struct writer *writer, const struct rnl_checkpoint
     const struct toy_sink_config *config = writer->sink->ctx->config;
     const struct store *store = writer->sink->store;
     int64_t place = checkpoint->nunits ? toy_number(checkpoint->units[0].position) : 0;
-    bool counted = config->lanes <= 1 && !writer->sink->keyless;
+    bool known = checkpoint->nunits && store->unit == checkpoint->units[0].unit;
+    bool counted = config->lanes <= 1 && !writer->sink->keyless && known;
 
     if (!store->columns[0]) /* of a table that was dropped no changes come: they can't be counted */
         return RNL_OK;
@@ -116,8 +128,10 @@ void store_note_changes(struct writer *writer, const struct rnl_checkpoint *chec
                 store->durable = store->lane_durable[i];
         return;
     }
-    if (checkpoint->nunits && toy_is_place(checkpoint->units[0].position))
+    if (checkpoint->nunits && toy_is_place(checkpoint->units[0].position)) {
+        store->unit = checkpoint->units[0].unit; /* another one may begin at an earlier place */
         store->changes = toy_number(checkpoint->units[0].position);
+    }
     if (checkpoint->durable)
         store->durable = store->changes;
 }

@@ -27,6 +27,7 @@ struct store {
     unsigned char *rows[MOST_TABLES]; /* how often each id is there */
     struct toy_letters letters;
     int64_t lane_durable[MOST_LANES];    /* of changes on several lanes */
+    uint32_t unit;                       /* of changes, committed last */
     int64_t changes, durable, confirmed; /* up to which change all are committed, are safe, … */
     uint16_t columns[MOST_TABLES];       /* of t0, t1, …; 0: it was dropped */
     size_t keys, others;                 /* steps done: those of keys, and those behind them */

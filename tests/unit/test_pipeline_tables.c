@@ -141,6 +141,89 @@ static void interrupted_joins_go_on(void **state)
     teardown(&config);
 }
 
+/* Changes of the others go on meanwhile: no row is read before they have been seen. */
+static void tables_are_loaded_beside_the_stream(void **state)
+{
+    struct pipeline_config config;
+
+    (void)state;
+    setup_two(&config, "beside");
+    put(&config.reader.settings, "awaited", MORE - 9);
+    assert_int_equal(run_asked(&config, &t2, false), PIPELINE_FINISHED);
+    assert_followed(&config, FEW, 0, whole(MORE));
+    see_all(&config);
+    put(&config.reader.settings, "log", 1000);
+    put(&config.writer.settings, "behind", 0);
+    put(&config.reader.settings, "awaited", 700);
+    config.commit_bytes = 512; /* and it is cut off all the time */
+    put(&config.writer.settings, "fail_commit", 1);
+    assert_int_equal(run_asked(&config, &t1, true), PIPELINE_FAILED);
+    put(&config.writer.settings, "fail_commit", 0);
+    put(&config.writer.settings, "gone_every", 2);
+    assert_true(run_to_end(&config, 500) > 5);
+    assert_followed(&config, FEW, 0, whole(1000));
+    teardown(&config);
+}
+
+/* No row is read once a change has come since: from here on. */
+static void let_rest(struct pipeline_config *config, int64_t at)
+{
+    put(&config->reader.settings, "rests", at);
+    put(&config->reader.settings, "slow_us", 2000);
+}
+
+/* What is said of changes beside a load can't be said of all. */
+static void changes_wait_where_they_must(void **state)
+{
+    struct pipeline_config config;
+
+    (void)state;
+    /* limits count what comes by either way */
+    setup_two(&config, "beside-limited");
+    config.limit_events = 500;
+    assert_int_equal(run_asked(&config, &t2, false), PIPELINE_STOPPED);
+    while (run_it(&config, false, 0, NULL) == PIPELINE_STOPPED)
+        continue;
+    assert_followed(&config, FEW, 0, whole(MORE));
+    teardown(&config);
+    /* nobody has asked for it by name */
+    setup_two(&config, "beside-grown");
+    let_rest(&config, 200);
+    choose(&config, three, 3);
+    assert_int_equal(run_to_end(&config, 1), 0);
+    assert_followed(&config, FEW, 0, whole(MORE));
+    teardown(&config);
+    /* a foreign key goes to one that stays */
+    setup_two(&config, "beside-linked");
+    let_rest(&config, 200);
+    put(&config.reader.settings, "linked", 1);
+    assert_int_equal(run_asked(&config, &t1, true), PIPELINE_FINISHED);
+    put(&config.reader.settings, "rests", 0);
+    see_all(&config);
+    assert_int_equal(run_asked(&config, &t2, false), PIPELINE_FINISHED);
+    assert_followed(&config, FEW, 0, whole(MORE));
+    teardown(&config);
+}
+
+/* While another one catches up, changes may be there already. */
+static void changes_wait_while_others_catch_up(void **state)
+{
+    struct pipeline_config config;
+
+    (void)state;
+    setup_two(&config, "beside-open");
+    put(&config.writer.settings, "fail_step", 2); /* behind what it catches up with */
+    assert_int_equal(run_asked(&config, &t2, false), PIPELINE_FAILED);
+    put(&config.writer.settings, "fail_step", 0);
+    put(&config.reader.settings, "log", 1000);
+    see_all(&config);
+    let_rest(&config, MORE);
+    put(&config.writer.settings, "behind", 0);
+    assert_int_equal(run_asked(&config, &t1, true), PIPELINE_FINISHED);
+    assert_followed(&config, FEW, 0, whole(1000));
+    teardown(&config);
+}
+
 static void a_table_is_loaded_anew(void **state)
 {
     struct pipeline_config config;
@@ -177,6 +260,11 @@ static void tables_without_a_key_join(void **state)
     see_all(&config);
     assert_int_equal(run_asked(&config, &t1, true), PIPELINE_FINISHED);
     assert_followed(&config, FEW, 0, whole(MORE));
+    /* what the others got beside the load isn't theirs once more */
+    put(&config.reader.settings, "log", whole(1000));
+    put(&config.reader.settings, "awaited", 700);
+    assert_int_equal(run_asked(&config, &t2, true), PIPELINE_FINISHED);
+    assert_followed(&config, FEW, 0, whole(1000));
     teardown(&config);
 }
 
@@ -298,6 +386,9 @@ int main(void)
         cmocka_unit_test(more_tables_join),
         cmocka_unit_test(fewer_or_other_tables_are_refused),
         cmocka_unit_test(interrupted_joins_go_on),
+        cmocka_unit_test(tables_are_loaded_beside_the_stream),
+        cmocka_unit_test(changes_wait_where_they_must),
+        cmocka_unit_test(changes_wait_while_others_catch_up),
         cmocka_unit_test(a_table_is_loaded_anew),
         cmocka_unit_test(tables_without_a_key_join),
         cmocka_unit_test(a_running_pipeline_is_asked),
