@@ -1,6 +1,6 @@
 /*
- * The ears of the roles. In one process a role just reads what the other says. Apart, each attempt
- * has a number, and words name who says them to whom:
+ * The ears of the roles. Each attempt has a number, and words name who says them to whom. In one
+ * process both roles have the same number, and just read what the other says. Apart:
  *
  *   writer: HERE                        its target is open, and remembered
  *   reader: HELLO                       asks, at its start and whenever a writer says HERE
@@ -76,7 +76,7 @@ uint64_t ear_owner(const struct ear *ear)
 {
     uint64_t reader = ear->self == RUN_READER ? ear->own : atomic_load(&ear->peer);
 
-    return bundle_pipeline(ear->run->config->name) ^ (ear->apart ? reader : 0);
+    return bundle_pipeline(ear->run->config->name) ^ reader;
 }
 
 /* --- saying --------------------------------------------------------------------------------- */
@@ -420,7 +420,8 @@ int ear_open(struct run *run, struct session *transport, enum run_role self, str
     ear->transport = transport;
     ear->self = self;
     ear->apart = run->role != RUN_BOTH;
-    ear->own = ear->apart ? random_number() : 0;
+    ear->own = ear->apart ? random_number() : run->attempt;
+    atomic_store(&ear->peer, ear->apart ? 0 : ear->own);
     ear->last = &ear->first;
     ear->failed = (struct rnl_error)RNL_ERROR_INIT;
     pthread_mutex_init(&ear->saying, NULL);
@@ -491,6 +492,10 @@ static int fetch_word(struct ear *ear, int timeout_ms, struct control *word, str
         return status;
     status = control_read(message.body, word, err);
     ops_of(ear)->ack(ear->subscription, &message, err);
+    if (status == RNL_OK && word->to != ear->own) { /* another process's, which we supersede */
+        control_clear(word);
+        status = RNL_AGAIN;
+    }
     return status;
 }
 
@@ -508,7 +513,7 @@ int control_poll(struct ear *ear, enum control_type type, int timeout_ms, struct
 int ear_offer(struct ear *ear, const struct control *word, struct rnl_error *err)
 {
     if (!ear->apart)
-        return say(ear, word, 0, err);
+        return control_send(ear, word, err);
     pthread_mutex_lock(&ear->lock);
     ear->offer = word;
     pthread_mutex_unlock(&ear->lock);

@@ -115,6 +115,15 @@ static void *writer_main(void *arg)
     return NULL;
 }
 
+static uint64_t random_number(void)
+{
+    uint64_t number;
+
+    if (getrandom(&number, sizeof(number), GRND_NONBLOCK) != sizeof(number))
+        number = (uint64_t)clock_ms() * UINT64_C(0x9E3779B97F4A7C15);
+    return number;
+}
+
 static void fail_thread(struct pipeline *pipeline, const char *role)
 {
     struct rnl_error err = RNL_ERROR_INIT;
@@ -144,6 +153,7 @@ static void attempt(struct pipeline *pipeline)
         attempt_alone(pipeline);
         return;
     }
+    pipeline->run.attempt = random_number() >> 1 | 1; /* JSON's integers have a sign */
     if (pthread_create(&writer, NULL, writer_main, pipeline) != 0) {
         fail_thread(pipeline, "writer");
         return;
@@ -163,15 +173,6 @@ struct patience {
     int64_t since_ms;
     uint32_t failures;
 };
-
-static uint64_t random_number(void)
-{
-    uint64_t number;
-
-    if (getrandom(&number, sizeof(number), GRND_NONBLOCK) != sizeof(number))
-        number = (uint64_t)clock_ms() * UINT64_C(0x9E3779B97F4A7C15);
-    return number;
-}
 
 /* Anything up to twice as long as the last time, so that many don't come back at once. */
 static int64_t pause_ms(const struct retry_config *retry, uint32_t failures)

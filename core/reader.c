@@ -398,8 +398,8 @@ void reader_run(struct run *run)
     pthread_mutex_init(&reader.lock, NULL);
     pthread_cond_init(&reader.settled, NULL);
     pthread_mutex_init(&reader.heavy, NULL);
-    status = session_open_transport(&reader.transport, config, "reader", run->resolver,
-                                    &run->stopping, &err);
+    status = session_open_transport(&reader.transport, config, "reader", run->role != RUN_BOTH,
+                                    run->resolver, &run->stopping, &err);
     if (status != RNL_OK)
         goto tell;
     run_on_interrupt(run, reader.transport.plugin->transport.interrupt, reader.transport.self);

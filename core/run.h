@@ -29,6 +29,7 @@ struct run {
     struct progress *progress;
     bool discard; /* with restart: rows that stand aside may be forgotten */
     enum run_role role;
+    uint64_t attempt;    /* number of this one, where both roles are here */
     int64_t until_ms;    /* by clock_ms(): then it stops in order; 0: never */
     atomic_bool restart; /* forget what the target remembers, and load anew; once */
     /* ------------------------------------------------------------------------ */

@@ -130,7 +130,7 @@ static int build_transport(struct session *session, const struct pipeline_config
 }
 
 int session_open_transport(struct session *session, const struct pipeline_config *config,
-                           const char *end, struct secret_resolver *resolver,
+                           const char *end, bool apart, struct secret_resolver *resolver,
                            const atomic_bool *stopping, struct rnl_error *err)
 {
     const char *plugin = config->transport ? config->transport : "memory";
@@ -141,6 +141,15 @@ int session_open_transport(struct session *session, const struct pipeline_config
     if (plugin_find(RNL_TRANSPORT, plugin, &session->plugin, err) != RNL_OK)
         return err->status;
     if (build_transport(session, config, plugin, resolver, err) != RNL_OK) {
+        session_close(session);
+        return err->status;
+    }
+    if (apart && !(session->plugin->declared->caps & RNL_TRANSPORT_APART)) {
+        rnl_fail(err, RNL_E_CONFIG, "transport.one_process",
+                 "the transport %s carries nothing from one process to another: a role can't be "
+                 "run alone",
+                 plugin);
+        rnl_hint(err, "set another transport, such as nats; or run both roles in one process");
         session_close(session);
         return err->status;
     }

@@ -24,8 +24,9 @@ struct session {
 int session_open(struct session *session, enum rnl_kind kind, const char *pipeline,
                  const struct role_config *role, struct secret_resolver *resolver,
                  struct findings *findings, const atomic_bool *stopping, struct rnl_error *err);
+/* apart: the other end is in another process, which not each transport can do. */
 int session_open_transport(struct session *session, const struct pipeline_config *config,
-                           const char *end, struct secret_resolver *resolver,
+                           const char *end, bool apart, struct secret_resolver *resolver,
                            const atomic_bool *stopping, struct rnl_error *err);
 void session_close(struct session *session);
 /*

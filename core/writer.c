@@ -302,12 +302,21 @@ clear_word:
 /* The target may remember units of tables that are gone. */
 static void count_done(struct writer *writer)
 {
+    bool apart = ear_apart(writer->ear); /* else the reader shows the tables */
+
+    if (apart)
+        progress_tables(writer->run->progress, writer->record.catalog);
     for (uint32_t i = 0; i < plan_count(writer->record.plan); i++) {
         const struct rnl_unit *unit = plan_at(writer->record.plan, i);
         const struct memory_unit *known = memory_unit_of(&writer->memory, unit->id);
 
-        if (unit->kind == RNL_UNIT_CHUNK && known && known->done)
+        if (unit->kind != RNL_UNIT_CHUNK)
+            continue;
+        if (known && known->done)
             atomic_fetch_add(&writer->units_done, 1);
+        if (apart)
+            progress_unit(writer->run->progress, unit->table, known && known->done,
+                          known ? known->rows : 0);
     }
 }
 
@@ -563,8 +572,8 @@ void writer_run(struct run *run, bool *complete)
     int status;
 
     *complete = false;
-    status = session_open_transport(&writer.transport, config, "writer", run->resolver,
-                                    &run->stopping, &err);
+    status = session_open_transport(&writer.transport, config, "writer", run->role != RUN_BOTH,
+                                    run->resolver, &run->stopping, &err);
     if (status != RNL_OK)
         goto tell;
     run_on_interrupt(run, writer.transport.plugin->transport.interrupt, writer.transport.self);

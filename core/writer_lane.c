@@ -166,9 +166,9 @@ static int check(struct lane *lane, struct rnl_bundle *bundle, const struct rnl_
 {
     struct writer *writer = lane->writer;
 
-    if (ear_apart(writer->ear) && bundle_owner(bundle) != ear_owner(writer->ear))
+    if (bundle_owner(bundle) != ear_owner(writer->ear))
         return RNL_AGAIN; /* of an attempt that is over */
-    if (bundle_owner(bundle) != ear_owner(writer->ear) || info->lane != lane->lane)
+    if (info->lane != lane->lane)
         return rnl_fail(err, RNL_E_FATAL, "bundle.foreign",
                         "lane %u was given a bundle of another pipeline or lane", lane->lane);
     if (info->flags & RNL_BUNDLE_LANE_END) {

@@ -113,7 +113,8 @@ static void try_transport(struct doctor *doctor, const struct pipeline_config *p
         tell(doctor, what, "in use", NULL);
         return;
     }
-    if (session_open_transport(&session, pipeline, "doctor", resolver, NULL, &err) != RNL_OK) {
+    if (session_open_transport(&session, pipeline, "doctor", false, resolver, NULL, &err) !=
+        RNL_OK) {
         tell(doctor, what, NULL, &err);
         return;
     }

@@ -5,6 +5,7 @@
 #include "../loop.h"
 #include "../pipeline.h"
 #include "../remote.h"
+#include "../util/clock.h"
 #include "../util/log.h"
 #include "display.h"
 #include "tables.h"
@@ -22,6 +23,8 @@ struct foreground {
     struct display *display;
     struct remote *remote; /* NULL: other commands can't reach it */
     const char *name;
+    const char *role; /* "both", "reader", "writer" */
+    char ear[300];    /* by which other commands reach it: a role alone is another process */
     int signals;
 };
 
@@ -61,6 +64,23 @@ static void on_signal(int signal, void *arg)
 
 /* --- what other commands ask of it ------------------------------------------------- */
 
+/* What a role alone knows of the other one, in another process. */
+static void add_other(struct foreground *fg, json_t *o)
+{
+    char text[400];
+    int64_t at_ms;
+    json_t *other;
+
+    json_object_set_new(o, "role", json_string(fg->role));
+    if (strcmp(fg->role, "both") == 0)
+        return;
+    pipeline_other(fg->pipeline, text, sizeof(text), &at_ms);
+    other = *text ? json_loads(text, 0, NULL) : NULL;
+    if (other)
+        json_object_set_new(other, "heard_ms_ago", json_integer(clock_ms() - at_ms));
+    json_object_set_new(o, "other", other ? other : json_null());
+}
+
 static json_t *status_of(struct foreground *fg)
 {
     struct progress_view view;
@@ -73,6 +93,7 @@ static json_t *status_of(struct foreground *fg)
     json_object_set_new(o, "rows_standing",
                         json_integer((json_int_t)pipeline_standing(fg->pipeline)));
     json_object_set_new(o, "pid", json_integer(getpid()));
+    add_other(fg, o);
     asked = tables_asked_json(fg->pipeline);
     if (asked)
         json_object_set_new(o, "tables_asked", asked);
@@ -110,7 +131,7 @@ static void listen_for_others(struct foreground *fg)
 {
     struct rnl_error err = RNL_ERROR_INIT;
 
-    if (remote_open(fg->loop, fg->name, on_request, fg, &fg->remote, &err) != RNL_OK)
+    if (remote_open(fg->loop, fg->ear, on_request, fg, &fg->remote, &err) != RNL_OK)
         log_write(RNL_LOG_WARN, "pipeline", "commands can't reach this run: %s", err.text);
 }
 
@@ -174,7 +195,8 @@ static int report(struct foreground *fg, const struct pipeline_config *config,
     if (json)
         summary_json(config->name, state_words[state], pipeline_was_limited(fg->pipeline), progress,
                      findings, err, stdout);
-    else if (progress_count(progress) && !refused && !config->cutover)
+    else if (progress_count(progress) && !refused && !config->cutover &&
+             strcmp(fg->role, "reader") != 0) /* which doesn't know what was written */
         summary_print(progress, findings, stdout);
     if (state == PIPELINE_FAILED) {
         int code;
@@ -245,10 +267,30 @@ static bool may_restart(const struct pipeline_config *config, const struct cli_a
     return fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y');
 }
 
+/* Which role is this process's; RUN_BOTH, unless it is told. */
+static int choose_role(struct foreground *fg, const struct cli_args *args, struct rnl_error *err)
+{
+    enum run_role role = strcmp(fg->role, "reader") == 0   ? RUN_READER
+                         : strcmp(fg->role, "writer") == 0 ? RUN_WRITER
+                                                           : RUN_BOTH;
+
+    if (role == RUN_BOTH && strcmp(fg->role, "both") != 0)
+        return rnl_fail(err, RNL_E_CONFIG, "usage.role",
+                        "--role %s: reader, writer or both is wanted", fg->role);
+    if (role == RUN_READER && cli_flag(args, "restart"))
+        return rnl_fail(err, RNL_E_CONFIG, "usage.role",
+                        "--restart is said to the writer, which forgets the earlier run");
+    if (role == RUN_WRITER && cli_list(args, "reload"))
+        return rnl_fail(err, RNL_E_CONFIG, "usage.role", "--reload is said to the reader");
+    pipeline_role(fg->pipeline, role);
+    snprintf(fg->ear, sizeof(fg->ear), role == RUN_BOTH ? "%s" : "%s.%s", fg->name, fg->role);
+    return RNL_OK;
+}
+
 int foreground_run(const struct pipeline_config *config, struct secret_resolver *resolver,
                    const struct cli_args *args)
 {
-    struct foreground fg = {.name = config->name};
+    struct foreground fg = {.name = config->name, .role = cli_text(args, "role", "both")};
     struct rnl_error err = RNL_ERROR_INIT;
     int code;
 
@@ -265,6 +307,10 @@ int foreground_run(const struct pipeline_config *config, struct secret_resolver 
         fg.display = display_new(style_of(args), pipeline_progress(fg.pipeline));
     if (!fg.loop || !fg.display) {
         code = out_of_memory();
+        goto free_all;
+    }
+    if (choose_role(&fg, args, &err) != RNL_OK) {
+        code = cli_fail(&err);
         goto free_all;
     }
     if (cli_flag(args, "discard-aside"))

@@ -161,6 +161,9 @@ static const struct cli_option options[] = {
      "with --follow: lanes for changes, each row on that of its key (preset: 1, in the order of "
      "commits; see docs/how-to/follow.md for what more of them give up)"},
     CHANGE_OPTIONS,
+    {"role", 0, CLI_TEXT, 0, "ROLE",
+     "reader or writer: do this alone, the other is done by another process, over a transport "
+     "such as nats (preset: both)"},
     {"bundle-rows", 0, CLI_INT, 0, "N", "rows of a bundle, 10 to 1000 (preset: 500)"},
     {"chunk-size", 0, CLI_SIZE, 0, "SIZE", "of the pieces that tables are cut into (preset: 32M)"},
     {"commit-size", 0, CLI_SIZE, 0, "SIZE",

@@ -54,6 +54,27 @@ static void print_changes(const json_t *o)
         print_text("position", text(o, "position"));
 }
 
+/* A role alone says what it heard of the other one. */
+static void print_other(const json_t *o)
+{
+    const json_t *other = json_object_get(o, "other");
+    const char *role = strcmp(text(o, "role"), "reader") == 0 ? "writer" : "reader";
+    char passed[24];
+
+    if (!other)
+        return;
+    print_text("role", text(o, "role"));
+    if (json_is_null(other)) {
+        printf("  %-12s not heard of yet\n", role);
+        return;
+    }
+    printf("  %-12s %s, %" PRId64 " rows read, %" PRId64 " written, %" PRId64 " changes; heard %s "
+           "ago\n",
+           role, text(other, "phase"), number(other, "rows_read"), number(other, "rows_written"),
+           number(other, "changes"),
+           time_text(number(other, "heard_ms_ago"), passed, sizeof(passed)));
+}
+
 static void print_status(const json_t *o)
 {
     char rows[24], rate[24], bytes[24], passed[24];
@@ -73,6 +94,7 @@ static void print_status(const json_t *o)
     if (number(o, "rows_standing"))
         printf("  %-12s %" PRId64 " rows, see: runnel dead-letters list\n", "set aside",
                number(o, "rows_standing"));
+    print_other(o);
     if (number(o, "waiting_ms"))
         print_text("waiting", text(o, "reason"));
 }

@@ -132,7 +132,7 @@ void stream_remove(struct session *session);
 int publish_body(struct end *end, const struct rnl_message *message, struct rnl_error *err);
 int publish_flush(struct end *end, int timeout_ms, struct rnl_error *err);
 /* Another has begun a sitting: ours is over. */
-void publish_taken(struct session *session);
+int publish_taken(const struct session *session, struct rnl_error *err);
 void *publish_pump(void *arg);
 
 /* room.c: how much of what was published another process hasn't read. */

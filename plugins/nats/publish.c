@@ -235,17 +235,13 @@ static void send_anew(struct session *session, int64_t pause_ms)
     session->resend_ms = nats_now_ms() + pause_ms;
 }
 
-void publish_taken(struct session *session)
+int publish_taken(const struct session *session, struct rnl_error *err)
 {
-    struct rnl_error err = RNL_ERROR_INIT;
-
-    rnl_fail(&err, RNL_E_CONFIG, "transport.taken",
-             "another process publishes to the stream %s: a pipeline has one reader",
+    rnl_fail(err, RNL_E_CONFIG, "transport.taken",
+             "another process publishes to the stream %s: a pipeline has one reader and one writer",
              session->stream);
-    rnl_hint(&err, "stop one of them, or give one another name or prefix");
-    pthread_mutex_lock(&session->lock);
-    session_fail(session, &err);
-    pthread_mutex_unlock(&session->lock);
+    rnl_hint(err, "stop one of them, or give one another name or prefix");
+    return err->status;
 }
 
 /* With the lock held: the server refused a message. */
@@ -348,7 +344,7 @@ static void resend(struct session *session)
     jsErrCode code = 0;
     natsStatus status;
     uint64_t last = 0;
-    bool foreign = false, taken = false;
+    bool foreign = false;
 
     if (natsConnection_Status(session->conn) != NATS_CONN_STATUS_CONNECTED)
         return;
@@ -368,13 +364,12 @@ static void resend(struct session *session)
     } else if (status != NATS_OK) {
         send_anew(session, PAUSE_MS);
     } else if (foreign || last > session->confirmed + session->count) {
-        taken = true;
+        publish_taken(session, &err);
+        session_fail(session, &err);
     } else {
         resend_behind(session, last);
     }
     pthread_mutex_unlock(&session->lock);
-    if (taken)
-        publish_taken(session);
 }
 
 /* What was acknowledged is forgotten by the server, now and then. */

@@ -44,6 +44,7 @@ struct pull {
     uint64_t next_seq;    /* no part of it stands before this one in the stream */
     uint64_t part_seq;    /* of the part that came last */
     uint64_t stale;       /* a sitting that is over */
+    bool joins;           /* what comes first is the first: another may have read before */
     struct join join;
     natsSubscription *inbox; /* with consumer: NULL when it must be made */
     char inbox_name[128];
@@ -250,7 +251,7 @@ static void bind(struct pull *pull, uint64_t who, uint64_t begun)
     subject->acked_seq = subject->trimmed_seq = begun;
     subject->to_trim = 0;
     pthread_mutex_unlock(&pull->session->lock);
-    pull->next_number = 1;
+    pull->joins = true;
     pull->next_seq = begun + 1;
     join_reset(&pull->join);
 }
@@ -284,7 +285,12 @@ static bool is_bound(struct pull *pull, const struct frame *frame)
         return false;
     }
     if (begun && who != session->id && is_ours(session)) {
-        publish_taken(session);
+        struct rnl_error err = RNL_ERROR_INIT;
+
+        publish_taken(session, &err);
+        pthread_mutex_lock(&session->lock);
+        session_fail(session, &err);
+        pthread_mutex_unlock(&session->lock);
         return false;
     }
     if (who != frame->session) {
@@ -315,6 +321,10 @@ static int take_part(struct pull *pull, natsMsg *message, struct item **item, st
     if (!is_bound(pull, &frame)) {
         natsMsg_Destroy(message);
         return RNL_AGAIN;
+    }
+    if (pull->joins && frame.index == 0) {
+        pull->next_number = frame.number;
+        pull->joins = false;
     }
     if (frame.number < pull->next_number) {
         natsMsg_Destroy(message);

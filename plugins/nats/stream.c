@@ -1,6 +1,7 @@
 /* The stream of a pipeline: made, or checked to be of the shape that nothing is lost in. */
 #include "nats.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -154,6 +155,62 @@ static int put_mark(struct session *session, uint64_t last, struct rnl_error *er
     return RNL_OK;
 }
 
+/* The streams that this process has begun a sitting in, and the number of the last. */
+struct begun {
+    struct begun *next;
+    uint64_t id;
+    char stream[];
+};
+
+static pthread_mutex_t begun_lock = PTHREAD_MUTEX_INITIALIZER; /* guards all of them */
+static struct begun *all_begun;
+
+static struct begun *find_begun(const char *stream)
+{
+    struct begun *begun = all_begun;
+
+    while (begun && strcmp(begun->stream, stream) != 0)
+        begun = begun->next;
+    return begun;
+}
+
+/* Kept until the process ends: its next attempt must not take back what another has taken. */
+static void keep_begun(const struct session *session)
+{
+    size_t len = strlen(session->stream) + 1;
+    struct begun *begun;
+
+    pthread_mutex_lock(&begun_lock);
+    begun = find_begun(session->stream);
+    if (!begun && (begun = malloc(sizeof(*begun) + len))) {
+        memcpy(begun->stream, session->stream, len);
+        begun->next = all_begun;
+        all_begun = begun;
+    }
+    if (begun)
+        begun->id = session->id;
+    pthread_mutex_unlock(&begun_lock);
+}
+
+/* RNL_E_CONFIG: another process has taken our place since. */
+static int check_place(struct session *session, struct rnl_error *err)
+{
+    const struct begun *begun;
+    uint64_t mine, who, seq;
+    natsStatus status;
+
+    pthread_mutex_lock(&begun_lock);
+    begun = find_begun(session->stream);
+    mine = begun ? begun->id : 0;
+    pthread_mutex_unlock(&begun_lock);
+    if (!mine)
+        return RNL_OK;
+    status = stream_owner(session, &who, &seq);
+    if (status != NATS_OK)
+        return link_fail(err, status, 0, "can't ask whose the stream is");
+    return who && who != mine ? publish_taken(session, err) : RNL_OK;
+}
+
 /*
  * What an earlier sitting left is of no use: what the target lacks is read again. One that still
  * publishes is refused from the mark on, and what it slipped in before goes too.
@@ -165,19 +222,22 @@ int stream_take(struct session *session, struct rnl_error *err)
 
     if (natsConnection_Status(session->conn) != NATS_CONN_STATUS_CONNECTED)
         return RNL_AGAIN;
-    if (empty(session, 0, err) == RNL_OK && last_of(session, &last, err) == RNL_OK)
+    if (check_place(session, err) == RNL_OK && empty(session, 0, err) == RNL_OK &&
+        last_of(session, &last, err) == RNL_OK)
         status = put_mark(session, last, err);
     else
         status = err->status;
-    if (status == RNL_OK)
+    if (status == RNL_OK && session->begun > 1) /* the server takes 1 for all, the mark too */
         status = empty(session, session->begun, err);
     if (status == RNL_E_RETRY && strcmp(err->code, "transport.lost") != 0)
         status = RNL_AGAIN; /* the server is away */
-    if (status == RNL_OK)
-        session->confirmed = session->begun;
-    else
+    if (status != RNL_OK) {
         session->begun = 0;
-    return status;
+        return status;
+    }
+    session->confirmed = session->begun;
+    keep_begun(session);
+    return RNL_OK;
 }
 
 natsStatus stream_owner(struct session *session, uint64_t *who, uint64_t *seq)

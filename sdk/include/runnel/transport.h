@@ -20,9 +20,9 @@
  *
  * APART: the two ends may be in different processes, on different machines. What is
  * published to a subject from one open to its close is a sitting; a subscription delivers
- * the sitting that began last, from its beginning, and nothing of an earlier one after
- * that: its sequence begins with 1 again. Whoever begins one ends that of another, whose
- * publish fails with RNL_E_CONFIG "transport.taken" from then on.
+ * the sitting that began last, as far as nobody has acknowledged it, and nothing of an
+ * earlier one after that: its sequence is counted anew. Whoever begins one ends that of another,
+ * whose publish fails with RNL_E_CONFIG "transport.taken" from then on.
  */
 enum { RNL_TRANSPORT_REPLAYS = 1 << 0, RNL_TRANSPORT_APART = 1 << 1 };
 

@@ -1,0 +1,75 @@
+# What tests through NATS JetStream share: read behind lib.sh.
+# shellcheck shell=bash
+
+nats_wait() { grep -q 'Server is ready' "$nats_dir/log"; }
+
+# Starts a server of the test's own: $nats_url, $nats_pid. Words of its configuration stand in the
+# argument; its store stays from one start to the next.
+nats_start() { # CONFIGURATION
+    command -v nats-server >/dev/null || skip "nats-server is not installed (scripts/setup --tests)"
+    nats_dir=$E2E_SCRATCH/nats-$E2E_TEST
+    mkdir -p "$nats_dir"
+    nats_port=${nats_port:-$((RANDOM % 10000 + 20000))}
+    nats_url=nats://127.0.0.1:$nats_port
+    printf 'listen: "127.0.0.1:%s"\n%s\n' "$nats_port" "$1" >"$nats_dir/conf"
+    : >"$nats_dir/log"
+    nats-server -c "$nats_dir/conf" >"$nats_dir/log" 2>&1 &
+    nats_pid=$!
+    at_end_kill "$nats_pid"
+    wait_for 20 nats_wait
+}
+
+jetstream() { echo "jetstream { store_dir: \"$E2E_SCRATCH/nats-$E2E_TEST/store\" }"; }
+
+# A pipeline file through that server; more options of the transport in the second argument.
+pipeline() { # MODE [TRANSPORT]
+    cat >"$E2E_SCRATCH/nats.cfg" <<CFG
+connections = {
+  from = { plugin = "mysql"; host = "127.0.0.1"; port = $(server "$E2E_SOURCE" PORT); database = "$db"; user = "runnel"; password = "runnel"; };
+  to = { plugin = "postgres"; host = "127.0.0.1"; port = $(server "$E2E_TARGET" PORT); database = "$db"; user = "runnel"; password = "runnel"; };
+};
+pipeline = {
+  name = "nats.shop";
+  mode = "$1";
+  reader = { source = { plugin = "mysql"; connection = "from"; }; };
+  transport = { plugin = "nats"; servers = [ "$nats_url" ]; ${2:-} };
+  writer = { sink = { plugin = "postgres"; connection = "to"; }; };
+};
+CFG
+    chmod 600 "$E2E_SCRATCH/nats.cfg"
+}
+
+rows() { # COUNT BYTES
+    source_sql "$db" -e "create table if not exists t (id int auto_increment primary key, a longblob);
+        insert into t (a) select repeat(unhex(sha2(seq, 256)), $2 / 32) from seq_1_to_$1"
+}
+
+move() { expect_exit 0 runnel run "$E2E_SCRATCH/nats.cfg"; }
+proven() { expect_exit 0 runnel verify "$SRC" "$DST"; }
+begin() { # [OPTIONS]
+    "$E2E_RUNNEL" run "$E2E_SCRATCH/nats.cfg" "$@" >"$E2E_SCRATCH/run.out" 2>"$E2E_SCRATCH/run.err" &
+    running=$!
+    at_end_kill "$running"
+}
+# One role in a process of its own: its id in $reader or $writer.
+alone() { # ROLE [OPTIONS]
+    local role=$1
+    shift
+    "$E2E_RUNNEL" run "$E2E_SCRATCH/nats.cfg" --role "$role" --log-level info "$@" >"$E2E_SCRATCH/$role.out" 2>"$E2E_SCRATCH/$role.err" &
+    printf -v "$role" %s $!
+    at_end_kill $!
+}
+code_of() { # PID
+    code=0
+    wait "$1" || code=$?
+}
+killed() { # PID
+    kill -KILL "$1"
+    wait "$1" || true
+}
+ends() { wait "$running" || fail "the run ended with $?: $(tail -n 3 "$E2E_SCRATCH/run.err")"; }
+arrived() { [ "$(target_sql -d "$db" -c "select count(*) from t" 2>/dev/null || echo 0)" -ge "$1" ]; }
+amid() { # COUNT: rows have come, and not all of them
+    wait_for 60 arrived 1
+    ! arrived "$1" || fail "the load was over before it was broken off"
+}
