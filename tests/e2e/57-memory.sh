@@ -40,6 +40,16 @@ test_large_rows_pass_one_at_a_time() {
     expect_exit 0 runnel verify "$SRC" "$DST"
 }
 
+# Of each table both sides keep its structure: names at their length, and the file's schema once a lane.
+test_a_file_of_many_tables() {
+    local columns
+    command -v sqlite3 >/dev/null || skip "no sqlite3"
+    columns=$(printf 'c%d int, ' $(seq 20))
+    { echo "begin;" && printf "create table t%d ($columns id int primary key);\n" $(seq 2000) && echo "commit;"; } |
+        sqlite3 "$E2E_SCRATCH/many.db"
+    peak 64 "$E2E_RUNNEL" migrate --lanes 2 "sqlite://$E2E_SCRATCH/many.db" "sqlite://$E2E_SCRATCH/copy.db"
+}
+
 # The short form of tests/fault/large: rows in one transaction, transactions, and tables.
 test_changes_that_are_many() {
     server mysql9 PORT >/dev/null
