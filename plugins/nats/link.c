@@ -223,5 +223,12 @@ int link_connect(const struct rnl_ctx *ctx, natsConnection **conn, struct link_e
         return RNL_OK;
     }
     free(events); /* no connection was made that would call back */
-    return link_fail(err, status, 0, "can't connect to NATS");
+    link_fail(err, status, 0, "can't connect to NATS");
+    if (status == NATS_PROTOCOL_ERROR && config->tls_mode == LINK_TLS_REQUIRE &&
+        !config->tls_cert) { /* the server hung up where it should have answered */
+        err->status = RNL_E_CONFIG;
+        snprintf(err->code, sizeof(err->code), "nats.tls");
+        rnl_hint(err, "does the server ask for a client certificate? see tls.cert and tls.key");
+    }
+    return err->status;
 }

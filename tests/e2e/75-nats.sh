@@ -110,4 +110,125 @@ $(jetstream)"
     said nats.no_jetstream
 }
 
+# --- keys as NATS writes them: base32 of a prefix, 32 bytes, and their CRC16 --------------------------
+
+crc16() { # HEX: the checksum, low byte first
+    local crc=0 i bit
+    for ((i = 0; i < ${#1}; i += 2)); do
+        crc=$((crc ^ (16#${1:i:2} << 8)))
+        for ((bit = 0; bit < 8; bit++)); do
+            crc=$((((crc & 0x8000 ? crc << 1 ^ 0x1021 : crc << 1)) & 0xffff))
+        done
+    done
+    printf '%02x%02x' $((crc & 255)) $((crc >> 8))
+}
+base32_of() { # HEX
+    printf '%b' "$(sed 's/../\\x&/g' <<<"$1$(crc16 "$1")")" | base32 -w0 | tr -d =
+}
+hex_tail() { tail -c 32 | od -An -v -tx1 | tr -d ' \n'; }
+
+# A key of that kind: its seed in $keys/NAME.seed, for openssl in NAME.pem; prints the public one.
+new_key() { # NAME PREFIX
+    keys=$E2E_SCRATCH/keys
+    mkdir -p "$keys"
+    openssl genpkey -algorithm ed25519 -out "$keys/$1.pem"
+    base32_of "$(printf '%02x%02x' $((18 << 3 | $2 >> 5)) $((($2 & 31) << 3)))$(openssl pkey -in "$keys/$1.pem" -outform DER | hex_tail)" >"$keys/$1.seed"
+    base32_of "$(printf %02x "$2")$(openssl pkey -in "$keys/$1.pem" -pubout -outform DER | hex_tail)"
+}
+url64() { base64 -w0 | tr '+/' '-_' | tr -d =; }
+jwt() { # ISSUER ISSUER_KEY SUBJECT CLAIMS
+    local body
+    body=$(printf '{"typ":"JWT","alg":"ed25519-nkey"}' | url64).$(printf '{"jti":"x","iat":%s,"iss":"%s","name":"%s","sub":"%s","nats":%s}' "$(date +%s)" "$1" "$2" "$3" "$4" | url64)
+    printf %s "$body" >"$keys/jwt"
+    openssl pkeyutl -sign -rawin -inkey "$keys/$2.pem" -in "$keys/jwt" -out "$keys/signature"
+    echo "$body.$(url64 <"$keys/signature")"
+}
+
+again() { expect_exit 0 runnel run "$E2E_SCRATCH/nats.cfg" --restart --yes; }
+refused() { # CODE
+    expect_exit 2 runnel run "$E2E_SCRATCH/nats.cfg"
+    said "$1"
+}
+other_server() { # CONFIGURATION
+    kill -KILL "$nats_pid"
+    wait "$nats_pid" || true
+    rm -rf "$nats_dir/store"
+    nats_start "$1"
+}
+certificate() { # NAME SUBJECT: signed by $keys/ca.pem
+    openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "/CN=$2" \
+        -keyout "$keys/$1.key" -out "$keys/$1.csr" 2>/dev/null
+    openssl x509 -req -in "$keys/$1.csr" -CA "$keys/ca.pem" -CAkey "$keys/ca.key" -CAcreateserial \
+        -days 2 -extfile <(echo "subjectAltName=IP:127.0.0.1") -out "$keys/$1.pem" 2>/dev/null
+}
+
+test_credentials() {
+    new_databases
+    rows 5 100
+    keys=$E2E_SCRATCH/keys
+    mkdir -p "$keys"
+    for ca in ca other; do
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj "/CN=$ca" \
+            -keyout "$keys/$ca.key" -out "$keys/$ca.pem" 2>/dev/null
+    done
+    certificate server server
+    certificate client client
+    tls="cert_file: \"$keys/server.pem\", key_file: \"$keys/server.key\", ca_file: \"$keys/ca.pem\""
+
+    nats_start "tls { $tls }
+$(jetstream)"
+    pipeline convert "tls = { mode = \"require\"; ca = \"$keys/ca.pem\"; };"
+    move
+    proven
+    pipeline convert "tls = { mode = \"require\"; ca = \"$keys/other.pem\"; };"
+    refused nats.tls
+
+    other_server "tls { $tls, verify: true }
+$(jetstream)"
+    pipeline convert "tls = { mode = \"require\"; ca = \"$keys/ca.pem\"; cert = \"$keys/client.pem\"; key = \"$keys/client.key\"; };"
+    again
+    pipeline convert "tls = { mode = \"require\"; ca = \"$keys/ca.pem\"; };"
+    refused nats.tls
+
+    other_server "authorization { token: \"t0ken\" }
+$(jetstream)"
+    pipeline convert 'token = "t0ken";'
+    again
+    pipeline convert 'token = "other";'
+    refused nats.access_denied
+    not_said other
+
+    user=$(new_key user 160)
+    other_server "authorization { users: [ { nkey: $user } ] }
+$(jetstream)"
+    pipeline convert "nkey = \"$user\"; nkey_seed = \"$keys/user.seed\";"
+    again
+    stranger=$(new_key stranger 160)
+    pipeline convert "nkey = \"$stranger\"; nkey_seed = \"$keys/stranger.seed\";"
+    refused nats.access_denied
+
+    operator=$(new_key operator 112)
+    account=$(new_key account 0)
+    system=$(new_key system 0)
+    limits='"subs":-1,"data":-1,"payload":-1,"imports":-1,"exports":-1,"wildcards":true,"conn":-1,"leaf":-1'
+    storage='"mem_storage":-1,"disk_storage":-1,"streams":-1,"consumer":-1'
+    other_server "operator: $(jwt "$operator" operator "$operator" '{"type":"operator","version":2}')
+resolver: MEMORY
+system_account: $system
+resolver_preload: {
+  $account: $(jwt "$operator" operator "$account" "{\"limits\":{$limits,$storage},\"type\":\"account\",\"version\":2}")
+  $system: $(jwt "$operator" operator "$system" "{\"limits\":{$limits},\"type\":\"account\",\"version\":2}")
+}
+$(jetstream)"
+    {
+        printf -- '-----BEGIN NATS USER JWT-----\n%s\n------END NATS USER JWT------\n\n' "$(jwt "$account" account "$user" '{"pub":{},"sub":{},"subs":-1,"data":-1,"payload":-1,"type":"user","version":2}')"
+        printf -- '-----BEGIN USER NKEY SEED-----\n%s\n------END USER NKEY SEED------\n' "$(cat "$keys/user.seed")"
+    } >"$keys/user.creds"
+    pipeline convert "credentials = \"$keys/user.creds\";"
+    again
+    proven
+    pipeline convert ""
+    refused nats.access_denied
+}
+
 run_tests
