@@ -171,29 +171,6 @@ void writer_fill_job(struct writer *writer, bool resuming, struct rnl_job *job)
     };
 }
 
-/* How many rows stand aside; told with the findings when nothing more is done. */
-static int count_letters(struct writer *writer, bool tell, struct rnl_error *err)
-{
-    struct run *run = writer->run;
-    uint64_t count;
-    int status = dead_letters_count(writer->sink.plugin, writer->sink.self, run->config->name,
-                                    tell ? run->findings : NULL, &count, err);
-
-    atomic_store(&writer->aside, count);
-    atomic_store(&run->standing, count);
-    return status;
-}
-
-/* Of tables that are loaded anew; they count for the limit no more. */
-static int forget_letters(struct writer *writer, struct rnl_error *err)
-{
-    uint64_t aside = atomic_load(&writer->aside);
-
-    if (writer_void_letters(writer, err) != RNL_OK)
-        return err->status;
-    return aside ? count_letters(writer, false, err) : RNL_OK;
-}
-
 struct look {
     struct writer *writer;
     const struct rnl_job *job;
@@ -284,7 +261,7 @@ static int prepare(struct writer *writer, struct rnl_error *err)
     if (status == RNL_OK && word.settled)
         status = writer_store_record(writer, err);
     if (status == RNL_OK && word.resuming)
-        status = forget_letters(writer, err);
+        status = writer_forget_letters(writer, err);
     progress_phase(run->progress, PHASE_TABLES);
     if (status == RNL_OK)
         status = writer_structure(writer, 0, RNL_PHASE_TABLES, err);
@@ -348,7 +325,7 @@ static int prepare_errors(struct writer *writer, struct rnl_error *err)
         dead_letters_able(writer->sink.plugin, err) != RNL_OK)
         return err->status;
     atomic_store(&writer->run->standing, 0);
-    return writer->anew ? RNL_OK : count_letters(writer, false, err);
+    return writer->anew ? RNL_OK : writer_count_letters(writer, false, err);
 }
 
 /*
@@ -542,7 +519,7 @@ static int work(struct writer *writer, bool *complete, struct rnl_error *err)
     int status = recall(writer, err);
 
     if (status == RNL_DONE)
-        return count_letters(writer, true, err);
+        return writer_count_letters(writer, true, err);
     if (status == RNL_OK)
         status = prepare_errors(writer, err);
     if (status == RNL_OK)
@@ -554,10 +531,10 @@ static int work(struct writer *writer, bool *complete, struct rnl_error *err)
     else if (status == RNL_OK)
         status = end_well(writer, err);
     if (status == RNL_AGAIN && !atomic_load(&run->hard))
-        return count_letters(writer, true, err);
+        return writer_count_letters(writer, true, err);
     if (status != RNL_OK)
         return status < 0 ? status : RNL_OK;
-    status = count_letters(writer, true, err);
+    status = writer_count_letters(writer, true, err);
     *complete = status == RNL_OK;
     if (*complete)
         progress_phase(run->progress, PHASE_DONE);

@@ -94,7 +94,9 @@ void writer_mark_others(struct writer *writer);
 int writer_note_stood(struct writer *writer, bool resuming, struct rnl_error *err);
 /* RNL_E_CONFIG when rows stand aside, and nobody said that they may go. */
 int writer_may_forget(struct writer *writer, struct rnl_error *err);
-/* Rows that stand aside of tables that are loaded anew come again: their letters go. */
-int writer_void_letters(struct writer *writer, struct rnl_error *err);
+/* How many rows stand aside; told with the findings when nothing more is done. */
+int writer_count_letters(struct writer *writer, bool tell, struct rnl_error *err);
+/* Those of tables that are loaded anew come again: their letters go, and count no more. */
+int writer_forget_letters(struct writer *writer, struct rnl_error *err);
 
 #endif

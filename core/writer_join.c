@@ -4,6 +4,7 @@
  */
 #include "writer.h"
 
+#include "dead_letters.h"
 #include "letter.h"
 #include "util/log.h"
 
@@ -170,7 +171,7 @@ static bool any_again(const struct rnl_catalog *catalog)
     return false;
 }
 
-int writer_void_letters(struct writer *writer, struct rnl_error *err)
+static int void_letters(struct writer *writer, struct rnl_error *err)
 {
     struct rnl_letters *letters;
     uint32_t removed = 0;
@@ -186,6 +187,27 @@ int writer_void_letters(struct writer *writer, struct rnl_error *err)
         log_write(RNL_LOG_INFO, "writer",
                   "%u rows that stood aside are forgotten: their tables are loaded anew", removed);
     return status;
+}
+
+int writer_count_letters(struct writer *writer, bool tell, struct rnl_error *err)
+{
+    struct run *run = writer->run;
+    uint64_t count;
+    int status = dead_letters_count(writer->sink.plugin, writer->sink.self, run->config->name,
+                                    tell ? run->findings : NULL, &count, err);
+
+    atomic_store(&writer->aside, count);
+    atomic_store(&run->standing, count);
+    return status;
+}
+
+int writer_forget_letters(struct writer *writer, struct rnl_error *err)
+{
+    uint64_t aside = atomic_load(&writer->aside);
+
+    if (void_letters(writer, err) != RNL_OK)
+        return err->status;
+    return aside ? writer_count_letters(writer, false, err) : RNL_OK;
 }
 
 int writer_take_joins(struct writer *writer, uint32_t number, struct rnl_error *err)
