@@ -102,19 +102,42 @@ void text_hex(struct text *text, const void *bytes, size_t len)
     text->len += 2 * len + 3;
 }
 
+static bool json_escapes(unsigned char c)
+{
+    return c < 0x20 || c == '"' || c == '\\';
+}
+
 void text_json(struct text *text, const char *value)
 {
-    text_add(text, "\"");
-    for (; *value; value++) {
+    text_bytes(text, "\"", 1);
+    while (*value) {
+        size_t plain = 0;
+
+        while (value[plain] && !json_escapes((unsigned char)value[plain]))
+            plain++;
+        text_bytes(text, value, plain);
+        value += plain;
+        if (!*value)
+            break;
         if ((unsigned char)*value < 0x20)
             text_printf(text, "\\u%04x", (unsigned)(unsigned char)*value);
         else {
-            if (*value == '"' || *value == '\\')
-                text_add(text, "\\");
+            text_bytes(text, "\\", 1);
             text_bytes(text, value, 1);
         }
+        value++;
     }
-    text_add(text, "\"");
+    text_bytes(text, "\"", 1);
+}
+
+void text_number(struct text *text, uint64_t number)
+{
+    char digits[20], *at = digits + sizeof(digits);
+
+    do
+        *--at = (char)('0' + number % 10);
+    while (number /= 10);
+    text_bytes(text, at, (size_t)(digits + sizeof(digits) - at));
 }
 
 void text_free(struct text *text)

@@ -19,6 +19,7 @@ void text_name(struct text *text, const char *name);             /* `name` */
 void text_quoted(struct text *text, const char *value);          /* 'value' */
 void text_hex(struct text *text, const void *bytes, size_t len); /* x'00ff' */
 void text_json(struct text *text, const char *value);            /* "value" */
+void text_number(struct text *text, uint64_t number);            /* in decimal */
 void text_free(struct text *text);
 
 #endif

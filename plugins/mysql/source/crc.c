@@ -6,8 +6,9 @@
 #if defined(__x86_64__)
 
 #include <immintrin.h>
+#include <string.h>
 
-#define FOLDS_FROM 64 /* bytes: the first four words of 16 */
+#define FOLDS_FROM 16 /* bytes: a word */
 
 /*
  * x^n mod P, bits reversed, for the distances that a word is folded over: 4 * 128 + 64 and 4 * 128
@@ -46,33 +47,52 @@ static uint32_t CRC_TARGET reduced(__m128i word)
     return (uint32_t)_mm_extract_epi32(_mm_xor_si128(word, at), 1);
 }
 
-/* Of whole words of 16 bytes, at least four; crc as it is within, not as it is told. */
-static uint32_t CRC_TARGET folded(uint32_t crc, const uint8_t *at, size_t len)
+/*
+ * Zeros ahead of all change nothing: so the first words are filled up with them, and nothing is
+ * left at the end. What the sum begins with is turned into the first four bytes.
+ */
+static const uint8_t *CRC_TARGET begun(const uint8_t *at, size_t len, __m128i *word)
+{
+    size_t taken = 16 + len % 16;
+    uint8_t head[32] = {0};
+
+    memcpy(head + sizeof(head) - taken, at, taken);
+    for (size_t i = 0; i < 4; i++)
+        head[sizeof(head) - taken + i] ^= 0xff;
+    *word = fold(load(head), load(fold_one), load(head + 16));
+    return at + taken;
+}
+
+/* Of at least a word. */
+static uint32_t CRC_TARGET folded(const uint8_t *at, size_t len)
 {
     const __m128i four = load(fold_four), one = load(fold_one);
-    __m128i a = _mm_xor_si128(load(at), _mm_cvtsi32_si128((int)crc));
-    __m128i b = load(at + 16), c = load(at + 32), d = load(at + 48);
+    const uint8_t *end = at + len;
+    __m128i a;
 
-    for (at += 64, len -= 64; len >= 64; at += 64, len -= 64) {
-        a = fold(a, four, load(at));
-        b = fold(b, four, load(at + 16));
-        c = fold(c, four, load(at + 32));
-        d = fold(d, four, load(at + 48));
+    at = begun(at, len, &a);
+    if (end - at >= 64) {
+        __m128i b = load(at + 16), c = load(at + 32), d = load(at + 48);
+
+        a = fold(a, one, load(at));
+        for (at += 64; end - at >= 64; at += 64) {
+            a = fold(a, four, load(at));
+            b = fold(b, four, load(at + 16));
+            c = fold(c, four, load(at + 32));
+            d = fold(d, four, load(at + 48));
+        }
+        a = fold(fold(fold(a, one, b), one, c), one, d);
     }
-    a = fold(fold(fold(a, one, b), one, c), one, d);
-    for (; len >= 16; at += 16, len -= 16)
+    for (; at < end; at += 16)
         a = fold(a, one, load(at));
     return reduced(a);
 }
 
 uint32_t crc_of(const void *bytes, size_t len)
 {
-    const uint8_t *at = bytes;
-    size_t whole = len & ~(size_t)15;
-
     if (len < FOLDS_FROM || !__builtin_cpu_supports("pclmul") || !__builtin_cpu_supports("sse4.1"))
-        return (uint32_t)crc32_z(0, at, len);
-    return (uint32_t)crc32_z(~folded(UINT32_MAX, at, whole), at + whole, len - whole);
+        return (uint32_t)crc32_z(0, bytes, len);
+    return ~folded(bytes, len);
 }
 
 #else

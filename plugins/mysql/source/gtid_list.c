@@ -121,13 +121,16 @@ int gtid_place_parse(struct gtid_place *place, const char *text)
 
 void gtid_list_text(const struct gtid_list *list, struct text *out)
 {
-    char one[GTID_ONE_MAX];
-
     for (size_t i = 0; i < list->count; i++) {
-        gtid_place_text(&list->places[i], one);
+        const struct gtid_place *place = &list->places[i];
+
         if (i)
             text_bytes(out, ",", 1);
-        text_add(out, one);
+        text_number(out, place->domain);
+        text_bytes(out, "-", 1);
+        text_number(out, place->server);
+        text_bytes(out, "-", 1);
+        text_number(out, place->sequence);
     }
 }
 

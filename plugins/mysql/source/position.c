@@ -1,7 +1,6 @@
 /* A place in the log of a MySQL or MariaDB server, and its bytes as the host keeps them: JSON. */
 #include "position.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -361,7 +360,9 @@ void position_write(const struct position *position, struct text *out)
     if (*position->file) {
         text_add(out, ", \"file\": ");
         text_json(out, position->file);
-        text_printf(out, ", \"pos\": \"%" PRIu64 "\"", position->pos);
+        text_add(out, ", \"pos\": \"");
+        text_number(out, position->pos);
+        text_add(out, "\"");
     }
     if (position->from) {
         text_add(out, ", \"from\": ");
