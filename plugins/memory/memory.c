@@ -242,10 +242,11 @@ static int memory_publish(void *self, const struct rnl_message *message, struct 
             subject->first = entry;
         subject->last = entry;
         subject->bytes += entry->body.len;
-        pthread_cond_broadcast(&subject->came);
     }
     pthread_mutex_unlock(&broker->lock);
-    if (status != RNL_OK)
+    if (status == RNL_OK)
+        pthread_cond_broadcast(&subject->came); /* who is woken finds the lock free */
+    else
         free(entry); /* not entry_free: the body is still the caller's */
     return status;
 }

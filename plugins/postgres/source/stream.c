@@ -51,6 +51,7 @@ struct stream {
     int64_t feedback_ms; /* when the next is due */
     int64_t period_ms;
     bool answer;        /* the server asked */
+    bool undrained;     /* libpq may have more than was taken */
     atomic_bool notice; /* the server said that it leaves something out */
     char notice_text[300];
 };
@@ -308,9 +309,10 @@ static int stream_over(struct stream *s, int len)
     return status;
 }
 
-/* What libpq has goes into the queue; under lock. */
+/* What libpq has goes into the queue, as much as there is room for; under lock. */
 static int drain(struct stream *s)
 {
+    s->undrained = true;
     for (unsigned i = 0; i < ITEMS_AT_ONCE && has_room(s); i++) {
         char *message = NULL;
         int len = PQgetCopyData(s->conn->pg, &message, 1), status;
@@ -319,8 +321,10 @@ static int drain(struct stream *s)
             PQfreemem(message);
             return publication_lost(s, s->notice_text, &s->error);
         }
-        if (len == 0)
+        if (len == 0) {
+            s->undrained = false;
             break;
+        }
         if (len < 0)
             return stream_over(s, len);
         status = message_take(s, message, len);
@@ -341,6 +345,8 @@ static int stream_wait(struct stream *s, bool room, bool writing)
     };
     eventfd_t ignored;
 
+    if (room && s->undrained)
+        wait_ms = 0; /* libpq has more, of which the socket says nothing */
     poll(wait, 2, wait_ms > 0 ? (int)wait_ms : 0);
     if (wait[1].revents)
         eventfd_read(s->follow->wake, &ignored);
