@@ -73,6 +73,9 @@ void writer_fill_job(struct writer *writer, bool resuming, struct rnl_job *job);
 /* The target remembers the run as the record is now. */
 int writer_store_record(struct writer *writer, struct rnl_error *err);
 
+/* writer_drain.c: all up to the goal is applied; in a cutover the pipeline is done by that. */
+int writer_end_drained(struct writer *writer, struct rnl_error *err);
+
 /* Does those steps that are not done and by whose work rows are found: the tables' keys. */
 int writer_keys(struct writer *writer, struct rnl_error *err);
 

@@ -117,13 +117,16 @@ crc16() { # HEX: the checksum, low byte first
     for ((i = 0; i < ${#1}; i += 2)); do
         crc=$((crc ^ (16#${1:i:2} << 8)))
         for ((bit = 0; bit < 8; bit++)); do
-            crc=$((((crc & 0x8000 ? crc << 1 ^ 0x1021 : crc << 1)) & 0xffff))
+            crc=$(((crc & 0x8000 ? crc << 1 ^ 0x1021 : crc << 1) & 0xffff))
         done
     done
     printf '%02x%02x' $((crc & 255)) $((crc >> 8))
 }
 base32_of() { # HEX
-    printf '%b' "$(sed 's/../\\x&/g' <<<"$1$(crc16 "$1")")" | base32 -w0 | tr -d =
+    local hex i escaped=""
+    hex=$1$(crc16 "$1")
+    for ((i = 0; i < ${#hex}; i += 2)); do escaped+="\\x${hex:i:2}"; done
+    printf '%b' "$escaped" | base32 -w0 | tr -d =
 }
 hex_tail() { tail -c 32 | od -An -v -tx1 | tr -d ' \n'; }
 

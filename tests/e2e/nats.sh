@@ -21,6 +21,7 @@ nats_start() { # CONFIGURATION
 
 jetstream() { echo "jetstream { store_dir: \"$E2E_SCRATCH/nats-$E2E_TEST/store\" }"; }
 
+# shellcheck disable=SC2154 # db: of new_databases
 # A pipeline file through that server; more options of the transport in the second argument.
 pipeline() { # MODE [TRANSPORT]
     cat >"$E2E_SCRATCH/nats.cfg" <<CFG
@@ -52,6 +53,8 @@ begin() { # [OPTIONS]
     at_end_kill "$running"
 }
 # One role in a process of its own: its id in $reader or $writer.
+# shellcheck disable=SC2034
+reader='' writer=''
 alone() { # ROLE [OPTIONS]
     local role=$1
     shift
@@ -59,7 +62,8 @@ alone() { # ROLE [OPTIONS]
     printf -v "$role" %s $!
     at_end_kill $!
 }
-code_of() { # PID
+# shellcheck disable=SC2034 # for the tests
+code_of() { # PID: into $code
     code=0
     wait "$1" || code=$?
 }
