@@ -39,6 +39,7 @@ begin; insert into h values ($((i + 9)), 0); update h set v = v + 1 where id = $
 begin; insert into k values ($i, 'new'); insert into k values ($i, 'new'); update k set b = 'set' where a = $((i - 2)); delete from k where a = $((i - 5)); commit;
 SQL
         i=$((i + 1))
+        sleep 0.01 # what is written meanwhile is caught up with after each crash
     done
 }
 
