@@ -103,7 +103,7 @@ int desired_open(const char *folder, struct desired **out, struct rnl_error *err
     if (strlen(folder) >= sizeof(d->folder_path))
         rnl_fail(err, RNL_E_CONFIG, "node.state", "the path of the state folder is too long");
     else {
-        strcpy(d->folder_path, folder);
+        snprintf(d->folder_path, sizeof(d->folder_path), "%s", folder);
         if (make_folder(d, err) == RNL_OK && open_folder(d, err) == RNL_OK &&
             read_file(d, err) == RNL_OK) {
             *out = d;

@@ -92,8 +92,8 @@ void supervised_ended(struct supervised *s, const struct worker_end *end, int64_
     bool told = s->state == SUPERVISED_STOPPING;
 
     s->alive = false;
-    if (end->limited && !told) {
-        s->state = SUPERVISED_STOPPED;
+    if (!told && (end->limited || end->code == CODE_INTERRUPTED)) {
+        s->state = SUPERVISED_STOPPED; /* others told it so: that is what is wanted now */
         s->want = WANT_STOPPED;
     } else if (end->code == CODE_DONE)
         s->state = SUPERVISED_FINISHED;
@@ -101,10 +101,7 @@ void supervised_ended(struct supervised *s, const struct worker_end *end, int64_
         s->state = SUPERVISED_DEGRADED;
     else if (told)
         s->state = SUPERVISED_STOPPED;
-    else if (end->code == CODE_INTERRUPTED) {
-        s->state = SUPERVISED_STOPPED; /* somebody told the worker itself: that is what is wanted */
-        s->want = WANT_STOPPED;
-    } else if (end->signal == 0 && (end->code == CODE_USAGE || !end->passes))
+    else if (end->signal == 0 && (end->code == CODE_USAGE || !end->passes))
         s->state = SUPERVISED_FAILED;
     else if (s->want == WANT_PAUSED)
         s->state = SUPERVISED_PAUSED; /* it is started when it is to go on */

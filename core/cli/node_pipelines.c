@@ -323,26 +323,58 @@ const struct cli_command pipelines_show_command = {
     .run = run_show,
 };
 
-#define STEERING(variable, name_, summary_, run_)         \
-    const struct cli_command variable = {                 \
-        .name = name_,                                    \
-        .args = "PIPELINE",                               \
-        .summary = summary_,                              \
-        .options = options,                               \
-        .noptions = sizeof(options) / sizeof(options[0]), \
-        .min_words = 1,                                   \
-        .max_words = 1,                                   \
-        .run = run_,                                      \
-    }
+const struct cli_command pipelines_start_command = {
+    .name = "pipelines start",
+    .args = "PIPELINE",
+    .summary = "Have the node run a pipeline, now and after its own restarts",
+    .options = options,
+    .noptions = sizeof(options) / sizeof(options[0]),
+    .min_words = 1,
+    .max_words = 1,
+    .run = run_start,
+};
 
-STEERING(pipelines_start_command, "pipelines start",
-         "Have the node run a pipeline, now and after its own restarts", run_start);
-STEERING(pipelines_stop_command, "pipelines stop",
-         "Have the node end a pipeline in order, and leave it so", run_stop);
-STEERING(pipelines_pause_command, "pipelines pause",
-         "Have the node let a pipeline rest: its process stays", run_pause);
-STEERING(pipelines_resume_command, "pipelines resume", "Have the node let a paused pipeline go on",
-         run_start);
-STEERING(pipelines_restart_command, "pipelines restart",
-         "Have the node end a pipeline in order and start it again, with its file as it is now",
-         run_restart);
+const struct cli_command pipelines_stop_command = {
+    .name = "pipelines stop",
+    .args = "PIPELINE",
+    .summary = "Have the node end a pipeline in order, and leave it so",
+    .options = options,
+    .noptions = sizeof(options) / sizeof(options[0]),
+    .min_words = 1,
+    .max_words = 1,
+    .run = run_stop,
+};
+
+const struct cli_command pipelines_pause_command = {
+    .name = "pipelines pause",
+    .args = "PIPELINE",
+    .summary = "Have the node let a pipeline rest: its process stays",
+    .options = options,
+    .noptions = sizeof(options) / sizeof(options[0]),
+    .min_words = 1,
+    .max_words = 1,
+    .run = run_pause,
+};
+
+const struct cli_command pipelines_resume_command = {
+    .name = "pipelines resume",
+    .args = "PIPELINE",
+    .summary = "Have the node let a paused pipeline go on",
+    .options = options,
+    .noptions = sizeof(options) / sizeof(options[0]),
+    .min_words = 1,
+    .max_words = 1,
+    .run = run_start,
+};
+
+const struct cli_command pipelines_restart_command = {
+    .name = "pipelines restart",
+    .args = "PIPELINE",
+    .summary =
+        "Have the node end a pipeline in order and start it again, with its file as it is now",
+    .options = options,
+    .noptions = sizeof(options) / sizeof(options[0]),
+    .min_words = 1,
+    .max_words = 1,
+    .run = run_restart,
+};
