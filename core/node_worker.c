@@ -166,7 +166,7 @@ static int start(struct entry *entry, struct rnl_error *err)
     argv[n++] = "--json";
     argv[n++] = "--log-format";
     argv[n++] = "json";
-    for (size_t i = 0; settings->arguments[i] && i < ARGUMENTS_MOST; i++)
+    for (size_t i = 0; i < ARGUMENTS_MOST && settings->arguments[i]; i++)
         argv[n++] = settings->arguments[i];
     argv[n] = NULL;
     memcpy(arguments, argv, sizeof(arguments));
