@@ -108,6 +108,7 @@ int session_get(const struct rnl_ctx *ctx, const char *pipeline, bool back,
                 struct session **session, struct rnl_error *err);
 void session_put(struct session *session);
 
+void session_unsubscribe(struct session *session, natsSubscription *subscription);
 /* The stream that a subject goes through. */
 struct session *session_of(const struct end *end, const char *subject);
 /* With the lock held: finds or makes it; NULL: out of memory, or a name that can't be one. */

@@ -62,7 +62,7 @@ static void drop_consumer(struct pull *pull)
     if (pull->consumer[0] && natsConnection_Status(session->conn) == NATS_CONN_STATUS_CONNECTED)
         js_DeleteConsumer(session->js, session->stream, pull->consumer, NULL, NULL);
     pull->consumer[0] = '\0';
-    natsSubscription_Destroy(pull->inbox);
+    session_unsubscribe(session, pull->inbox);
     pull->inbox = NULL;
     pull->asked = 0;
     join_reset(&pull->join);

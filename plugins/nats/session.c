@@ -7,7 +7,7 @@
 #include <sys/random.h>
 #include <time.h>
 
-enum { REQUEST_MS = 10000, BACK_BYTES = 8 << 20 };
+enum { REQUEST_MS = 10000, UNSUBSCRIBE_MS = 2000, BACK_BYTES = 8 << 20 };
 
 static pthread_mutex_t sessions_lock = PTHREAD_MUTEX_INITIALIZER; /* guards sessions, their ends */
 static struct session *sessions;
@@ -77,6 +77,20 @@ struct subject *session_subject(struct session *session, const char *name)
     return subject;
 }
 
+/*
+ * The library's reading thread may be about to give a message to it: it ends by a round trip behind
+ * the word that no more are wanted.
+ */
+void session_unsubscribe(struct session *session, natsSubscription *subscription)
+{
+    if (!subscription)
+        return;
+    natsSubscription_Unsubscribe(subscription);
+    if (natsConnection_Status(session->conn) == NATS_CONN_STATUS_CONNECTED)
+        natsConnection_FlushTimeout(session->conn, UNSUBSCRIBE_MS);
+    natsSubscription_Destroy(subscription);
+}
+
 static void session_free(struct session *session)
 {
     for (; session->count; session->count--)
@@ -89,7 +103,7 @@ static void session_free(struct session *session)
         free(subject->sent);
         free(subject);
     }
-    natsSubscription_Destroy(session->confirmations);
+    session_unsubscribe(session, session->confirmations);
     free(session->inbox);
     jsCtx_Destroy(session->js);
     natsConnection_Destroy(session->conn);

@@ -13,7 +13,8 @@ int source_identity(struct source *source, struct conn *conn, struct rnl_error *
                                                    : "SHOW GLOBAL VARIABLES LIKE 'server_uuid'",
                             1, &id, err);
 
-    if (!status)
+    /* Asked again where changes begin, while another thread may read it: it stays what it is. */
+    if (!status && strcmp(source->server_uuid, id ? id : "") != 0)
         snprintf(source->server_uuid, sizeof(source->server_uuid), "%s", id ? id : "");
     free(id);
     return status;
