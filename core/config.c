@@ -18,6 +18,7 @@ const struct config_word config_words[] = {
     {"node.name", "node-name", NULL, NULL, "of a node (preset: the machine's name)", false},
     {"node.state_dir", "state-dir", NULL, NULL, "where a node keeps what is wanted of it", false},
     {"node.pipelines", "pipelines-dir", NULL, NULL, "a folder of *.cfg: a node's pipelines", false},
+    {"node.roles", "roles", NULL, NULL, "what a node does: reader, writer (preset: both)", true},
 };
 const size_t config_nwords = sizeof(config_words) / sizeof(config_words[0]);
 
@@ -32,6 +33,7 @@ static const struct word node_words[] = {
     {"name", WORD_TEXT, NULL, 0, 0},
     {"state_dir", WORD_TEXT, NULL, 0, 0},
     {"pipelines", WORD_TEXT, NULL, 0, 0},
+    {"roles", WORD_TEXTS, NULL, 0, 0},
 };
 static const struct word log_words[] = {
     {"level", WORD_CHOICE, "debug|info|warn|error", 0, 0},

@@ -13,139 +13,11 @@
 
 #define STEP_MS 100
 #define WATCH_MS 1000
-#define DRAIN_MS 40000
+#define END_MS 40000
 
 static char *copy(const char *text)
 {
     return text ? strdup(text) : NULL;
-}
-
-struct entry *node_entry(struct node *node, const char *name)
-{
-    for (struct entry *entry = node->entries; entry; entry = entry->next)
-        if (name && strcmp(entry->name, name) == 0)
-            return entry;
-    return NULL;
-}
-
-/* --- what the configuration holds ------------------------------------------------------------- */
-
-static struct entry *entry_add(struct node *node, const char *name)
-{
-    struct entry *entry = calloc(1, sizeof(*entry)), **at = &node->entries;
-
-    if (!entry || !(entry->name = strdup(name)))
-        abort(); /* a node that can't remember its pipelines is better started anew */
-    entry->node = node;
-    while (*at && strcmp((*at)->name, name) < 0)
-        at = &(*at)->next;
-    entry->next = *at;
-    *at = entry;
-    if (desired_get(node->desired, name) != WANT_STOPPED)
-        supervised_want(&entry->now, desired_get(node->desired, name));
-    return entry;
-}
-
-static void entry_free(struct entry *entry)
-{
-    worker_forget(entry);
-    free(entry->name);
-    free(entry->mode);
-    free(entry->file);
-    free(entry);
-}
-
-static void entry_take(struct entry *entry, const json_t *o)
-{
-    free(entry->mode);
-    free(entry->file);
-    entry->mode = copy(json_string_value(json_object_get(o, "mode")));
-    entry->file = copy(json_string_value(json_object_get(o, "file")));
-    entry->print = json_integer_value(json_object_get(o, "print"));
-    entry->listed = true;
-}
-
-/* What stands in the files no more goes; what runs, when it has ended. */
-static void drop_unlisted(struct node *node)
-{
-    struct entry **at = &node->entries;
-
-    while (*at) {
-        struct entry *entry = *at;
-
-        if (entry->listed || entry->child) {
-            at = &entry->next;
-            continue;
-        }
-        *at = entry->next;
-        entry_free(entry);
-    }
-}
-
-static void tell_unlisted(const struct node *node)
-{
-    for (const struct entry *entry = node->entries; entry; entry = entry->next)
-        if (!entry->listed && entry->child)
-            log_write(RNL_LOG_WARN, "node",
-                      "pipeline %s isn't configured any more; its worker goes on until it is "
-                      "stopped: runnel pipelines stop %s",
-                      entry->name, entry->name);
-}
-
-/* A file that can't be read just now is no reason to forget what it held. */
-static bool stands_in_refused(const struct node *node, const struct entry *entry)
-{
-    const json_t *o;
-    size_t i;
-
-    json_array_foreach(node->refused, i, o)
-    {
-        const char *file = json_string_value(json_object_get(o, "file"));
-
-        if (file && entry->file && strcmp(file, entry->file) == 0)
-            return true;
-    }
-    return false;
-}
-
-static void tell_refused(const struct node *node)
-{
-    const json_t *o;
-    size_t i;
-
-    json_array_foreach(node->refused, i, o)
-    {
-        const char *text = json_string_value(json_object_get(o, "text"));
-        const char *file = json_string_value(json_object_get(o, "file"));
-
-        log_write(RNL_LOG_ERROR, "node", "%s is left as it was: %s", file ? file : "a file",
-                  text ? text : "it can't be read");
-    }
-}
-
-void node_take_list(struct node *node, const json_t *listed)
-{
-    const json_t *all = json_object_get(listed, "pipelines"), *o;
-    size_t i, count = 0;
-
-    json_decref(node->refused);
-    node->refused = json_incref(json_object_get(listed, "refused"));
-    for (struct entry *entry = node->entries; entry; entry = entry->next)
-        entry->listed = stands_in_refused(node, entry);
-    json_array_foreach(all, i, o)
-    {
-        const char *name = json_string_value(json_object_get(o, "name"));
-        struct entry *entry = node_entry(node, name);
-
-        if (!name)
-            continue;
-        entry_take(entry ? entry : entry_add(node, name), o);
-        count++;
-    }
-    drop_unlisted(node);
-    tell_unlisted(node);
-    tell_refused(node);
-    log_write(RNL_LOG_INFO, "node", "%zu pipeline%s configured", count, count == 1 ? "" : "s");
 }
 
 /* --- its life --------------------------------------------------------------------------------- */
@@ -153,21 +25,20 @@ void node_take_list(struct node *node, const json_t *listed)
 static bool any_alive(const struct node *node)
 {
     for (const struct entry *entry = node->entries; entry; entry = entry->next)
-        if (entry->child)
+        if (entry_alive(entry))
             return true;
     return node->lister != NULL;
 }
 
-/* What is wanted stays on record: the next node goes on with it. */
-static void drain(struct node *node)
+/* By now all have been told; what is wanted stays on record: the next node goes on with it. */
+static void end(struct node *node)
 {
-    for (struct entry *entry = node->entries; entry; entry = entry->next) {
-        if (!entry->child)
-            continue;
-        supervised_want(&entry->now, WANT_STOPPED);
-        if (clock_ms() >= node->drain_ms)
-            child_signal(entry->child, SIGKILL);
-    }
+    bool late = clock_ms() >= node->end_ms;
+
+    for (struct entry *entry = node->entries; late && entry; entry = entry->next)
+        for (uint32_t i = 0; i < entry->nworkers; i++)
+            if (entry->workers[i].child)
+                child_signal(entry->workers[i].child, SIGKILL);
     if (node->lister)
         child_signal(node->lister, SIGKILL);
 }
@@ -176,12 +47,12 @@ static void on_step(void *arg)
 {
     struct node *node = arg;
 
-    if (node->draining)
-        drain(node);
     for (struct entry *entry = node->entries; entry; entry = entry->next)
-        worker_step(entry);
-    drop_unlisted(node);
-    if (node->draining && !any_alive(node))
+        entry_step(entry);
+    node_drop_unlisted(node);
+    if (node->ending)
+        end(node);
+    if (node->ending && !any_alive(node))
         loop_stop(node->loop);
 }
 
@@ -191,7 +62,7 @@ static void on_watch(void *arg)
 {
     struct node *node = arg;
 
-    if (!node->draining)
+    if (!node->ending)
         node_list_watch(node);
     tell_registry(node);
 }
@@ -202,8 +73,9 @@ static void on_child(int signal, void *arg)
 
     (void)signal;
     for (struct entry *entry = node->entries; entry; entry = entry->next)
-        if (entry->child)
-            child_reap(entry->child);
+        for (uint32_t i = 0; i < entry->nworkers; i++)
+            if (entry->workers[i].child)
+                child_reap(entry->workers[i].child);
     if (node->lister)
         child_reap(node->lister);
     on_step(node);
@@ -214,12 +86,12 @@ static void on_end(int signal, void *arg)
     struct node *node = arg;
 
     (void)signal;
-    if (node->draining)
-        node->drain_ms = 0; /* asked twice: at once */
+    if (node->ending)
+        node->end_ms = 0; /* asked twice: at once */
     else {
         log_write(RNL_LOG_INFO, "node", "told to end: its workers commit what is on its way");
-        node->draining = true;
-        node->drain_ms = clock_ms() + DRAIN_MS;
+        node->ending = true;
+        node->end_ms = clock_ms() + END_MS;
     }
     on_step(node);
 }
@@ -229,7 +101,7 @@ static void on_reload(int signal, void *arg)
     struct node *node = arg;
 
     (void)signal;
-    if (!node->draining)
+    if (!node->ending)
         node_list_begin(node);
 }
 
@@ -290,16 +162,45 @@ static void tell_registry(struct node *node)
 {
     int run = 0, failed = 0;
     char note[120];
+    bool alive = any_alive(node);
 
+    if (!node->announcer)
+        return;
     for (const struct entry *entry = node->entries; entry; entry = entry->next) {
-        run += entry->child != NULL;
-        failed += entry->now.state == SUPERVISED_FAILED;
+        const struct worker *worst;
+
+        run += entry_alive(entry);
+        failed += entry_state(entry, &worst) == SUPERVISED_FAILED;
     }
-    snprintf(note, sizeof(note), "%d running, %d failed%s", run, failed,
-             node->draining ? ", about to end" : "");
-    if (node->announcer)
-        announcer_note(node->announcer, failed || node->draining ? RNL_DEGRADED : RNL_HEALTHY,
-                       note);
+    snprintf(note, sizeof(note), "%s%s, %d running, %d failed%s",
+             node->roles == ROLES_ALL ? "reader and writer" : roles_word(node->roles),
+             node->drained && !alive ? ", drained"
+             : node->drained         ? ", draining"
+                                     : "",
+             run, failed, node->ending ? ", about to end" : "");
+    announcer_note(node->announcer,
+                   failed || node->ending || node->drained ? RNL_DEGRADED : RNL_HEALTHY, note);
+}
+
+/* Of the command line or the environment, else of the configuration. */
+static int choose_roles(struct node *node, const json_t *configured, struct rnl_error *err)
+{
+    const json_t *said = json_object_get(configured, "roles"), *item;
+    char *items[16] = {NULL};
+    size_t i, n = 0;
+    int status;
+
+    if (node->settings->roles)
+        return roles_parse(node->settings->roles, &node->roles, err);
+    json_array_foreach(said, i, item)
+    {
+        if (n < 15 && json_is_string(item))
+            items[n++] = strdup(json_string_value(item));
+    }
+    status = roles_parse(items, &node->roles, err);
+    while (n > 0)
+        free(items[--n]);
+    return status;
 }
 
 /* Once, when the configuration was read for the first time. */
@@ -312,10 +213,14 @@ int node_set_up(struct node *node, struct rnl_error *err)
     node->pipelines_dir = copy(json_string_value(json_object_get(configured, "pipelines")));
     if (!node->name || !node->state_dir)
         return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory");
-    if (desired_open(node->state_dir, &node->desired, err) != RNL_OK)
+    if (choose_roles(node, configured, err) != RNL_OK ||
+        desired_open(node->state_dir, &node->desired, err) != RNL_OK ||
+        kept_open(node->state_dir, &node->kept, err) != RNL_OK)
         return err->status;
+    node->drained = kept_drained(node->kept);
     if (remote_open(node->loop, NODE_SOCKET, node_answer, node, &node->remote, err) == RNL_OK) {
         announce(node, configured);
+        tell_registry(node);
         return RNL_OK;
     }
     if (strcmp(err->code, "remote.taken") == 0) {
@@ -335,12 +240,8 @@ static void clear(struct node *node)
 {
     remote_close(node->remote);
     announcer_end(node->announcer);
-    while (node->entries) {
-        struct entry *entry = node->entries;
-
-        node->entries = entry->next;
-        entry_free(entry);
-    }
+    node_forget_all(node);
+    kept_close(node->kept);
     desired_close(node->desired);
     json_decref(node->listed);
     json_decref(node->refused);

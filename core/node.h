@@ -13,6 +13,7 @@ struct node_settings {
     char *const *arguments;
     const char *name, *state_dir,
         *pipelines_dir; /* of flags and environment; NULL: as configured */
+    char *const *roles; /* the same; ends with NULL */
 };
 
 /* The name by which commands reach a node: no pipeline can have it. */

@@ -7,60 +7,77 @@
 #include <string.h>
 #include <unistd.h>
 
-static json_t *words_of(const struct entry *entry)
+/* What is told of a worker, of one pipeline: of the worst of several. */
+static void put_worst(json_t *o, json_t *worker)
 {
-    json_t *words = json_array();
+    static const char *const names[] = {"pid",        "alive_ms",   "progress",
+                                        "exit_code",  "signal",     "failure",
+                                        "last_words", "crash_loop", "next_ms"};
 
-    for (int i = 0; i < LAST_WORDS; i++)
-        if (entry->last_words[i])
-            json_array_append_new(words, json_string(entry->last_words[i]));
-    return words;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        json_t *value = json_object_get(worker, names[i]);
+
+        if (value)
+            json_object_set(o, names[i], value);
+    }
 }
 
-static void put_end(json_t *o, const struct entry *entry)
+/* By its roles this node can't run it: wanted so all the same, that is a failure. */
+static void put_unfit(json_t *o, const struct entry *entry)
 {
-    const struct supervised *now = &entry->now;
+    struct rnl_error err = RNL_ERROR_INIT;
 
-    if (entry->ended) {
-        json_object_set_new(o, "exit_code", json_integer(entry->end.code));
-        json_object_set_new(o, "signal", json_integer(entry->end.signal));
-    }
-    if (entry->error)
-        json_object_set(o, "failure", entry->error);
-    if (now->state == SUPERVISED_FAILED || now->state == SUPERVISED_WAITING)
-        json_object_set_new(o, "last_words", words_of(entry));
-    if (now->looping)
-        json_object_set_new(o, "crash_loop", json_true());
-    if (now->state == SUPERVISED_WAITING)
-        json_object_set_new(o, "next_ms", json_integer(now->due_ms - clock_ms()));
+    if (entry->want != WANT_STOPPED && entry_check_roles(entry, &err) != RNL_OK)
+        json_object_set_new(
+            o, "failure",
+            json_pack("{s:s,s:s,s:s}", "text", err.text, "code", err.code, "hint", err.hint));
 }
 
 static json_t *entry_json(const struct entry *entry)
 {
-    const struct supervised *now = &entry->now;
-    json_t *o =
-        json_pack("{s:s,s:s,s:s,s:s?,s:s?,s:i,s:b,s:b}", "pipeline", entry->name, "state",
-                  supervised_word(now->state), "wanted", wanted_word(now->want), "mode",
-                  entry->mode, "file", entry->file, "restarts", (int)now->restarts, "configured",
-                  entry->listed, "edited", entry->child && entry->print != entry->print_running);
+    const struct worker *worst;
+    enum supervised_state state = entry_state(entry, &worst);
+    json_t *workers = json_array(), *o;
+    uint32_t restarts = 0;
+    bool edited = false;
 
-    if (entry->child) {
-        json_object_set_new(o, "pid", json_integer(child_pid(entry->child)));
-        json_object_set_new(o, "alive_ms", json_integer(clock_ms() - now->began_ms));
+    for (uint32_t i = 0; i < entry->nworkers; i++) {
+        const struct worker *worker = &entry->workers[i];
+        json_t *its = worker_json(worker);
+
+        json_array_append_new(workers, its);
+        restarts += worker->now.restarts;
+        edited = edited || (worker->child && worker->print_running != entry->print);
     }
-    if (entry->progress)
-        json_object_set(o, "progress", entry->progress);
-    put_end(o, entry);
+    o = json_pack("{s:s,s:s,s:s,s:s?,s:s?,s:s?,s:i,s:b,s:b}", "pipeline", entry->name, "state",
+                  supervised_word(state), "wanted", wanted_word(entry->want), "mode", entry->mode,
+                  "file", entry->file, "transport", entry->transport, "restarts", (int)restarts,
+                  "configured", entry->listed, "edited", edited);
+    if (worst)
+        put_worst(o, json_array_get(workers, (size_t)(worst - entry->workers)));
+    else
+        put_unfit(o, entry);
+    json_object_set_new(o, "workers", workers);
     return o;
+}
+
+static bool any_alive(const struct node *node)
+{
+    for (const struct entry *entry = node->entries; entry; entry = entry->next)
+        if (entry_alive(entry))
+            return true;
+    return false;
 }
 
 static json_t *node_json(const struct node *node)
 {
+    bool alive = any_alive(node);
     json_t *o =
-        json_pack("{s:s,s:i,s:s,s:s?,s:I,s:b,s:s}", "node", node->name, "pid", (int)getpid(),
-                  "state_dir", node->state_dir, "pipelines_dir", node->pipelines_dir, "alive_ms",
-                  (json_int_t)(clock_ms() - node->started_ms), "draining", node->draining,
-                  "version", RUNNEL_VERSION);
+        json_pack("{s:s,s:i,s:s,s:s?,s:I,s:b,s:b,s:s,s:o}", "node", node->name, "pid",
+                  (int)getpid(), "state_dir", node->state_dir, "pipelines_dir", node->pipelines_dir,
+                  "alive_ms", (json_int_t)(clock_ms() - node->started_ms), "draining",
+                  node->ending || (node->drained && alive), "drained", node->drained && !alive,
+                  "version", RUNNEL_VERSION, "roles", roles_json(node->roles));
     json_t *all = json_array();
 
     for (const struct entry *entry = node->entries; entry; entry = entry->next)
@@ -91,29 +108,15 @@ static struct entry *entry_asked(struct node *node, const json_t *request, struc
     return NULL;
 }
 
-/* First on disk: what was answered holds through whatever comes. */
 static int want(struct entry *entry, const json_t *request, struct rnl_error *err)
 {
     const char *word = json_string_value(json_object_get(request, "want"));
-    bool again = json_is_true(json_object_get(request, "again"));
     enum wanted want;
 
     if (!wanted_parse(word, &want))
         return rnl_fail(err, RNL_E_CONFIG, "remote.request", "a pipeline can't be wanted \"%s\"",
                         word ? word : "");
-    if (want != WANT_STOPPED && !entry->listed)
-        return rnl_fail(err, RNL_E_CONFIG, "node.no_pipeline",
-                        "pipeline %s isn't configured any more", entry->name);
-    if (entry->node->draining)
-        return rnl_fail(err, RNL_E_RETRY, "node.draining", "the node is about to end");
-    if (desired_set(entry->node->desired, entry->name, want, err) != RNL_OK)
-        return err->status;
-    if (again)
-        supervised_restart(&entry->now);
-    else
-        supervised_want(&entry->now, want);
-    worker_step(entry);
-    return RNL_OK;
+    return entry_want(entry, want, json_is_true(json_object_get(request, "again")), err);
 }
 
 json_t *node_answer(void *arg, const char *word, const json_t *request, struct rnl_error *err)
@@ -127,6 +130,8 @@ json_t *node_answer(void *arg, const char *word, const json_t *request, struct r
         node_list_begin(node);
         return node_json(node);
     }
+    if (strcmp(word, "drain") == 0 || strcmp(word, "undrain") == 0)
+        return node_drain(node, *word == 'd', err) == RNL_OK ? node_json(node) : NULL;
     if (strcmp(word, "show") != 0 && strcmp(word, "want") != 0) {
         rnl_fail(err, RNL_E_CONFIG, "remote.request", "\"%s\" is nothing that a node understands",
                  word);

@@ -111,7 +111,7 @@ static void fail(struct node *node)
     const char *hint = json_string_value(json_object_get(error, "hint"));
     struct rnl_error err = RNL_ERROR_INIT;
 
-    if (node->draining)
+    if (node->ending)
         return;
     if (!text)
         text = "the process that reads the configuration has failed";

@@ -4,26 +4,43 @@
 
 #include "child.h"
 #include "desired.h"
+#include "kept.h"
 #include "node.h"
 
 #include <jansson.h>
 
-enum { LAST_WORDS = 8 };
+enum { LAST_WORDS = 8, WORKERS_MOST = 2 };
 
-/* A pipeline of the configuration, and its worker. */
+/* What a node may do; a worker does one of the first two, or both. */
+enum node_role { ROLE_READER = 1 << 0, ROLE_WRITER = 1 << 1 };
+#define ROLES_ALL ((unsigned)(ROLE_READER | ROLE_WRITER))
+
+/* One process of a pipeline. */
+struct worker {
+    struct entry *entry;
+    unsigned roles;
+    int64_t print_running; /* of the pipeline's text when it began */
+    struct supervised now;
+    struct child *child; /* NULL: no process lives */
+    struct worker_end end;
+    bool ended;                   /* once: end tells how */
+    json_t *progress;             /* what it told last, or NULL */
+    json_t *error;                /* why it ended, in its own words, or NULL */
+    char *last_words[LAST_WORDS]; /* of its log, the oldest first */
+};
+
+/* A pipeline of the configuration, and its workers on this node. */
 struct entry {
     struct node *node;
     struct entry *next;
-    char *name, *mode, *file;     /* file: its own one, or NULL: of the main configuration */
-    int64_t print, print_running; /* of its text: now, and when the worker began */
-    bool listed;                  /* stands in the configuration as it was read last */
-    struct supervised now;
-    struct child *child; /* NULL: no worker lives */
-    struct worker_end end;
-    bool ended;                   /* once: end tells how */
-    json_t *progress;             /* what the worker told last, or NULL */
-    json_t *error;                /* why it ended, in its own words, or NULL */
-    char *last_words[LAST_WORDS]; /* of its log, the oldest first */
+    char *name, *mode, *file; /* file: its own one, or NULL: of the main configuration */
+    char *transport;
+    bool apart;    /* its transport carries from one process to another */
+    int64_t print; /* of its text as it was read last */
+    bool listed;   /* stands in the configuration as it was read last */
+    enum wanted want;
+    struct worker workers[WORKERS_MOST];
+    uint32_t nworkers; /* 0: with its roles this node can't run any of it */
 };
 
 struct node {
@@ -31,9 +48,11 @@ struct node {
     struct loop *loop;
     struct remote *remote;
     struct desired *desired;
+    struct kept *kept;
     struct announcer *announcer; /* tells the registry of us; NULL: not yet */
     struct entry *entries;
     char *name, *state_dir, *pipelines_dir;
+    unsigned roles;
     int64_t started_ms;
     json_t *refused; /* files that can't be read, and why */
     struct child *lister;
@@ -41,8 +60,9 @@ struct node {
     bool list_again;
     /* At the files: as they are, as they were read, as they were when reading began. */
     uint64_t look_seen, look_read, look_wanted;
-    bool draining;
-    int64_t drain_ms; /* then workers that still live are killed */
+    bool drained; /* for maintenance: no worker is to live, until the operator says otherwise */
+    bool ending;
+    int64_t end_ms; /* then workers that still live are killed */
     struct rnl_error error;
 };
 
@@ -55,13 +75,42 @@ void node_list_watch(struct node *node);
 int node_set_up(struct node *node, struct rnl_error *err);
 void node_give_up(struct node *node, const struct rnl_error *err);
 
+/* node_roles.c. items end with NULL, each some roles parted by commas; NULL: the preset, all. */
+int roles_parse(char *const *items, unsigned *roles, struct rnl_error *err);
+const char *roles_word(unsigned roles); /* of a worker: "reader", "writer", "both" */
+json_t *roles_json(unsigned roles);
+/* Which workers the pipeline has here; one that lives keeps what it has. */
+void entry_deal(struct entry *entry);
+/* RNL_E_CONFIG "node.role_missing": why there are none. */
+int entry_check_roles(const struct entry *entry, struct rnl_error *err);
+
+/* node_entry.c */
 struct entry *node_entry(struct node *node, const char *name);
 /* Takes over what was read. */
 void node_take_list(struct node *node, const json_t *listed);
+void node_drop_unlisted(struct node *node);
+void node_forget_all(struct node *node);
+bool entry_alive(const struct entry *entry);
+/* What the pipeline is here: never better than the worst of its workers, which is given too. */
+enum supervised_state entry_state(const struct entry *entry, const struct worker **worst);
+/* The operator wants it so; first on disk: what was answered holds through whatever comes. */
+int entry_want(struct entry *entry, enum wanted want, bool again, struct rnl_error *err);
+/* The same, when it is on record already. */
+void entry_take_want(struct entry *entry, enum wanted want, bool again);
+/* One of its workers has. */
+void entry_ended(const struct worker *worker);
+/* Does what its workers are due for. */
+void entry_step(struct entry *entry);
 
-/* Does what the entry is due for. */
-void worker_step(struct entry *entry);
-void worker_forget(struct entry *entry); /* what the last one said */
+/* For maintenance: persists. */
+int node_drain(struct node *node, bool drained, struct rnl_error *err);
+
+/* Does what the worker is due for; may_start: it may begin now. */
+void worker_step(struct worker *worker, bool may_start);
+void worker_forget(struct worker *worker); /* what the last one said */
+json_t *worker_json(const struct worker *worker);
+/* It failed before this node began. */
+void worker_restore(struct worker *worker, const json_t *failed);
 
 json_t *node_answer(void *arg, const char *word, const json_t *request, struct rnl_error *err);
 

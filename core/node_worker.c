@@ -1,4 +1,4 @@
-/* One pipeline's worker: started, listened to, told, and what it leaves when it has ended. */
+/* One worker of a pipeline: started, listened to, told, and what it leaves when it has ended. */
 #include "node_part.h"
 
 #include "remote.h"
@@ -12,23 +12,33 @@
 
 enum { ARGUMENTS_MOST = 32 };
 
-static void keep_words(struct entry *entry, const char *text)
+/* "shop", or "shop: reader" where the other role has a process of its own. */
+static const char *name_of(const struct worker *worker, char *buf, size_t size)
 {
-    free(entry->last_words[0]);
-    memmove(entry->last_words, entry->last_words + 1, (LAST_WORDS - 1) * sizeof(char *));
-    entry->last_words[LAST_WORDS - 1] = strndup(text, 500);
+    if (worker->roles == ROLES_ALL)
+        snprintf(buf, size, "%s", worker->entry->name);
+    else
+        snprintf(buf, size, "%s: %s", worker->entry->name, roles_word(worker->roles));
+    return buf;
 }
 
-void worker_forget(struct entry *entry)
+static void keep_words(struct worker *worker, const char *text)
+{
+    free(worker->last_words[0]);
+    memmove(worker->last_words, worker->last_words + 1, (LAST_WORDS - 1) * sizeof(char *));
+    worker->last_words[LAST_WORDS - 1] = strndup(text, 500);
+}
+
+void worker_forget(struct worker *worker)
 {
     for (int i = 0; i < LAST_WORDS; i++) {
-        free(entry->last_words[i]);
-        entry->last_words[i] = NULL;
+        free(worker->last_words[i]);
+        worker->last_words[i] = NULL;
     }
-    json_decref(entry->progress);
-    json_decref(entry->error);
-    entry->progress = entry->error = NULL;
-    entry->ended = false;
+    json_decref(worker->progress);
+    json_decref(worker->error);
+    worker->progress = worker->error = NULL;
+    worker->ended = false;
 }
 
 static enum rnl_level level_of(const char *word)
@@ -42,32 +52,32 @@ static enum rnl_level level_of(const char *word)
 }
 
 /* A record of its log goes into ours, under the pipeline's name. */
-static void on_log(struct entry *entry, const char *line)
+static void on_log(struct worker *worker, const char *line)
 {
     json_t *o = json_loads(line, 0, NULL);
     const char *text = json_string_value(json_object_get(o, "text"));
     const char *part = json_string_value(json_object_get(o, "component"));
-    char component[200];
+    char component[300], name[120];
 
-    snprintf(component, sizeof(component), "%s%s%s", entry->name, text && part ? ": " : "",
-             text && part ? part : "");
+    snprintf(component, sizeof(component), "%s%s%s", name_of(worker, name, sizeof(name)),
+             text && part ? ": " : "", text && part ? part : "");
     log_write(level_of(text ? json_string_value(json_object_get(o, "level")) : NULL), component,
               "%s", text ? text : line);
-    keep_words(entry, text ? text : line);
+    keep_words(worker, text ? text : line);
     json_decref(o);
 }
 
 /* How it fares, each in one line of JSON. */
-static void on_record(struct entry *entry, const char *line)
+static void on_record(struct worker *worker, const char *line)
 {
     json_t *o = json_loads(line, 0, NULL), *error = json_object_get(o, "error");
 
     if (error) {
-        json_decref(entry->error);
-        entry->error = json_incref(error);
+        json_decref(worker->error);
+        worker->error = json_incref(error);
     } else if (json_object_get(o, "event")) {
-        json_decref(entry->progress);
-        entry->progress = json_incref(o);
+        json_decref(worker->progress);
+        worker->progress = json_incref(o);
     }
     json_decref(o);
 }
@@ -89,41 +99,57 @@ static uint32_t any_bits(void)
     return bits;
 }
 
-static void say_end(const struct entry *entry)
+static void say_end(const struct worker *worker)
 {
-    const char *why = json_string_value(json_object_get(entry->error, "text"));
-    const char *code = json_string_value(json_object_get(entry->error, "code"));
-    bool bad = entry->now.state == SUPERVISED_FAILED || entry->now.state == SUPERVISED_WAITING;
-    char how[60];
+    const char *why = json_string_value(json_object_get(worker->error, "text"));
+    const char *code = json_string_value(json_object_get(worker->error, "code"));
+    bool bad = worker->now.state == SUPERVISED_FAILED || worker->now.state == SUPERVISED_WAITING;
+    char how[60], name[120];
 
-    if (entry->end.signal)
-        snprintf(how, sizeof(how), "was ended by signal %d (%s)", entry->end.signal,
-                 strsignal(entry->end.signal));
+    name_of(worker, name, sizeof(name));
+    if (worker->end.signal)
+        snprintf(how, sizeof(how), "was ended by signal %d (%s)", worker->end.signal,
+                 strsignal(worker->end.signal));
     else
-        snprintf(how, sizeof(how), "ended with exit code %d", entry->end.code);
-    log_write(entry->now.state == SUPERVISED_FAILED ? RNL_LOG_ERROR
-              : bad                                 ? RNL_LOG_WARN
-                                                    : RNL_LOG_INFO,
-              "node", "pipeline %s: its worker %s: %s%s%s%s%s%s", entry->name, how,
-              supervised_word(entry->now.state), bad && why ? ": " : "", bad && why ? why : "",
+        snprintf(how, sizeof(how), "ended with exit code %d", worker->end.code);
+    log_write(worker->now.state == SUPERVISED_FAILED ? RNL_LOG_ERROR
+              : bad                                  ? RNL_LOG_WARN
+                                                     : RNL_LOG_INFO,
+              "node", "pipeline %s: its worker %s: %s%s%s%s%s%s", name, how,
+              supervised_word(worker->now.state), bad && why ? ": " : "", bad && why ? why : "",
               bad && code ? " [" : "", bad && code ? code : "", bad && code ? "]" : "");
-    if (entry->now.looping)
+    if (worker->now.looping)
         log_write(RNL_LOG_ERROR, "node",
                   "pipeline %s is given up: %d workers ended too early within %d minutes; once it "
                   "is mended: runnel pipelines start %s",
-                  entry->name, CRASHES_MOST, (int)(SUPERVISED_WINDOW_MS / 60000), entry->name);
+                  name, CRASHES_MOST, (int)(SUPERVISED_WINDOW_MS / 60000), worker->entry->name);
+}
+
+/* The next node is to know it too; that this one couldn't write it down changes nothing here. */
+static void keep_failure(const struct worker *worker)
+{
+    const struct entry *entry = worker->entry;
+    struct rnl_error err = RNL_ERROR_INIT;
+    json_t *how = worker_json(worker);
+
+    json_object_del(how, "progress");
+    if (kept_fail(entry->node->kept, entry->name, roles_word(worker->roles), how, &err) != RNL_OK)
+        log_error("node", &err);
+    json_decref(how);
 }
 
 /*
  * One that was told to end by others stays so for as long as this node lives. On disk nothing
  * changes: a machine that goes down may well tell all processes at once.
  */
-static void ended(struct entry *entry, const struct worker_end *end)
+static void ended(struct worker *worker, const struct worker_end *end)
 {
-    entry->end = *end;
-    entry->ended = true;
-    supervised_ended(&entry->now, end, clock_ms(), any_bits());
-    say_end(entry);
+    worker->end = *end;
+    worker->ended = true;
+    supervised_ended(&worker->now, end, clock_ms(), any_bits());
+    say_end(worker);
+    if (worker->now.state == SUPERVISED_FAILED)
+        keep_failure(worker);
 }
 
 /* What can't work as it is isn't tried again; what nobody explained is. */
@@ -136,20 +162,22 @@ static bool may_pass(const json_t *error)
 
 static void on_ended(void *arg, int status)
 {
-    struct entry *entry = arg;
+    struct worker *worker = arg;
     struct worker_end end = {.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1,
                              .signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0,
-                             .passes = may_pass(entry->error),
-                             .limited = json_is_true(json_object_get(entry->progress, "limited"))};
+                             .passes = may_pass(worker->error),
+                             .limited = json_is_true(json_object_get(worker->progress, "limited"))};
 
-    entry->child = NULL;
-    ended(entry, &end);
+    worker->child = NULL;
+    ended(worker, &end);
+    entry_ended(worker);
 }
 
-static int start(struct entry *entry, struct rnl_error *err)
+static int start(struct worker *worker, struct rnl_error *err)
 {
+    const struct entry *entry = worker->entry;
     const struct node_settings *settings = entry->node->settings;
-    const struct child_watch watch = {on_line, on_ended, entry};
+    const struct child_watch watch = {on_line, on_ended, worker};
     const char *argv[ARGUMENTS_MOST + 12] = {"runnel", "worker"};
     char *arguments[ARGUMENTS_MOST + 12];
     size_t n = 2;
@@ -163,6 +191,8 @@ static int start(struct entry *entry, struct rnl_error *err)
         argv[n++] = "--config";
         argv[n++] = settings->config;
     }
+    argv[n++] = "--role";
+    argv[n++] = roles_word(worker->roles);
     argv[n++] = "--json";
     argv[n++] = "--log-format";
     argv[n++] = "json";
@@ -170,56 +200,128 @@ static int start(struct entry *entry, struct rnl_error *err)
         argv[n++] = settings->arguments[i];
     argv[n] = NULL;
     memcpy(arguments, argv, sizeof(arguments));
-    return child_start(entry->node->loop, arguments, &watch, &entry->child, err);
+    return child_start(entry->node->loop, arguments, &watch, &worker->child, err);
 }
 
-static void begin(struct entry *entry)
+static void begin(struct worker *worker)
 {
     const struct worker_end none = {.code = -1, .passes = true};
     struct rnl_error err = RNL_ERROR_INIT;
+    char name[120];
 
-    worker_forget(entry);
-    supervised_began(&entry->now, clock_ms());
-    entry->print_running = entry->print;
-    if (start(entry, &err) == RNL_OK) {
-        log_write(RNL_LOG_INFO, "node", "pipeline %s: worker %d began", entry->name,
-                  (int)child_pid(entry->child));
+    worker_forget(worker);
+    supervised_began(&worker->now, clock_ms());
+    worker->print_running = worker->entry->print;
+    if (start(worker, &err) == RNL_OK) {
+        log_write(RNL_LOG_INFO, "node", "pipeline %s: worker %d began",
+                  name_of(worker, name, sizeof(name)), (int)child_pid(worker->child));
         return;
     }
     log_error("node", &err);
-    keep_words(entry, err.text);
-    ended(entry, &none);
+    keep_words(worker, err.text);
+    ended(worker, &none);
 }
 
 /* Until it listens it can't be told: then it is tried again. */
-static void tell(struct entry *entry, bool rest)
+static void tell(struct worker *worker, bool rest)
 {
-    if (remote_tell(entry->name, rest ? "pause" : "resume"))
-        supervised_rests(&entry->now, rest);
+    char ear[120];
+
+    snprintf(ear, sizeof(ear), worker->roles == ROLES_ALL ? "%s" : "%s.%s", worker->entry->name,
+             roles_word(worker->roles));
+    if (remote_tell(ear, rest ? "pause" : "resume"))
+        supervised_rests(&worker->now, rest);
 }
 
-void worker_step(struct entry *entry)
+void worker_step(struct worker *worker, bool may_start)
 {
-    switch (supervised_next(&entry->now, clock_ms())) {
+    char name[120];
+
+    switch (supervised_next(&worker->now, clock_ms())) {
     case DO_NOTHING:
         break;
     case DO_START:
-        if (!entry->node->draining && entry->listed)
-            begin(entry);
+        if (may_start)
+            begin(worker);
         break;
     case DO_STOP:
-        child_signal(entry->child, SIGTERM);
+        child_signal(worker->child, SIGTERM);
         break;
     case DO_KILL:
         log_write(RNL_LOG_WARN, "node", "pipeline %s: its worker doesn't end, and is killed",
-                  entry->name);
-        child_signal(entry->child, SIGKILL);
+                  name_of(worker, name, sizeof(name)));
+        child_signal(worker->child, SIGKILL);
         break;
     case DO_PAUSE:
-        tell(entry, true);
+        tell(worker, true);
         break;
     case DO_RESUME:
-        tell(entry, false);
+        tell(worker, false);
         break;
+    }
+}
+
+/* --- what is told of it ----------------------------------------------------------------------- */
+
+static json_t *words_of(const struct worker *worker)
+{
+    json_t *words = json_array();
+
+    for (int i = 0; i < LAST_WORDS; i++)
+        if (worker->last_words[i])
+            json_array_append_new(words, json_string(worker->last_words[i]));
+    return words;
+}
+
+static void put_end(json_t *o, const struct worker *worker)
+{
+    const struct supervised *now = &worker->now;
+
+    if (worker->ended) {
+        json_object_set_new(o, "exit_code", json_integer(worker->end.code));
+        json_object_set_new(o, "signal", json_integer(worker->end.signal));
+    }
+    if (worker->error)
+        json_object_set(o, "failure", worker->error);
+    if (now->state == SUPERVISED_FAILED || now->state == SUPERVISED_WAITING)
+        json_object_set_new(o, "last_words", words_of(worker));
+    if (now->looping)
+        json_object_set_new(o, "crash_loop", json_true());
+    if (now->state == SUPERVISED_WAITING)
+        json_object_set_new(o, "next_ms", json_integer(now->due_ms - clock_ms()));
+}
+
+json_t *worker_json(const struct worker *worker)
+{
+    const struct supervised *now = &worker->now;
+    json_t *o = json_pack("{s:s,s:s,s:i}", "role", roles_word(worker->roles), "state",
+                          supervised_word(now->state), "restarts", (int)now->restarts);
+
+    if (worker->child) {
+        json_object_set_new(o, "pid", json_integer(child_pid(worker->child)));
+        json_object_set_new(o, "alive_ms", json_integer(clock_ms() - now->began_ms));
+    }
+    if (worker->progress)
+        json_object_set(o, "progress", worker->progress);
+    put_end(o, worker);
+    return o;
+}
+
+void worker_restore(struct worker *worker, const json_t *failed)
+{
+    const json_t *words = json_object_get(failed, "last_words"), *line;
+    json_t *error = json_object_get(failed, "failure");
+    size_t i;
+
+    supervised_restore(&worker->now, json_is_true(json_object_get(failed, "crash_loop")));
+    worker->ended = true;
+    worker->end =
+        (struct worker_end){.code = (int)json_integer_value(json_object_get(failed, "exit_code")),
+                            .signal = (int)json_integer_value(json_object_get(failed, "signal"))};
+    worker->error = json_is_object(error) ? json_incref(error) : NULL;
+    json_array_foreach(words, i, line)
+    {
+        if (json_is_string(line))
+            keep_words(worker, json_string_value(line));
     }
 }

@@ -36,6 +36,19 @@ void supervised_restart(struct supervised *s)
     s->anew = alive;
 }
 
+void supervised_hold(struct supervised *s, bool held)
+{
+    s->held = held;
+    if (held && !s->alive && s->state == SUPERVISED_WAITING)
+        s->state = SUPERVISED_STOPPED;
+}
+
+void supervised_restore(struct supervised *s, bool looping)
+{
+    s->state = SUPERVISED_FAILED;
+    s->looping = looping;
+}
+
 void supervised_began(struct supervised *s, int64_t now_ms)
 {
     s->alive = true;
@@ -127,7 +140,7 @@ static enum supervised_action stop(struct supervised *s, int64_t now_ms)
 
 static enum supervised_action next_alive(struct supervised *s, int64_t now_ms)
 {
-    if (s->want == WANT_STOPPED || s->anew || s->state == SUPERVISED_STOPPING)
+    if (s->want == WANT_STOPPED || s->anew || s->held || s->state == SUPERVISED_STOPPING)
         return stop(s, now_ms);
     if (s->want == WANT_PAUSED && (s->state != SUPERVISED_PAUSED || s->unsure))
         return DO_PAUSE;
@@ -143,7 +156,7 @@ enum supervised_action supervised_next(struct supervised *s, int64_t now_ms)
     if (s->state == SUPERVISED_FINISHED || s->state == SUPERVISED_DEGRADED ||
         s->state == SUPERVISED_FAILED)
         return DO_NOTHING;
-    if (s->want != WANT_RUNNING) {
+    if (s->want != WANT_RUNNING || s->held) {
         s->state = s->want == WANT_PAUSED ? SUPERVISED_PAUSED : SUPERVISED_STOPPED;
         return DO_NOTHING;
     }

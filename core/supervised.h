@@ -41,6 +41,7 @@ struct supervised {
     bool alive;
     bool anew;         /* end the worker in order, then start one */
     bool unsure;       /* others may have let it rest, or go on: it is told once more */
+    bool held;         /* no worker may live for now; what is wanted stays */
     bool looping;      /* FAILED since it ended too early too often */
     int64_t began_ms;  /* the worker, the last one */
     int64_t due_ms;    /* WAITING: when the next one starts; STOPPING: when it is killed */
@@ -56,6 +57,10 @@ struct supervised {
 /* The operator speaks: what has gone wrong before is forgotten. */
 void supervised_want(struct supervised *s, enum wanted want);
 void supervised_restart(struct supervised *s);
+/* No worker is to live until it is let go again. */
+void supervised_hold(struct supervised *s, bool held);
+/* As it ended before all this began: FAILED, until the operator speaks. */
+void supervised_restore(struct supervised *s, bool looping);
 /* A worker was started. */
 void supervised_began(struct supervised *s, int64_t now_ms);
 /* It rests, or goes on: DO_PAUSE or DO_RESUME was done. */

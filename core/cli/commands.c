@@ -28,6 +28,7 @@ extern const struct cli_command pipelines_start_command, pipelines_stop_command;
 extern const struct cli_command pipelines_pause_command, pipelines_resume_command;
 extern const struct cli_command pipelines_restart_command, pipelines_reset_command;
 extern const struct cli_command doctor_command, nodes_command;
+extern const struct cli_command nodes_drain_command, nodes_undrain_command;
 extern const struct cli_command pipelines_delete_command;
 extern const struct cli_command dead_letters_list_command, dead_letters_show_command;
 extern const struct cli_command dead_letters_replay_command, dead_letters_discard_command;
@@ -55,6 +56,8 @@ const struct cli_command *const cli_commands[] = {
     &cutover_command,
     &serve_command,
     &nodes_command,
+    &nodes_drain_command,
+    &nodes_undrain_command,
     &doctor_command,
     &worker_command,
     &pipelines_configured_command,

@@ -2,6 +2,7 @@
 #include "configured.h"
 
 #include "../child.h"
+#include "../module.h"
 #include "../util/crc32c.h"
 
 #include <dirent.h>
@@ -51,6 +52,17 @@ static void refuse(struct listing *listing, const char *file, const struct rnl_e
                                     err->code, "hint", err->hint));
 }
 
+/* Whether its transport carries from one process to another. */
+static bool is_apart(const char *transport)
+{
+    struct rnl_error unheard = RNL_ERROR_INIT; /* the worker tells it better */
+    const struct plugin *plugin;
+
+    return plugin_find(RNL_TRANSPORT, transport ? transport : "memory", &plugin, &unheard) ==
+               RNL_OK &&
+           (plugin->declared->caps & RNL_TRANSPORT_APART);
+}
+
 static void add(struct listing *listing, const struct pipeline_config *pipeline, const char *file)
 {
     static const char *const modes[] = {"", "convert", "cdc", "replicate"};
@@ -64,9 +76,10 @@ static void add(struct listing *listing, const struct pipeline_config *pipeline,
         return;
     }
     json_array_append_new(listing->pipelines,
-                          json_pack("{s:s,s:s,s:s,s:s?,s:o}", "name", pipeline->name, "mode",
-                                    modes[pipeline->mode], "transport", pipeline->transport, "file",
-                                    file, "print", print_of(pipeline->origin.file)));
+                          json_pack("{s:s,s:s,s:s,s:b,s:s?,s:o}", "name", pipeline->name, "mode",
+                                    modes[pipeline->mode], "transport", pipeline->transport,
+                                    "apart", is_apart(pipeline->transport), "file", file, "print",
+                                    print_of(pipeline->origin.file)));
 }
 
 char *configured_path(const struct config *config, const char *name)
@@ -151,6 +164,20 @@ int configured_read(const struct cli_args *args, configured_fn *call, void *arg,
     return status;
 }
 
+static void take_roles(struct listing *listing, const struct config *config)
+{
+    const struct setting *setting = settings_find(&config->program, "node.roles");
+    json_t *roles = json_array();
+
+    if (!setting || !setting->items) {
+        json_decref(roles);
+        return;
+    }
+    for (char **item = setting->items; *item; item++)
+        json_array_append_new(roles, json_string(*item));
+    json_object_set_new(listing->program, "roles", roles);
+}
+
 static void take_program(struct listing *listing, const struct config *config)
 {
     static const char *const names[] = {"node.name", "node.state_dir", "node.pipelines"};
@@ -169,6 +196,7 @@ static void take_program(struct listing *listing, const struct config *config)
     for (size_t i = 0; i < config->registry_settings.count; i++)
         json_object_set_new(listing->registry, config->registry_settings.items[i].name,
                             json_string(config->registry_settings.items[i].text));
+    take_roles(listing, config);
     if (config->registry)
         json_object_set_new(listing->program, "registry", json_string(config->registry));
 }

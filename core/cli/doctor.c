@@ -88,16 +88,25 @@ static void try_role(struct doctor *doctor, const struct role_config *role, enum
     tell(doctor, what, detail, NULL);
 }
 
-/* One that is at work has its transport in use: a second end would be in its way. */
-static bool is_at_work(const char *pipeline)
+static bool listens(const char *name)
 {
     struct rnl_error unheard = RNL_ERROR_INIT;
     json_t *o;
 
-    if (remote_ask(pipeline, "status", NULL, ANSWER_MS, &o, &unheard) != RNL_OK)
+    if (remote_ask(name, "status", NULL, ANSWER_MS, &o, &unheard) != RNL_OK)
         return false;
     json_decref(o);
     return true;
+}
+
+/* One that is at work has its transport in use: a second end would be in its way. */
+static bool is_at_work(const char *pipeline)
+{
+    char reader[120], writer[120];
+
+    snprintf(reader, sizeof(reader), "%s.reader", pipeline);
+    snprintf(writer, sizeof(writer), "%s.writer", pipeline);
+    return listens(pipeline) || listens(reader) || listens(writer);
 }
 
 static void try_transport(struct doctor *doctor, const struct pipeline_config *pipeline,

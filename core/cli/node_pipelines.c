@@ -3,26 +3,14 @@
 #include "../remote.h"
 #include "../util/clock.h"
 #include "cli.h"
+#include "node_view.h"
 
 #include <stdlib.h>
 #include <time.h>
 
 #define ANSWER_MS 10000
-#define DETAIL_MS 2000
 #define LOOK_MS 100
 #define SETTLED_MS 5000
-
-static const char *text(const json_t *o, const char *name)
-{
-    const char *value = json_string_value(json_object_get(o, name));
-
-    return value ? value : "";
-}
-
-static int64_t number(const json_t *o, const char *name)
-{
-    return json_integer_value(json_object_get(o, name));
-}
 
 static int ask_node(const char *word, json_t *request, json_t **answer, struct rnl_error *err)
 {
@@ -37,25 +25,6 @@ static int ask_node(const char *word, json_t *request, json_t **answer, struct r
     return err->status;
 }
 
-/* The node knows whether the worker lives; how it fares, the worker knows better. */
-static void put_detail(json_t *o)
-{
-    struct rnl_error unheard = RNL_ERROR_INIT;
-    const char *state = text(o, "state");
-    json_t *detail;
-
-    if (!json_object_get(o, "pid") || strcmp(state, "stopping") == 0)
-        return;
-    if (remote_ask(text(o, "pipeline"), "status", NULL, DETAIL_MS, &detail, &unheard) != RNL_OK) {
-        if (strcmp(state, "running") == 0)
-            json_object_set_new(o, "state", json_string("starting"));
-        return;
-    }
-    if (strcmp(state, "running") == 0 && *text(detail, "state"))
-        json_object_set(o, "state", json_object_get(detail, "state"));
-    json_object_set_new(o, "status", detail);
-}
-
 static void print_json(json_t *o)
 {
     json_dumpf(o, stdout, JSON_COMPACT);
@@ -63,27 +32,6 @@ static void print_json(json_t *o)
 }
 
 /* --- list and show ---------------------------------------------------------------------------- */
-
-static void print_safe_in(const char *value, int width)
-{
-    cli_print_safe(stdout, value);
-    printf("%*s", (int)(strlen(value) < (size_t)width ? (size_t)width - strlen(value) : 1), "");
-}
-
-static void print_row(const json_t *o)
-{
-    const json_t *status = json_object_get(o, "status");
-    const json_t *error = json_object_get(o, "failure");
-
-    print_safe_in(text(o, "pipeline"), 24);
-    print_safe_in(text(o, "state"), 11);
-    print_safe_in(text(o, "wanted"), 10);
-    print_safe_in(text(o, "mode"), 11);
-    cli_print_safe(stdout, *text(status, "phase") ? text(status, "phase") : text(error, "text"));
-    if (json_is_true(json_object_get(o, "edited")))
-        fputs(" (edited: restart it)", stdout);
-    putchar('\n');
-}
 
 static int run_list(const struct cli_args *args)
 {
@@ -97,7 +45,7 @@ static int run_list(const struct cli_args *args)
     all = json_object_get(answer, "pipelines");
     json_array_foreach(all, i, o)
     {
-        put_detail(o);
+        node_view_ask(o);
     }
     if (cli_json())
         print_json(answer);
@@ -105,12 +53,12 @@ static int run_list(const struct cli_args *args)
         printf("%-23s %-10s %-9s %-10s %s\n", "PIPELINE", "STATE", "WANTED", "MODE", "");
         json_array_foreach(all, i, o)
         {
-            print_row(o);
+            node_view_row(o);
         }
         json_array_foreach(json_object_get(answer, "refused"), i, o)
         {
             printf("refused: ");
-            cli_print_safe(stdout, text(o, "text"));
+            cli_print_safe(stdout, view_text(o, "text"));
             putchar('\n');
         }
     }
@@ -118,71 +66,13 @@ static int run_list(const struct cli_args *args)
     return EXIT_DONE;
 }
 
-static void print_line(const char *head, const char *value)
-{
-    if (!*value)
-        return;
-    printf("  %-12s ", head);
-    cli_print_safe(stdout, value);
-    putchar('\n');
-}
-
-static void print_end(const json_t *o)
-{
-    const json_t *error = json_object_get(o, "failure"), *line;
-    size_t i;
-
-    if (json_object_get(o, "exit_code") && !json_object_get(o, "pid")) {
-        if (number(o, "signal"))
-            printf("  %-12s by signal %d\n", "ended", (int)number(o, "signal"));
-        else
-            printf("  %-12s with exit code %d\n", "ended", (int)number(o, "exit_code"));
-    }
-    if (json_is_true(json_object_get(o, "crash_loop")))
-        print_line("given up", "its workers ended too early too often");
-    if (json_object_get(o, "next_ms"))
-        printf("  %-12s in %.1f s\n", "next try", (double)number(o, "next_ms") / 1000);
-    print_line("why", text(error, "text"));
-    print_line("code", text(error, "code"));
-    print_line("what to do", text(error, "hint"));
-    json_array_foreach(json_object_get(o, "last_words"), i, line)
-    {
-        print_line(i ? "" : "last words", json_string_value(line));
-    }
-}
-
-static void print_entry(const json_t *o)
-{
-    const json_t *status = json_object_get(o, "status");
-
-    printf("pipeline %s: %s\n", text(o, "pipeline"), text(o, "state"));
-    print_line("wanted", text(o, "wanted"));
-    print_line("mode", text(o, "mode"));
-    print_line("file", text(o, "file"));
-    if (json_object_get(o, "pid"))
-        printf("  %-12s process %d, for %.1f s\n", "worker", (int)number(o, "pid"),
-               (double)number(o, "alive_ms") / 1000);
-    if (number(o, "restarts"))
-        printf("  %-12s %d time%s\n", "restarted", (int)number(o, "restarts"),
-               number(o, "restarts") == 1 ? "" : "s");
-    if (json_is_true(json_object_get(o, "edited")))
-        print_line("edited", "its file has changed since the worker began: restart it");
-    if (!json_is_true(json_object_get(o, "configured")))
-        print_line("configured", "no more: when it is stopped it is gone");
-    print_line("phase", text(status, "phase"));
-    if (status)
-        printf("  %-12s %lld rows; more: runnel status %s\n", "written",
-               (long long)number(status, "rows_written"), text(o, "pipeline"));
-    print_end(o);
-}
-
 static int print_answer(json_t *o)
 {
-    put_detail(o);
+    node_view_ask(o);
     if (cli_json())
         print_json(o);
     else
-        print_entry(o);
+        node_view_print(o);
     json_decref(o);
     return EXIT_DONE;
 }
@@ -211,25 +101,59 @@ static int run_show(const struct cli_args *args)
 /* What can't begin says so within moments: those are waited for. */
 static bool is_settled(const json_t *o)
 {
-    return strcmp(text(json_object_get(o, "status"), "phase"), "starting") != 0 ||
-           number(o, "alive_ms") >= SETTLED_MS;
+    const char *phase = view_text(json_object_get(o, "status"), "phase");
+
+    return (*phase && strcmp(phase, "starting") != 0) || view_number(o, "alive_ms") >= SETTLED_MS;
 }
 
-/* The worker's own word counts: running is one that listens. */
+static bool is_one_of(const char *word, const char *const *words)
+{
+    while (*words && strcmp(word, *words) != 0)
+        words++;
+    return *words != NULL;
+}
+
+static size_t count_alive(const json_t *o)
+{
+    const json_t *worker;
+    size_t i, count = 0;
+
+    json_array_foreach(json_object_get(o, "workers"), i, worker)
+    {
+        count += json_object_get(worker, "pid") != NULL;
+    }
+    return count;
+}
+
+static bool all_rest(const json_t *o)
+{
+    const json_t *worker;
+    size_t i;
+
+    json_array_foreach(json_object_get(o, "workers"), i, worker)
+    {
+        if (strcmp(view_text(json_object_get(worker, "status"), "state"), "paused") != 0)
+            return false;
+    }
+    return true;
+}
+
+/* The workers' own words count: running is one that listens. */
 static bool is_done(const json_t *o, const char *want)
 {
-    const char *state = text(o, "state");
-    bool alive = json_object_get(o, "pid") != NULL;
+    static const char *const at_work[] = {"running", "degraded", "waiting", NULL};
+    static const char *const over[] = {"finished", "degraded", "failed", NULL};
+    size_t alive = count_alive(o), all = json_array_size(json_object_get(o, "workers"));
+    const char *state = view_text(o, "state");
 
-    if (strcmp(want, "running") == 0 && alive)
-        return (strcmp(state, "running") == 0 || strcmp(state, "degraded") == 0) && is_settled(o);
+    if (strcmp(want, "running") == 0 && strcmp(state, "failed") == 0)
+        return true;
     if (strcmp(want, "running") == 0)
-        return strcmp(state, "finished") == 0 || strcmp(state, "degraded") == 0 ||
-               strcmp(state, "failed") == 0;
-    if (strcmp(want, "paused") == 0 && json_object_get(o, "pid"))
-        return strcmp(state, "paused") == 0 &&
-               strcmp(text(json_object_get(o, "status"), "state"), "paused") == 0;
-    return !json_object_get(o, "pid");
+        return alive == 0 ? is_one_of(state, over)
+                          : alive == all && is_one_of(state, at_work) && is_settled(o);
+    if (strcmp(want, "paused") == 0 && alive)
+        return alive == all && all_rest(o);
+    return alive == 0;
 }
 
 static int gone_or(const char *name, struct rnl_error *err)
@@ -250,9 +174,9 @@ static int wait_for(const char *name, const char *want, int64_t until_ms)
 
         if (ask_one("show", name, NULL, &o, &err) != RNL_OK)
             return strcmp(want, "stopped") == 0 ? gone_or(name, &err) : cli_fail(&err);
-        put_detail(o);
+        node_view_ask(o);
         if (is_done(o, want)) {
-            failed = strcmp(want, "running") == 0 && strcmp(text(o, "state"), "failed") == 0;
+            failed = strcmp(want, "running") == 0 && strcmp(view_text(o, "state"), "failed") == 0;
             print_answer(o);
             return failed ? EXIT_FAILED : EXIT_DONE;
         }

@@ -94,6 +94,19 @@ static int forget(const struct job *job, const struct cli_args *args, wanted_fn 
 
 #define ANSWER_MS 10000
 
+static bool any_alive(const json_t *pipeline)
+{
+    const json_t *worker;
+    size_t i;
+
+    json_array_foreach(json_object_get(pipeline, "workers"), i, worker)
+    {
+        if (json_object_get(worker, "pid"))
+            return true;
+    }
+    return false;
+}
+
 /*
  * A node that has it must leave it alone, before and after. *file: where the node has it from,
  * malloc'd; NULL: from the configuration, or there is no node.
@@ -109,7 +122,7 @@ static int left_alone(const char *name, char **file, struct rnl_error *err)
         return RNL_OK;
     wanted = json_string_value(json_object_get(o, "wanted"));
     from = json_string_value(json_object_get(o, "file"));
-    alone = !json_object_get(o, "pid") && wanted && strcmp(wanted, "stopped") == 0;
+    alone = !any_alive(o) && wanted && strcmp(wanted, "stopped") == 0;
     *file = alone && from ? strdup(from) : NULL;
     json_decref(o);
     if (alone)

@@ -38,6 +38,7 @@ static int run(const struct cli_args *args)
         .name = cli_text(args, "node-name", NULL),
         .state_dir = cli_text(args, "state-dir", NULL),
         .pipelines_dir = cli_text(args, "pipelines-dir", NULL),
+        .roles = cli_list(args, "roles"),
     };
     int status = node_run(&settings, &err);
 
@@ -54,6 +55,9 @@ static const struct cli_option options[] = {
      "what is wanted of pipelines is kept here (node.state_dir; preset: /var/lib/runnel of root, "
      "~/.local/state/runnel of others)"},
     {"node-name", 0, CLI_TEXT, 0, "NAME", "of this node (node.name; preset: the machine's name)"},
+    {"roles", 0, CLI_TEXT, CLI_REPEAT, "ROLES",
+     "reader, writer, or both by a comma: what it does of pipelines that go between machines "
+     "(node.roles; preset: both)"},
 };
 
 const struct cli_command serve_command = {

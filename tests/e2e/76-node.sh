@@ -2,6 +2,7 @@
 # shellcheck shell=bash
 # once
 . "${0%/*}/lib.sh"
+. "${0%/*}/node.sh"
 
 export RUNNEL_RUN_DIR=$E2E_SCRATCH/run
 dir=$E2E_SCRATCH/node
@@ -20,39 +21,7 @@ node_end() {
     wait "$node" || fail "the node ended with exit code $?: $(tail -n 3 "$dir/log")"
 }
 
-connection_of() { # NAME PLUGIN URL: what it says, as words of a file
-    [[ $3 =~ ://([^:]*):([^@]*)@([^:]*):([0-9]+)/([^?]*) ]]
-    printf '%s = { plugin = "%s"; ' "$1" "$2"
-    printf 'user = "%s"; password = "%s"; host = "%s"; port = %s; database = "%s"; };\n' \
-        "${BASH_REMATCH[@]:1}"
-}
-
-pipeline_file() { # NAME [MODE] [WORDS OF THE WRITER]
-    cat >"$dir/pipes/.$1" <<EOF
-connections = { $(connection_of from mysql "$SRC") $(connection_of to postgres "$DST") };
-pipeline = {
-  name = "$1"; mode = "${2:-replicate}";
-  reader = { source = { connection = "from"; }; lanes = 1; bundle_rows = 10; };
-  writer = { sink = { connection = "to"; }; lanes = 1; ${3:-} };
-};
-EOF
-    chmod 600 "$dir/pipes/.$1"
-    mv "$dir/pipes/.$1" "$dir/pipes/$1.cfg"
-}
-
-field() { runnel pipelines show "$1" --json 2>/dev/null | jq -r "$2"; } # NAME FIELD
-is() { [ "$(field "$1" "$2")" = "$3" ]; }                           # NAME FIELD VALUE
-knows() { is "$1" .pipeline "$1"; }
-gone() { ! kill -0 "$1" 2>/dev/null; }
-loading() { [ "$(field "$1" '.status.rows_written // 0')" -gt 100 ]; }
-follows() { is "$1" .status.phase following; }
-
 announced() { [ "$(runnel nodes --json | jq -r '.[].node')" = one ]; }
-
-many_rows() { # COUNT
-    source_sql "$db" -e "create table many (id int primary key, v varchar(100));
-        insert into many select seq, repeat('x', 90) from seq_1_to_$1"
-}
 
 rm -rf "$dir"
 mkdir -p "$dir/pipes"
