@@ -165,6 +165,8 @@ void bundle_mask(struct rnl_bundle *bundle, const struct mask *mask, const uint3
 
 void bundle_mask_changes(struct rnl_bundle *bundle, const struct rnl_catalog *catalog)
 {
+    if (!bundle) /* there was no memory for one: who asked for it says so */
+        return;
     bundle->masks = catalog;
     bundle->settled_only = false;
 }

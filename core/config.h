@@ -118,6 +118,8 @@ void config_table_target(struct pipeline_config *pipeline, const char *name, con
 void config_tables_clear(struct pipeline_config *pipeline);
 /* Lanes of a role that says nothing of them: one for each processor, but 2 to 4. */
 uint32_t config_lanes(void);
+/* What a command is given that means this pipeline: its file, or the two URLs. */
+const char *config_pipeline_words(const struct pipeline_config *pipeline);
 /* Whether this version can run it: RNL_E_CONFIG "config.policies_contradict", …. */
 int config_runnable(const struct pipeline_config *pipeline, struct rnl_error *err);
 

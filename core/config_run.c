@@ -36,6 +36,11 @@ void config_presets(struct pipeline_config *config)
     config->row_bytes = ROW_PRESET;
 }
 
+const char *config_pipeline_words(const struct pipeline_config *pipeline)
+{
+    return pipeline->origin.kind == ORIGIN_FILE ? pipeline->origin.file : "SOURCE TARGET";
+}
+
 void config_errors_read(const config_setting_t *writer, struct pipeline_config *pipeline)
 {
     pipeline->on_error = (enum on_error)block_choice(writer, "on_error", ON_ERROR, 0);

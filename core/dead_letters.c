@@ -55,8 +55,15 @@ static bool tally_add(struct tallies *tallies, const struct rnl_letter *letter)
            moved[tallies->count++].key;
 }
 
-static void tallies_tell(const struct tallies *tallies, struct findings *findings)
+static void tallies_tell(const struct tallies *tallies, const struct pipeline_config *config,
+                         struct findings *findings)
 {
+    char words[400];
+
+    snprintf(words, sizeof(words),
+             "rows that don't fit stand aside: runnel dead-letters list %.300s shows them, "
+             "replay puts them in",
+             config_pipeline_words(config));
     for (size_t i = 0; i < tallies->count; i++)
         findings_put(findings, &(struct rnl_finding){
                                    .size = sizeof(struct rnl_finding),
@@ -64,8 +71,7 @@ static void tallies_tell(const struct tallies *tallies, struct findings *finding
                                    .code = "rows.set_aside",
                                    .schema = tallies->items[i].schema,
                                    .table = tallies->items[i].table,
-                                   .text = "rows that don't fit stand aside: runnel dead-letters "
-                                           "list shows them, replay puts them in",
+                                   .text = words,
                                    .policy = "on_error=set_aside",
                                    .example = *tallies->items[i].key ? tallies->items[i].key : NULL,
                                    .count = tallies->items[i].count,
@@ -107,7 +113,7 @@ static int page(const struct plugin *sink, void *self, const char *pipeline, uin
     return status;
 }
 
-int dead_letters_count(const struct plugin *sink, void *self, const char *pipeline,
+int dead_letters_count(const struct plugin *sink, void *self, const struct pipeline_config *config,
                        struct findings *findings, uint64_t *count, struct rnl_error *err)
 {
     struct tallies tallies = {0};
@@ -119,11 +125,11 @@ int dead_letters_count(const struct plugin *sink, void *self, const char *pipeli
     if (!sink->sink.letters)
         return RNL_OK;
     do {
-        status = page(sink, self, pipeline, &after, &tallies, &given, err);
+        status = page(sink, self, config->name, &after, &tallies, &given, err);
         *count += given;
     } while (status == RNL_OK && given == PAGE);
     if (status == RNL_OK && findings)
-        tallies_tell(&tallies, findings);
+        tallies_tell(&tallies, config, findings);
     tallies_free(&tallies);
     return status;
 }

@@ -75,7 +75,7 @@ void progress_phase(struct progress *progress, enum progress_phase phase)
     progress->phase_ms = clock_ms();
     progress->steps = progress->steps_done = 0;
     progress->step[0] = '\0';
-    if ((phase == PHASE_CATCHING_UP || phase == PHASE_FOLLOWING) && !progress->looked_ms)
+    if (phase_follows(phase) && !progress->looked_ms)
         progress->looked_ms = clock_ms();
     if (phase == PHASE_LOADING && !progress->loading_ms)
         progress->loading_ms = progress->looked_ms = clock_ms();
@@ -344,9 +344,14 @@ static int64_t lag_ms(const struct progress *progress, int64_t now)
     return progress->lag_ms + still_ms;
 }
 
+bool phase_follows(enum progress_phase phase)
+{
+    return phase == PHASE_CATCHING_UP || phase == PHASE_FOLLOWING || phase == PHASE_BESIDE;
+}
+
 static bool moves_rows(enum progress_phase phase)
 {
-    return phase == PHASE_LOADING || phase == PHASE_CATCHING_UP || phase == PHASE_FOLLOWING;
+    return phase == PHASE_LOADING || phase_follows(phase);
 }
 
 void progress_brief(struct progress *progress, struct progress_brief *brief)
@@ -439,6 +444,8 @@ const char *phase_text(enum progress_phase phase)
         return "catching up";
     case PHASE_FOLLOWING:
         return "following";
+    case PHASE_BESIDE:
+        return "loading beside changes";
     case PHASE_DONE:
         return "done";
     }

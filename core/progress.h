@@ -17,6 +17,7 @@ enum progress_phase {
     PHASE_FINISHING,
     PHASE_CATCHING_UP, /* changes made while the rows were loaded */
     PHASE_FOLLOWING,   /* changes as they come */
+    PHASE_BESIDE,      /* the same, while rows of tables that joined are loaded */
     PHASE_DONE,
 };
 
@@ -94,6 +95,7 @@ void progress_look(struct progress *progress, struct progress_view *view);
 uint32_t progress_count(struct progress *progress);
 void progress_at(struct progress *progress, uint32_t table, struct progress_table *out);
 
+bool phase_follows(enum progress_phase phase); /* changes come, loaded rows beside them or not */
 const char *phase_text(enum progress_phase phase); /* "loading" */
 
 #endif

@@ -367,7 +367,7 @@ static int work(struct reader *reader, struct rnl_error *err)
     if (status == RNL_OK && ear_apart(reader->ear))
         asked_end(&reader->run->asked, NULL); /* the writer has it in the target's record */
     if (ear_apart(reader->ear))
-        progress_phase(reader->run->progress, PHASE_LOADING);
+        progress_phase(reader->run->progress, reader->beside ? PHASE_BESIDE : PHASE_LOADING);
     /* Also when the run must end: the writer may have begun, and waits for the lanes' ends. */
     if (status >= 0)
         status = reader->beside ? reader_load_beside(reader, err) : reader_load(reader, err);

@@ -79,8 +79,10 @@ static int count_row(struct lane *lane, const struct rnl_letter *letter, struct 
              "more than %" PRId64 " rows don't fit (error_limit); this one of %s.%s, %s: %s", limit,
              letter->schema, letter->table, *letter->key ? letter->key : "without a key",
              letter->reason);
-    rnl_hint(err, "runnel dead-letters list shows the others; what is committed stays, and the "
-                  "run goes on with a higher --error-limit, or when the target takes such rows");
+    rnl_hint(err,
+             "runnel dead-letters list %s shows the others; what is committed stays, and the "
+             "run goes on with a higher --error-limit, or when the target takes such rows",
+             config_pipeline_words(writer->run->config));
     return err->status;
 }
 

@@ -96,7 +96,7 @@ static int recall(struct writer *writer, struct rnl_error *err)
     if (status < 0)
         return status;
     if (status == RNL_OK && (atomic_load(&run->restart) || (is_done(writer) && loads_again(run)))) {
-        if (atomic_load(&run->restart) && writer_may_forget(writer, err) != RNL_OK)
+        if (writer_may_forget(writer, err) != RNL_OK)
             return err->status;
         writer->anew = true;
         /* rows that stood there before changes were followed are not this pipeline's to drop */
@@ -340,7 +340,7 @@ static int load(struct writer *writer, struct rnl_error *err)
     for (uint32_t i = 0; i < plan_count(writer->record.plan); i++)
         chunks += plan_at(writer->record.plan, i)->kind == RNL_UNIT_CHUNK;
     count_done(writer);
-    progress_phase(run->progress, PHASE_LOADING);
+    progress_phase(run->progress, writer->beside ? PHASE_BESIDE : PHASE_LOADING);
     writer_load(writer);
     if (atomic_load(&writer->units_done) == chunks && catalog_waits(writer->record.catalog))
         return RNL_AGAIN;

@@ -73,8 +73,8 @@ int writer_may_forget(struct writer *writer, struct rnl_error *err)
     struct run *run = writer->run;
     uint64_t count;
 
-    if (run->discard || dead_letters_count(writer->sink.plugin, writer->sink.self,
-                                           run->config->name, NULL, &count, err) != RNL_OK)
+    if (run->discard || dead_letters_count(writer->sink.plugin, writer->sink.self, run->config,
+                                           NULL, &count, err) != RNL_OK)
         return err->status;
     if (count == 0)
         return RNL_OK;
@@ -82,7 +82,9 @@ int writer_may_forget(struct writer *writer, struct rnl_error *err)
              "%" PRIu64 " row%s of the earlier run stand%s aside, and starting over would forget "
              "%s",
              count, count == 1 ? "" : "s", count == 1 ? "s" : "", count == 1 ? "it" : "them");
-    rnl_hint(err, "look at them (runnel dead-letters list), or say --discard-aside beside "
-                  "--restart: they come again from the source if they are there");
+    rnl_hint(err,
+             "look at them (runnel dead-letters list %s), or say --restart and --discard-aside: "
+             "they come again from the source if they are there",
+             config_pipeline_words(run->config));
     return err->status;
 }

@@ -193,7 +193,7 @@ int writer_count_letters(struct writer *writer, bool tell, struct rnl_error *err
 {
     struct run *run = writer->run;
     uint64_t count;
-    int status = dead_letters_count(writer->sink.plugin, writer->sink.self, run->config->name,
+    int status = dead_letters_count(writer->sink.plugin, writer->sink.self, run->config,
                                     tell ? run->findings : NULL, &count, err);
 
     atomic_store(&writer->aside, count);

@@ -67,6 +67,20 @@ static void show_text(struct shown *shown, const char *name, const char *text,
     free(copy);
 }
 
+/* As it would be written: numbers and truths bare, all else in quotes. */
+static void show_preset(struct shown *shown, const char *name, const char *text)
+{
+    bool bare = !text[strspn(text, "0123456789")] || strcmp(text, "true") == 0;
+    char *copy = strdup(text);
+    struct setting setting = {
+        .type = bare ? SETTING_INT : SETTING_TEXT, .text = copy, .origin = {.kind = ORIGIN_PRESET}};
+
+    if (!copy)
+        abort();
+    show(shown, name, &setting, false);
+    free(copy);
+}
+
 static void show_settings(struct shown *shown, const char *prefix, const struct settings *settings,
                           const struct plugin_tables *tables)
 {
@@ -140,15 +154,32 @@ static void show_pipeline(struct shown *shown, const struct pipeline_config *pip
     char lanes[12];
     const char *const presets[][2] = {
         {"mode", "convert"},
+        {"ddl", "evolve"},
+        {"truncate", "apply"},
+        {"memory", "64M"},
+        {"max_row", "128M"},
+        {"retry.seconds", "600"},
+        {"retry.first_ms", "200"},
+        {"retry.max_ms", "15000"},
+        {"limits.events", "0"},
+        {"limits.seconds", "0"},
         {"reader.lanes", lanes},
         {"reader.bundle_rows", "500"},
         {"reader.chunk_bytes", "32M"},
         {"writer.lanes", lanes},
+        {"writer.change_lanes", "1"},
         {"writer.commit_bytes", "32M"},
+        {"writer.on_error", "stop"},
+        {"writer.error_limit", "1000"},
+        {"writer.keep_rows", "true"},
+        {"writer.structure.tables", "true"},
+        {"writer.structure.indexes", "true"},
+        {"writer.structure.foreign_keys", "true"},
+        {"writer.structure.checks", "true"},
+        {"writer.structure.comments", "true"},
         {"writer.schema_policy", "create_missing_only"},
         {"writer.write_mode", "fail_if_not_empty"},
     };
-    const struct origin preset = {.kind = ORIGIN_PRESET};
     char prefix[160], name[240];
 
     snprintf(lanes, sizeof(lanes), "%" PRIu32, config_lanes());
@@ -157,7 +188,7 @@ static void show_pipeline(struct shown *shown, const struct pipeline_config *pip
     for (size_t i = 0; i < sizeof(presets) / sizeof(presets[0]); i++) {
         snprintf(name, sizeof(name), "%s.%s", prefix, presets[i][0]);
         if (!settings_find(&pipeline->written, presets[i][0]))
-            show_text(shown, name, presets[i][1], &preset);
+            show_preset(shown, name, presets[i][1]);
     }
     snprintf(name, sizeof(name), "%s.reader.source", prefix);
     show_role(shown, name, pipeline, &pipeline->reader);

@@ -188,7 +188,7 @@ static void changes_line(const struct progress_view *view, char *line, size_t si
 
 static bool shows_changes(const struct progress_view *view)
 {
-    return view->phase == PHASE_CATCHING_UP || view->phase == PHASE_FOLLOWING;
+    return phase_follows(view->phase);
 }
 
 static void steps_line(const struct progress_view *view, char *line, size_t size)
@@ -260,7 +260,7 @@ json_t *progress_json(const struct progress_view *view)
         "steps", (int)view->steps, "steps_done", (int)view->steps_done, "elapsed_ms",
         (json_int_t)(view->now_ms - view->started_ms), "left_ms", (json_int_t)view->left_ms);
 
-    if (view->phase == PHASE_CATCHING_UP || view->phase == PHASE_FOLLOWING) {
+    if (shows_changes(view)) {
         json_object_set_new(o, "changes", json_integer(view->changes));
         json_object_set_new(o, "changes_per_s", json_real(view->changes_per_s));
         json_object_set_new(o, "lag_ms", json_integer(view->lag_ms));

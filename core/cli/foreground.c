@@ -23,8 +23,9 @@ struct foreground {
     struct display *display;
     struct remote *remote; /* NULL: other commands can't reach it */
     const char *name;
-    const char *role; /* "both", "reader", "writer" */
-    char ear[300];    /* by which other commands reach it: a role alone is another process */
+    const char *words; /* by which a command means the pipeline */
+    const char *role;  /* "both", "reader", "writer" */
+    char ear[300];     /* by which other commands reach it: a role alone is another process */
     int signals;
 };
 
@@ -58,8 +59,7 @@ static void on_signal(int signal, void *arg)
     display_say(fg->display,
                 "interrupted: committing what is on its way; once more to stop at once");
     /* Rows drain; a statement on structure would hold us for as long as it takes. */
-    pipeline_stop(fg->pipeline, view.phase != PHASE_LOADING && view.phase != PHASE_CATCHING_UP &&
-                                    view.phase != PHASE_FOLLOWING);
+    pipeline_stop(fg->pipeline, view.phase != PHASE_LOADING && !phase_follows(view.phase));
 }
 
 /* --- what other commands ask of it ------------------------------------------------- */
@@ -92,6 +92,7 @@ static json_t *status_of(struct foreground *fg)
     json_object_set_new(o, "state", json_string(state_words[pipeline_now(fg->pipeline)]));
     json_object_set_new(o, "rows_standing",
                         json_integer((json_int_t)pipeline_standing(fg->pipeline)));
+    json_object_set_new(o, "words", json_string(fg->words));
     json_object_set_new(o, "pid", json_integer(getpid()));
     add_other(fg, o);
     asked = tables_asked_json(fg->pipeline);
@@ -163,8 +164,9 @@ static void report_standing(struct foreground *fg, const struct pipeline_config 
     fprintf(stderr,
             "%" PRIu64
             " row%s didn't fit and stand%s aside: pipeline %s is DEGRADED until they are "
-            "put in or discarded; see: runnel dead-letters list\n",
-            standing, standing == 1 ? "" : "s", standing == 1 ? "s" : "", config->name);
+            "put in or discarded; see: runnel dead-letters list %s\n",
+            standing, standing == 1 ? "" : "s", standing == 1 ? "s" : "", config->name,
+            config_pipeline_words(config));
 }
 
 /* A limit that was reached is what was asked for; rows set aside until then are told all the same.
@@ -290,7 +292,9 @@ static int choose_role(struct foreground *fg, const struct cli_args *args, struc
 int foreground_run(const struct pipeline_config *config, struct secret_resolver *resolver,
                    const struct cli_args *args)
 {
-    struct foreground fg = {.name = config->name, .role = cli_text(args, "role", "both")};
+    struct foreground fg = {.name = config->name,
+                            .words = config_pipeline_words(config),
+                            .role = cli_text(args, "role", "both")};
     struct rnl_error err = RNL_ERROR_INIT;
     int code;
 

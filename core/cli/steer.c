@@ -92,8 +92,8 @@ static void print_status(const json_t *o)
     if (json_object_get(o, "changes"))
         print_changes(o);
     if (number(o, "rows_standing"))
-        printf("  %-12s %" PRId64 " rows, see: runnel dead-letters list\n", "set aside",
-               number(o, "rows_standing"));
+        printf("  %-12s %" PRId64 " rows, see: runnel dead-letters list %s\n", "set aside",
+               number(o, "rows_standing"), text(o, "words"));
     print_other(o);
     if (number(o, "waiting_ms"))
         print_text("waiting", text(o, "reason"));
@@ -235,7 +235,7 @@ static const struct cli_option stop_options[] = {
 const struct cli_command status_command = {
     .name = "status",
     .args = "[PIPELINE]",
-    .summary = "show pipelines that run in the foreground on this machine",
+    .summary = "Show pipelines that run in the foreground on this machine",
     .help = "Asks the processes of this user that run a pipeline (runnel migrate, runnel run). "
             "Where nothing is shown, nothing runs.",
     .max_words = 1,
@@ -245,7 +245,7 @@ const struct cli_command status_command = {
 const struct cli_command pause_command = {
     .name = "pause",
     .args = "PIPELINE",
-    .summary = "let a running pipeline rest: what it has read is committed, its process stays",
+    .summary = "Let a running pipeline rest: what it has read is committed, its process stays",
     .options = wait_options,
     .noptions = sizeof(wait_options) / sizeof(wait_options[0]),
     .min_words = 1,
@@ -256,7 +256,7 @@ const struct cli_command pause_command = {
 const struct cli_command resume_command = {
     .name = "resume",
     .args = "PIPELINE",
-    .summary = "let a paused pipeline go on",
+    .summary = "Let a paused pipeline go on",
     .options = wait_options,
     .noptions = sizeof(wait_options) / sizeof(wait_options[0]),
     .min_words = 1,
@@ -267,7 +267,7 @@ const struct cli_command resume_command = {
 const struct cli_command stop_command = {
     .name = "stop",
     .args = "PIPELINE",
-    .summary = "end a running pipeline in order: the same command goes on from there later",
+    .summary = "End a running pipeline in order: the same command goes on from there later",
     .options = stop_options,
     .noptions = sizeof(stop_options) / sizeof(stop_options[0]),
     .min_words = 1,

@@ -138,7 +138,7 @@ static const struct cli_option wait_options[] = {
 const struct cli_command tables_add_command = {
     .name = "tables add",
     .args = "PIPELINE TABLE…",
-    .summary = "let a running pipeline take in more tables, and load them",
+    .summary = "Let a running pipeline take in more tables, and load them",
     .help = "For pipelines that follow changes. TABLE is \"schema.table\", \"table\" or a pattern, "
             "as with --tables. Changes of the other tables go on while they are loaded, "
             "unless a foreign key links them. The "
@@ -154,7 +154,7 @@ const struct cli_command tables_add_command = {
 const struct cli_command tables_reload_command = {
     .name = "tables reload",
     .args = "PIPELINE TABLE…",
-    .summary = "let a running pipeline load tables anew that it has",
+    .summary = "Let a running pipeline load tables anew that it has",
     .help = "They are dropped in the target and made again, with keys, indexes and foreign keys "
             "(where the pipeline makes no tables they are emptied); rows of them that stand aside "
             "are forgotten. Changes of the other tables go on meanwhile, unless a foreign key "
@@ -171,7 +171,7 @@ const struct cli_command tables_reload_command = {
 const struct cli_command tables_list_command = {
     .name = "tables list",
     .args = "PIPELINE",
-    .summary = "list the tables of a running pipeline, with the rows loaded",
+    .summary = "List the tables of a running pipeline, with the rows loaded",
     .min_words = 1,
     .max_words = 1,
     .run = run_list,

@@ -88,8 +88,8 @@ static uint64_t count_aside(const struct inspection *inspection)
     struct rnl_error unheard = RNL_ERROR_INIT; /* what counts is how the rows compare */
     uint64_t count = 0;
 
-    dead_letters_count(inspection->sink.plugin, inspection->sink.self, inspection->config->name,
-                       NULL, &count, &unheard);
+    dead_letters_count(inspection->sink.plugin, inspection->sink.self, inspection->config, NULL,
+                       &count, &unheard);
     return count;
 }
 
@@ -99,8 +99,8 @@ static void print_aside(const struct inspection *inspection)
 
     if (count)
         printf("  set aside by the run, and so not in the target: %" PRIu64
-               " (runnel dead-letters list)\n",
-               count);
+               " (runnel dead-letters list %s)\n",
+               count, config_pipeline_words(inspection->config));
 }
 
 static json_t *names_json(char *const *names, size_t count)

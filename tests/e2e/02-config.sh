@@ -28,6 +28,8 @@ test_origins() {
     said 'log.level = "info"    # preset'
     expect_exit 0 runnel config show --origin -c a.cfg
     said 'log.level = "debug"    # a.cfg:1' '"h"    # a.cfg:3' 'password = ***'
+    said 'ddl = "evolve"    # preset' 'truncate = "apply"    # preset' 'writer.change_lanes = 1    # preset'
+    said 'writer.on_error = "stop"    # preset' 'retry.seconds = 600    # preset' 'structure.checks = true    # preset'
     not_said geheim
     RUNNEL_LOG_LEVEL=warn expect_exit 0 runnel config show --origin -c a.cfg
     said '"warn"    # RUNNEL_LOG_LEVEL'

@@ -115,6 +115,8 @@ stream_goes_on_beside() { # [OPTIONS]
     expect_exit 0 runnel tables add t h
     a_passes
     same 0 "$(at_to "select count(*) from h")" "rows of a table that is held"
+    runnel status t --json | jq -e '.phase == "loading beside changes" and .changes > 0 and .lag_ms >= 0' >/dev/null ||
+        fail "its state doesn't tell of changes beside a load: $(runnel status t)"
     kill_it
     follow_begin "$@"
     a_passes

@@ -34,6 +34,13 @@ static void rows_that_dont_fit_are_set_aside(void **state)
         assert_letters(&config, bad[i / 2]);
         /* It had ended; that rows stand aside is said again. */
         assert_int_equal(run_it(&config, false, 0, NULL), PIPELINE_DEGRADED);
+        /* Rows that are to be loaded again don't make it forget those that stand aside. */
+        config.write_mode = RNL_TRUNCATE_AND_LOAD;
+        any_error = true;
+        assert_int_equal(run_it(&config, false, 0, NULL), PIPELINE_FAILED);
+        assert_string_equal(last_error.code, "run.rows_aside");
+        any_error = false;
+        assert_letters(&config, bad[i / 2]);
         teardown(&config);
     }
     unsetenv("TOY_BAD");

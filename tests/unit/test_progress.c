@@ -1,6 +1,8 @@
 /* Progress: what lanes count is what a look shows. */
 #include "progress.h"
 
+#include "cli/display.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -26,6 +28,30 @@ static struct rnl_catalog *two_tables(void)
     table.rows = -1; /* unknown */
     catalog_add(catalog, &table, &err);
     return catalog;
+}
+
+/* Loading beside the stream is no loading: changes come, with their lag. */
+static void a_load_beside_changes_follows(void **state)
+{
+    struct rnl_catalog *catalog = two_tables();
+    struct progress *progress = progress_new();
+    struct progress_view view;
+    json_t *o;
+
+    (void)state;
+    progress_tables(progress, catalog);
+    progress_phase(progress, PHASE_BESIDE);
+    progress_written(progress, 0, 5, 50);
+    progress_changes(progress, 3, 30, 1);
+    progress_look(progress, &view);
+    assert_true(phase_follows(view.phase) && !phase_follows(PHASE_LOADING));
+    o = progress_json(&view);
+    assert_string_equal(json_string_value(json_object_get(o, "phase")), "loading beside changes");
+    assert_int_equal(json_integer_value(json_object_get(o, "changes")), 3);
+    assert_true(json_integer_value(json_object_get(o, "lag_ms")) > 0);
+    json_decref(o);
+    progress_free(progress);
+    catalog_free(catalog);
 }
 
 static void counts_add_up(void **state)
@@ -87,6 +113,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counts_add_up),
+        cmocka_unit_test(a_load_beside_changes_follows),
         cmocka_unit_test(steps_are_counted_by_phase),
     };
 

@@ -12,6 +12,9 @@ enum apply_kind {
     APPLY_ABSENT, /* an insert of rows whose keys aren't there */
 };
 
+/* What the error of a statement that is sure says, where it missed a row. */
+#define APPLY_NO_ROW "runnel.row_missing "
+
 /* One array that a statement takes: a value of each row. */
 struct apply_param {
     uint32_t column;

@@ -7,7 +7,7 @@
 
 #include <sys/socket.h>
 
-#define NO_ROW_STATE "22012" /* division by zero: see statement_text() */
+#define NO_ROW_STATE "22P02" /* no number: see add_update() */
 
 /* A set of one row and one statement, with nothing before it in the transaction. */
 static bool is_alone(const struct pg_writer *w)
@@ -63,15 +63,23 @@ int pending_send(struct pg_writer *w, bool *sent, struct rnl_error *err)
     return status;
 }
 
+/* It is our own statement that stopped, not the expression of a column, which may do so as well. */
+static bool is_missing(const PGresult *result)
+{
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+
+    /* one in a function of the table's own has a context */
+    return state && strcmp(state, NO_ROW_STATE) == 0 && text && strstr(text, "\"" APPLY_NO_ROW) &&
+           !PQresultErrorField(result, PG_DIAG_CONTEXT);
+}
+
 /* Why the row was refused. */
 static int refused(struct pg_writer *w, const PGresult *result, struct rnl_error *err)
 {
     const struct apply_pending *p = &w->apply->pending;
-    const char *state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
 
-    /* one in a function of the table's own has a context */
-    if (p->missing.status != RNL_OK && state && strcmp(state, NO_ROW_STATE) == 0 &&
-        !PQresultErrorField(result, PG_DIAG_CONTEXT)) {
+    if (p->missing.status != RNL_OK && result && is_missing(result)) {
         *err = p->missing;
         return err->status;
     }

@@ -103,9 +103,11 @@ static void add_update(struct buf *sql, const struct apply_statement *st)
     buf_puts(sql, " FROM ");
     add_rows(sql, st);
     add_match(sql, st, "t");
-    if (st->sure) /* a division by zero where one is missing */
-        buf_puts(sql, " RETURNING 1) SELECT 1 / (pg_catalog.count(*) ="
-                      " pg_catalog.cardinality($1))::pg_catalog.int4 FROM written");
+    if (st->sure) /* no number where one is missing: the server's error repeats our own word */
+        buf_puts(sql, " RETURNING 1) SELECT (CASE WHEN pg_catalog.count(*) ="
+                      " pg_catalog.cardinality($1) THEN '0' ELSE '" APPLY_NO_ROW
+                      "' || pg_catalog.count(*)::pg_catalog.text END)::pg_catalog.int4 "
+                      "FROM written");
 }
 
 static void add_insert(struct buf *sql, const struct apply_statement *st)
