@@ -120,7 +120,7 @@ a_dump() { [ -n "$(dumps)" ]; }
 # The target stands still, and the server has more to say than fits between the two: it must not
 # give up. When it is made to, all goes on from where the target stands.
 test_a_target_that_stands_still() {
-    local from waiter before
+    local from waiter before dump
     for from in mariadb mysql9; do
         pair_new "$from" postgres
         make_tables
@@ -144,7 +144,8 @@ test_a_target_that_stands_still() {
         waiter=$!
         wait_for 5 is_locked
         change_source <<<"insert into t values (3, 'y'); insert into keyless values (4, 'y'); update bulk set v = concat(v, 'c');"
-        source_of "kill $(dumps)"
+        # one that had waited too long may be there still beside its successor, or go by itself
+        for dump in $(dumps); do source_of "kill $dump" 2>/dev/null || true; done
         change_source <<<"insert into keyless values (5, 'behind');"
         wait "$waiter"
         equal

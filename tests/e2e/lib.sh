@@ -21,7 +21,9 @@ mkdir -p "$HOME"
 
 # --- saying how it went -------------------------------------------------------------------------
 
-say() { echo "    $*" >&2; }
+# To the file's own log: what waits for something says nothing, but why it can't come is told.
+exec 9>&2
+say() { echo "    $*" >&9; }
 
 fail() {
     say "failed: $*"
