@@ -161,7 +161,7 @@ static int check_forms(struct reader *reader, struct rnl_catalog *described, str
         uint32_t at = catalog_index(described, table->schema, table->name);
 
         if ((at != UINT32_MAX && catalog_same_form(catalog, t, described, at)) ||
-            (!all && !reader_is_left(reader, t)))
+            (!all && !reader_is_left(reader, t)) || reader_reads_anew(reader, t, described))
             continue;
         rnl_fail(err, RNL_E_CONFIG, "resume.schema_changed",
                  "tables of the source were altered since the interrupted run began: %s.%s",

@@ -18,6 +18,7 @@ struct joining {
     bool *add;                 /* of those described: taken in */
     uint32_t count;            /* of both */
     bool unasked;              /* some of them, which nobody asked for by name */
+    bool altered;              /* some were altered while they were loaded */
     bool waits;                /* they are loaded beside the stream */
 };
 
@@ -90,6 +91,22 @@ static bool is_renamed(const struct joining *j, const struct rnl_table *table)
     return false;
 }
 
+/*
+ * A table that joined, altered while its rows were read: no log tells what those are now, and
+ * nothing but its own rows is lost by reading them again.
+ */
+bool reader_reads_anew(struct reader *reader, uint32_t table, struct rnl_catalog *described)
+{
+    const struct rnl_catalog *catalog = reader->record.catalog;
+    const struct rnl_table *was = catalog_at(catalog, table);
+    uint32_t at = catalog_index(described, was->schema, was->name);
+
+    return reader->run->config->ddl != DDL_STOP && reader->record.state == RECORD_LOADING &&
+           catalog_joined(catalog, table)->number && catalog_joined(catalog, table)->open &&
+           reader_is_left(reader, table) && at != UINT32_MAX &&
+           !catalog_same_form(catalog, table, described, at);
+}
+
 static void choose(struct joining *j)
 {
     struct reader *reader = j->reader;
@@ -103,6 +120,8 @@ static void choose(struct joining *j)
 
         j->again[t] = reloads && is_asked(j->asked, table) &&
                       catalog_index(j->described, table->schema, table->name) != UINT32_MAX;
+        if (reader_reads_anew(reader, t, j->described))
+            j->again[t] = j->altered = true;
         j->count += j->again[t];
     }
     for (uint32_t t = 0; t < catalog_count(j->described); t++) {
@@ -267,7 +286,7 @@ static bool is_linked(const struct joining *j, struct rnl_catalog *catalog, uint
  */
 static bool may_wait(const struct joining *j, struct rnl_catalog *catalog, uint32_t earlier)
 {
-    return j->asked && !j->asked->by_source && !j->unasked &&
+    return j->asked && !j->asked->by_source && !j->unasked && !j->altered &&
            j->reader->record.state == RECORD_FOLLOWING && reader_can_wait(j->reader) &&
            !is_linked(j, catalog, earlier);
 }
@@ -337,7 +356,7 @@ int reader_join(struct reader *reader, struct rnl_catalog *described, struct rnl
         check_lanes(reader, err);
     if (err->status == RNL_OK && j.count)
         take_in(&j, err);
-    else if (err->status == RNL_E_CONFIG && !j.asked && reader_lanes_apart(reader))
+    else if (err->status == RNL_E_CONFIG && !j.asked && !j.altered && reader_lanes_apart(reader))
         put_off(err);
     free(j.again);
     free(j.add);

@@ -126,6 +126,8 @@ int reader_add_changes(struct reader *reader, struct rnl_error *err);
  */
 int reader_rules(struct reader *reader, struct rnl_error *err);
 int reader_join(struct reader *reader, struct rnl_catalog *described, struct rnl_error *err);
+/* Whether a table that joins must be loaded anew, for it isn't any more what the record says. */
+bool reader_reads_anew(struct reader *reader, uint32_t table, struct rnl_catalog *described);
 int reader_join_units(struct reader *reader, const char *low, struct rnl_error *err);
 /* Of a run that begins: what is asked for is part of it. */
 int reader_join_first(struct reader *reader, struct rnl_error *err);

@@ -126,6 +126,14 @@ void base_rest(sqlite3 *db)
     sqlite3_db_release_memory(db);
 }
 
+int64_t base_schema_bytes(sqlite3 *db)
+{
+    int now = 0, most = 0;
+
+    return sqlite3_db_status(db, SQLITE_DBSTATUS_SCHEMA_USED, &now, &most, 0) == SQLITE_OK ? now
+                                                                                           : 0;
+}
+
 void base_interrupt(struct sq_base *base)
 {
     pthread_mutex_lock(&base->lock);

@@ -54,6 +54,8 @@ void base_close(struct sq_base *base, sqlite3 *db); /* NULL is fine */
  * tables, which it learns again when it has to. With thousands of tables that is most of it.
  */
 void base_rest(sqlite3 *db);
+/* Bytes that a connection keeps of the file's tables: each has its own. */
+int64_t base_schema_bytes(sqlite3 *db);
 /* The connection waits for who holds the file, by the option busy_timeout: so base_open leaves it.
  */
 void base_busy(struct sq_base *base, sqlite3 *db);

@@ -40,7 +40,7 @@ ended() { ! kill -0 "$run" 2>/dev/null; }
 tells() { # WORDS: in the log of a run that goes on
     if grep -q "$1" "$log"; then return 0; fi
     ended || return 1
-    tail -n 8 "$log" | cut -c 1-400 | sed 's/^/    | /' >&9
+    tail -n 30 "$log" | cut -c 1-900 | sed 's/^/    | /' >&9
     fail "the run ended"
 }
 

@@ -3,6 +3,8 @@
 
 #include <strings.h>
 
+enum { CACHE_BYTES_MIN = 1 << 20 };
+
 static int missing_column(const struct bound_table *bound, const char *name, struct rnl_error *err)
 {
     rnl_fail(err, RNL_E_CONFIG, "sink.missing_column",
@@ -273,6 +275,17 @@ static int bind_table(struct sink *sink, const char *pipeline, const struct map_
     return make_insert(sink, bound, upsert, err);
 }
 
+/* What the connection keeps of thousands of tables is taken off its pages. */
+static int fit_cache(struct sink *sink, struct rnl_error *err)
+{
+    int64_t bytes = sink->config->cache - base_schema_bytes(sink->write);
+    char sql[64];
+
+    snprintf(sql, sizeof(sql), "PRAGMA cache_size = -%lld",
+             (long long)(bytes > CACHE_BYTES_MIN ? bytes : CACHE_BYTES_MIN) >> 10);
+    return sq_run(sink->write, sql, "choose how many pages to keep", err);
+}
+
 int sink_bind(void *self, const struct rnl_job *job, const struct rnl_catalog *catalog,
               struct rnl_error *err)
 {
@@ -299,6 +312,8 @@ int sink_bind(void *self, const struct rnl_job *job, const struct rnl_catalog *c
     }
     arena_free(&scratch);
     base_rest(sink->control); /* from here on rows are written */
+    if (status == RNL_OK)
+        status = fit_cache(sink, err);
     if (status == RNL_OK)
         sink->ntables = count;
     return status;

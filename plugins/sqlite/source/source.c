@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #define SNAPSHOT_TRIES 50
+#define SCHEMAS_BYTES_MAX (6LL << 20)
 
 static const struct rnl_option options[] = {
     LINK_OPTIONS(struct source_config, "The file to read; it must exist"),
@@ -111,7 +112,16 @@ static char *position_make(const struct source *source)
 static const char begin_sql[] =
     "PRAGMA cache_size = -512; BEGIN; SELECT count(*) FROM sqlite_schema";
 
-/* Each in a read transaction that has begun: it sees the file as it is now. */
+/* Of the lanes that are open and one more. */
+static int64_t schemas_bytes(const struct source *source)
+{
+    return base_schema_bytes(source->lanes[0]) * (source->nlanes + 1);
+}
+
+/*
+ * Each in a read transaction that has begun: it sees the file as it is now. Fewer than asked for
+ * when there are thousands of tables, which each would keep the definitions of.
+ */
 static int lanes_open(struct source *source, uint32_t count, struct rnl_error *err)
 {
     int status = RNL_OK;
@@ -122,6 +132,8 @@ static int lanes_open(struct source *source, uint32_t count, struct rnl_error *e
     for (; source->nlanes < count && status == RNL_OK; source->nlanes++) {
         sqlite3 **db = &source->lanes[source->nlanes];
 
+        if (source->nlanes && schemas_bytes(source) >= SCHEMAS_BYTES_MAX)
+            break;
         status = base_open(&source->base, false, db, err);
         if (status == RNL_OK)
             status = sq_run(*db, begin_sql, "begin to read", err);
@@ -156,6 +168,7 @@ static int source_snapshot(void *self, uint32_t *lanes, struct rnl_slice *positi
         if (!source->position)
             return error_memory(err);
         *position = (struct rnl_slice){source->position, strlen(source->position)};
+        *lanes = source->nlanes;
         base_rest(source->control); /* from here on lanes read */
         return RNL_OK;
     }
