@@ -8,6 +8,7 @@ enum {
     RECONNECT_JITTER_MS = 100,
     RECONNECT_BUFFER_BYTES = 64 << 10, /* what a lost connection swallowed is sent anew by us */
     PING_MS = 10000,
+    HANG_UPS = 2, /* that are borne more */
     IO_BUFFER_BYTES = 256 << 10,
     CODE_NO_JETSTREAM = 10039, /* for this account */
     CODE_JETSTREAM_OFF = 10076,
@@ -190,6 +191,26 @@ static natsStatus set_behaviour(const struct config *config, natsOptions *option
     return status;
 }
 
+/* The server hung up where it should have answered: of its own, or for want of a certificate. */
+static bool lacks_certificate(const struct config *config, natsStatus status)
+{
+    return (status == NATS_PROTOCOL_ERROR || status == NATS_CONNECTION_CLOSED) &&
+           config->tls_mode == LINK_TLS_REQUIRE && !config->tls_cert;
+}
+
+/* One that just restarts does it once; for want of a certificate it does it each time. */
+static natsStatus connect_surely(const struct config *config, natsOptions *options,
+                                 natsConnection **conn)
+{
+    natsStatus status = natsConnection_Connect(conn, options);
+
+    for (int i = 0; i < HANG_UPS && lacks_certificate(config, status); i++) {
+        nats_Sleep(RECONNECT_WAIT_MS);
+        status = natsConnection_Connect(conn, options);
+    }
+    return status;
+}
+
 int link_connect(const struct rnl_ctx *ctx, natsConnection **conn, struct link_events **out,
                  struct rnl_error *err)
 {
@@ -216,7 +237,7 @@ int link_connect(const struct rnl_ctx *ctx, natsConnection **conn, struct link_e
     if (status == NATS_OK)
         status = natsOptions_SetName(options, ctx->name);
     if (status == NATS_OK)
-        status = natsConnection_Connect(conn, options);
+        status = connect_surely(config, options, conn);
     natsOptions_Destroy(options);
     if (status == NATS_OK) {
         *out = events;
@@ -224,8 +245,7 @@ int link_connect(const struct rnl_ctx *ctx, natsConnection **conn, struct link_e
     }
     free(events); /* no connection was made that would call back */
     link_fail(err, status, 0, "can't connect to NATS");
-    if (status == NATS_PROTOCOL_ERROR && config->tls_mode == LINK_TLS_REQUIRE &&
-        !config->tls_cert) { /* the server hung up where it should have answered */
+    if (lacks_certificate(config, status)) {
         err->status = RNL_E_CONFIG;
         snprintf(err->code, sizeof(err->code), "nats.tls");
         rnl_hint(err, "does the server ask for a client certificate? see tls.cert and tls.key");

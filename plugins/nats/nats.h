@@ -91,6 +91,7 @@ struct session {
     int64_t looked_ms;   /* when it was asked for what others have read */
     unsigned generation; /* of sending: what an earlier one hears is stale */
     unsigned connected;  /* events->again at the last sending anew */
+    unsigned vain;       /* times in a row that sending anew moved nothing */
     bool resend;
     int64_t resend_ms; /* not before */
     int64_t trim_ms;

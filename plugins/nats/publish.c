@@ -13,6 +13,7 @@ enum {
     CONFIRM_MS = 5000, /* a message not confirmed for so long is sent anew */
     PAUSE_MS = 250,    /* before sending anew what was refused */
     TRIM_MS = 1000,
+    VAIN_MAX = 4,
     CODE_WRONG_SEQUENCE = 10071,
     CODE_FULL = 10077,
     CODE_NO_MESSAGE = 10037,
@@ -220,6 +221,7 @@ static void confirm(struct session *session, uint64_t seq)
     while (session->count && session->window[session->first].seq <= seq) {
         struct pending *pending = &session->window[session->first];
 
+        session->vain = 0;
         session->window_bytes -= pending->bytes;
         session->confirmed = pending->seq;
         natsMsg_Destroy(pending->message);
@@ -253,7 +255,7 @@ static void hear_refusal(struct session *session, const json_t *refusal)
 
     if (code == CODE_WRONG_SEQUENCE || code == CODE_FULL ||
         json_integer_value(json_object_get(refusal, "code")) == STATUS_UNAVAILABLE) {
-        send_anew(session, code == CODE_WRONG_SEQUENCE ? 0 : PAUSE_MS);
+        send_anew(session, code == CODE_WRONG_SEQUENCE && !session->vain ? 0 : PAUSE_MS);
         return;
     }
     rnl_fail(&err, RNL_E_RETRY, "nats.publish", "the stream %s takes no message: %s",
@@ -321,6 +323,7 @@ static bool is_foreign(struct session *session, uint64_t seq)
 /* With the lock held: what the server has not got, from there on. */
 static void resend_behind(struct session *session, uint64_t last)
 {
+    session->vain++;
     confirm(session, last);
     session->generation++;
     session->resend = false;
@@ -336,6 +339,21 @@ static void resend_behind(struct session *session, uint64_t last)
         session->resend_ms = nats_now_ms() + PAUSE_MS;
 }
 
+/*
+ * Servers (2.10.27) were seen to count behind what they store once messages and purges had met, and
+ * then to refuse whatever comes. Purging makes them look, also where there is nothing to purge.
+ */
+static void set_right(struct session *session)
+{
+    char subject[SUBJECT_BYTES + 16];
+    jsOptions options;
+
+    snprintf(subject, sizeof(subject), "%s._none", session->root);
+    jsOptions_Init(&options);
+    options.Stream.Purge.Subject = subject;
+    js_PurgeStream(session->js, session->stream, &options, NULL);
+}
+
 /* Asks how far the server has got, and goes on from there. Meanwhile nobody publishes. */
 static void resend(struct session *session)
 {
@@ -349,6 +367,8 @@ static void resend(struct session *session)
     if (natsConnection_Status(session->conn) != NATS_CONN_STATUS_CONNECTED)
         return;
     session->connected = atomic_load(&session->events->again);
+    if (session->vain >= VAIN_MAX && session->vain % VAIN_MAX == 0)
+        set_right(session);
     status = js_GetStreamInfo(&info, session->js, session->stream, NULL, &code);
     if (status == NATS_OK) {
         last = info->State.LastSeq;
