@@ -18,7 +18,7 @@ test_server_and_runnel_killed_amid_the_load() {
     pipeline convert
     begin --commit-size 1M
     amid 20000
-    killed "$nats_pid"
+    nats_killed
     nats_start "$(jetstream)"
     amid 20000
     kill -KILL "$running"
@@ -36,7 +36,7 @@ test_server_and_runnel_killed_amid_the_changes() {
     wait_for 60 arrived 50
     for round in 1 2 3; do
         rows 300 4096
-        killed "$nats_pid"
+        nats_killed
         rows 10 4096
         nats_start "$(jetstream)"
         rows 10 4096
@@ -103,7 +103,7 @@ $(jetstream)"
     pipeline convert 'user = "u"; password = "right";'
     move
     proven
-    killed "$nats_pid"
+    nats_killed
     nats_start ""
     pipeline convert 'connect_timeout = "300ms";'
     expect_exit 2 runnel run "$E2E_SCRATCH/nats.cfg"
@@ -153,8 +153,8 @@ refused() { # CODE
     said "$1"
 }
 other_server() { # CONFIGURATION
-    killed "$nats_pid"
-    rm -rf "$nats_dir/store"
+    nats_killed
+    rm -rf "$nats_dir/data"
     nats_start "$1"
 }
 certificate() { # NAME SUBJECT: signed by $keys/ca.pem

@@ -74,14 +74,14 @@ test_changes() {
         alone reader
         wait_for 60 count_is $((50 + round * 130))
     done
-    killed "$nats_pid"
+    nats_killed
     nats_start "$(jetstream)"
     rows 10 4096
     wait_for 60 count_is 450
     # the store is lost: what the target lacks is read again
     rows 100 4096
-    killed "$nats_pid"
-    rm -rf "$nats_dir/store"
+    nats_killed
+    rm -rf "$nats_dir/data"
     nats_start "$(jetstream)"
     rows 10 4096
     wait_for 60 count_is 560

@@ -1,25 +1,27 @@
 # What tests through NATS JetStream share: read behind lib.sh.
 # shellcheck shell=bash
 
-nats_wait() { grep -q 'Server is ready' "$nats_dir/log"; }
-
-# Starts a server of the test's own: $nats_url, $nats_pid. Words of its configuration stand in the
-# argument; its store stays from one start to the next.
+# Starts a server of the test's own: $nats_url. Words of its configuration stand in the
+# argument; its store ($nats_dir/data) stays from one start to the next.
+nats_bed=''
 nats_start() { # CONFIGURATION
-    command -v nats-server >/dev/null || skip "nats-server is not installed (scripts/setup --tests)"
-    nats_dir=$E2E_SCRATCH/nats-$E2E_TEST
-    mkdir -p "$nats_dir"
-    nats_port=${nats_port:-$((RANDOM % 10000 + 20000))}
-    nats_url=nats://127.0.0.1:$nats_port
-    printf 'listen: "127.0.0.1:%s"\n%s\n' "$nats_port" "$1" >"$nats_dir/conf"
-    : >"$nats_dir/log"
-    nats-server -c "$nats_dir/conf" >"$nats_dir/log" 2>&1 &
-    nats_pid=$!
-    at_end_kill "$nats_pid"
-    wait_for 20 nats_wait
+    if [ -z "$nats_bed" ]; then
+        nats_bed=$(mktemp -d "$E2E_SCRATCH/n.XXXX")
+        nats_dir=$nats_bed/nats
+        # shellcheck disable=SC2154 # of lib.sh
+        "$testbed" start "$nats_bed" --owner $BASHPID nats >"$nats_bed/said"
+        ! grep -q '^skipped: ' "$nats_bed/said" || skip "$(cat "$nats_bed/said")"
+        nats_url=$(eval "$("$testbed" env "$nats_bed")" && echo "$TESTBED_NATS_URL")
+    fi
+    if ! echo "$1" | cmp -s - "$nats_dir/more.conf" || ! nats_lives; then
+        echo "$1" >"$nats_dir/more.conf"
+        "$testbed" restart "$nats_bed" nats
+    fi
 }
+nats_lives() { [ -s "$nats_dir/pid" ] && kill -0 "$(cat "$nats_dir/pid")" 2>/dev/null; }
+nats_killed() { "$testbed" kill "$nats_bed" nats; }
 
-jetstream() { echo "jetstream { store_dir: \"$E2E_SCRATCH/nats-$E2E_TEST/store\" }"; }
+jetstream() { echo 'jetstream { store_dir: "data" }'; }
 
 # shellcheck disable=SC2154 # db: of new_databases
 # A pipeline file through that server; more options of the transport in the second argument.
