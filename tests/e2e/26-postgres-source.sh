@@ -120,4 +120,34 @@ test_rows_that_moved() {
     expect_exit 0 runnel verify "$SRC" "$DST"
 }
 
+# Columns of a table that isn't read yet change their names, while another's rows are waited for:
+# what would be read of it are rows of before, by names of after.
+test_names_that_are_exchanged() {
+    two_databases
+    source_pg -c "create table big (a int primary key, v text);
+        insert into big select g, repeat(md5(g::text), 32) from generate_series(1, 60000) g;
+        create table late (id int primary key, a int, b int);
+        insert into late select g, 1, 2 from generate_series(1, 10) g;
+        alter table big owner to runnel; alter table late owner to runnel; analyze"
+    target_sql -d "$db" -c "create table big (a int primary key, v text); alter table big owner to runnel"
+    mkfifo "$E2E_SCRATCH/hold"
+    target_sql -d "$db" <"$E2E_SCRATCH/hold" >/dev/null &
+    at_end_kill $!
+    exec {holding}>"$E2E_SCRATCH/hold"
+    echo "begin; lock table big in exclusive mode;" >&"$holding"
+    "$E2E_RUNNEL" migrate "$SRC" "$DST" --lanes 1 --memory 32M --schema-policy create_missing_only --write-mode append >"$E2E_SCRATCH/out" 2>&1 &
+    local running=$! code=0
+    at_end_kill "$running"
+    wait_for 60 is_waiting
+    source_pg -c "alter table late rename a to c; alter table late rename b to a; alter table late rename c to b"
+    printf 'rollback;\n\\q\n' >&"$holding"
+    exec {holding}>&-
+    wait "$running" || code=$?
+    same 2 "$code" "exit code"
+    grep -q postgres.table_changed "$E2E_SCRATCH/out" || fail "not told: $(tail -n 3 "$E2E_SCRATCH/out")"
+    grep -q resume.schema_changed "$E2E_SCRATCH/out" || fail "not told: $(tail -n 3 "$E2E_SCRATCH/out")"
+    same 0 "$(target_sql -d "$db" -c "select count(*) from late")" "rows of a table that was altered"
+}
+is_waiting() { [ "$(target_sql -d "$db" -c "select count(*) from pg_locks where relation = 'big'::regclass and not granted")" != 0 ]; }
+
 run_tests

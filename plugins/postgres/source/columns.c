@@ -175,6 +175,11 @@ static int column_row(struct describer *d, const PGresult *result, int row)
     draft->form.columns = known;
     columns += draft->table.ncolumns - 1;
     columns->number = (uint32_t)cell_number(result, row, C_NUMBER);
+    if (seen_add(d->source, &(struct seen){.table = draft->oid,
+                                           .number = columns->number,
+                                           .type = cell_oid(result, row, C_TYPE),
+                                           .modifier = (int)cell_number(result, row, C_MODIFIER)}))
+        return -1;
     known[draft->form.ncolumns - 1] = (struct form_column){
         .name = batch_text(d, cell(result, row, C_NAME)),
         .native = batch_text(d, cell(result, row, C_NATIVE)),
@@ -182,6 +187,18 @@ static int column_row(struct describer *d, const PGresult *result, int row)
         .generated = *PQgetvalue(result, row, C_GENERATED),
     };
     return column_fill(d, draft, result, row, columns);
+}
+
+/* Those of tables that are described now are learned anew, others stay. */
+static void seen_keep(struct describer *d)
+{
+    struct pg_source *source = d->source;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < source->nseen; i++)
+        if (!draft_find(d, source->seen[i].table))
+            source->seen[kept++] = source->seen[i];
+    source->nseen = kept;
 }
 
 /* Columns are mapped once their types are known: the result is gone over twice. */
@@ -203,8 +220,10 @@ int columns_describe(struct describer *d, const char *oids, struct rnl_error *er
     for (int i = 0; types && i < PQntuples(result); i++)
         types[i] = cell_oid(result, i, C_TYPE);
     status = types ? types_learn(d, types, (size_t)PQntuples(result), err) : error_memory(err);
+    seen_keep(d);
     for (int i = 0; status == RNL_OK && !failed && i < PQntuples(result); i++)
         failed = column_row(d, result, i);
+    seen_sort(d->source);
     PQclear(result);
     return failed ? error_memory(err) : status;
 }

@@ -162,30 +162,6 @@ static int one_bool(struct cursor *c, const char *sql, const char *doing, bool *
     return RNL_OK;
 }
 
-/*
- * A TRUNCATE or a rewrite shows even to those who look at an older snapshot. The COPY
- * holds a lock against both by now, until the transaction's end.
- */
-int cursor_check_file(struct cursor *c, struct rnl_error *err)
-{
-    char sql[160];
-    bool same;
-    int status;
-
-    if (!c->leaf || !c->leaf->file)
-        return RNL_OK;
-    snprintf(sql, sizeof(sql), "SELECT pg_catalog.pg_relation_filenode(%u) = %u", c->leaf->oid,
-             c->leaf->file);
-    status = one_bool(c, sql, "look at a table again", &same, err);
-    if (status != RNL_OK || same)
-        return status;
-    rnl_fail(err, RNL_E_RETRY, "postgres.table_changed",
-             "the table %s.%s was emptied or rewritten while it was read", c->table->schema,
-             c->table->name);
-    rnl_hint(err, "let nobody change the structure of tables during a run");
-    return RNL_E_RETRY;
-}
-
 /* Pages that another process counted: do rows still lie where they lay? */
 static int check_pages(struct cursor *c, struct rnl_error *err)
 {
@@ -272,6 +248,8 @@ static int cursor_start(struct cursor *c, const struct rnl_unit *unit, struct rn
     if (!c->exact)
         choose_key(c, unit);
     status = lane_enter(c->source, c->lane, err);
+    if (status == RNL_OK)
+        status = cursor_check_same(c, err);
     if (status == RNL_OK)
         status = check_pages(c, err);
     if (status == RNL_OK)

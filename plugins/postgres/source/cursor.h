@@ -41,7 +41,7 @@ bool key_is_read(const struct cursor *c);
 
 void chunk_close(void *cursor);
 
-/* cursor.c: the table is the one that was described, still */
-int cursor_check_file(struct cursor *c, struct rnl_error *err);
+/* same.c: the table is the one that was described, still, and stays so */
+int cursor_check_same(struct cursor *c, struct rnl_error *err);
 
 #endif

@@ -19,6 +19,7 @@ void leaves_forget(struct pg_source *source)
     source->leaves = NULL;
     source->nleaves = source->room = 0;
     arena_free(&source->arena);
+    seen_forget(source);
 }
 
 /* A leaf without a name of its own stands before those of its table. */

@@ -177,8 +177,6 @@ static int read_end(struct cursor *c, struct rnl_bundle *out, struct rnl_error *
         if (PQstatus(conn->pg) != CONNECTION_OK)
             break;
     }
-    if (status == RNL_OK)
-        status = cursor_check_file(c, err);
     if (status == RNL_OK && c->exact)
         status = mark_exact(c, out, err);
     if (status == RNL_OK)

@@ -39,6 +39,14 @@ struct leaf {
     atomic_bool same; /* no row has moved since an interrupted run: looked at by the lanes */
 };
 
+/* A column of a table, as it was described. */
+struct seen {
+    Oid table;
+    uint32_t number;
+    Oid type;
+    int modifier;
+};
+
 /* One lane's connection, used by its thread alone. */
 struct lane {
     struct pg_conn *conn;
@@ -63,6 +71,8 @@ struct pg_source {
     struct arena arena; /* of leaves; made by describe, read only afterwards */
     struct leaf *leaves;
     size_t nleaves, room;
+    struct seen *seen; /* by table and number; made and read like leaves */
+    size_t nseen, seen_room;
 };
 
 extern const struct rnl_plugin source_plugin;
@@ -97,6 +107,10 @@ const struct leaf *leaves_of(const struct pg_source *source, const char *schema,
 const struct leaf *leaf_find(const struct pg_source *source, const struct rnl_table *table,
                              const char *schema, const char *name);
 void leaves_forget(struct pg_source *source);
+/* same.c: columns are added in any order, and sorted then; -1: out of memory */
+int seen_add(struct pg_source *source, const struct seen *column);
+void seen_sort(struct pg_source *source);
+void seen_forget(struct pg_source *source);
 
 /* report.c, checks.c */
 int source_report(struct pg_source *source, const struct rnl_catalog *catalog,
