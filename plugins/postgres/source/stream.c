@@ -1,7 +1,9 @@
 /*
  * The stream of changes. The cursor's thread takes items from a queue; a thread of the stream's
  * own fills that from the socket, as far as it has room, and tells the server every moment how
- * far the target is, whatever the cursor does.
+ * far the target is, whatever the cursor does. A cursor that waits with an empty queue does all
+ * that itself, so that no change waits until one thread has woken the other; the stream's thread
+ * takes it on again when the cursor stays away.
  */
 #include "stream.h"
 
@@ -13,6 +15,7 @@
 #define ITEMS_AT_ONCE 256u    /* that change hands under one lock */
 #define BYTES_MOST (8u << 20) /* waiting; one message may be larger, alone */
 #define FEEDBACK_MOST_MS 1000
+#define AWAY_MOST_MS 50     /* that a cursor which reads itself may be about something else */
 #define BUSY_MOST_MS 5000   /* for a process of the server that is about to end */
 #define HEADER_TIME 17      /* in what begins with: */
 #define HEADER_DATA 25      /* 'w', start, end, time */
@@ -28,12 +31,17 @@ struct item {
 struct stream {
     struct pg_source *source;
     struct follow *follow;
-    struct pg_conn *conn; /* the thread's, between its begin and end */
+    struct pg_conn *conn; /* of who reads, while the thread runs */
     pthread_t thread;
     bool running;
 
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t came;
+    pthread_cond_t left; /* the thread is to look whether it's to read, or to end */
+    bool wanted;         /* the cursor would read itself */
+    bool direct;         /* ... and does */
+    bool inside;         /* it's at it; else it was last at: */
+    int64_t inside_ms;
     struct item items[ITEMS];
     uint32_t first, count;
     size_t bytes;
@@ -46,7 +54,7 @@ struct stream {
     struct item taken[ITEMS_AT_ONCE];
     uint32_t given, ntaken;
 
-    /* the stream's thread */
+    /* who reads: the stream's thread, or with direct the cursor's */
     uint64_t received, told;
     int64_t feedback_ms; /* when the next is due */
     int64_t period_ms;
@@ -335,7 +343,7 @@ static int drain(struct stream *s)
 }
 
 /* Waits for the socket, for room, for a word of the other threads, or for the next feedback. */
-static int stream_wait(struct stream *s, bool room, bool writing)
+static int stream_wait(struct stream *s, bool room, bool writing, int64_t most_ms)
 {
     int64_t wait_ms = s->feedback_ms - now_us() / 1000;
     struct pollfd wait[2] = {
@@ -345,6 +353,8 @@ static int stream_wait(struct stream *s, bool room, bool writing)
     };
     eventfd_t ignored;
 
+    if (wait_ms > most_ms)
+        wait_ms = most_ms;
     if (room && s->undrained)
         wait_ms = 0; /* libpq has more, of which the socket says nothing */
     poll(wait, 2, wait_ms > 0 ? (int)wait_ms : 0);
@@ -356,36 +366,31 @@ static int stream_wait(struct stream *s, bool room, bool writing)
     return !room && wait[0].revents & (POLLHUP | POLLERR) ? -1 : 0;
 }
 
-/* One round; false: the stream is over, and status says why. */
-static bool stream_round(struct stream *s)
+/* What has come goes into the queue; false: the stream is over, and status says why. Under lock. */
+static bool round_take(struct stream *s, bool *room)
 {
-    bool room, more, stop;
-    int status, writing = 0;
+    int status = drain(s);
 
-    pthread_mutex_lock(&s->lock);
-    status = drain(s);
     if (status == RNL_OK)
         status = follow_trouble(s->follow, &s->error);
-    room = s->starved = false;
-    if (has_room(s))
-        room = true;
-    else
-        s->starved = true;
+    *room = has_room(s);
+    s->starved = !*room;
     if (status != RNL_OK)
         s->status = status;
-    more = s->count > 0 || status != RNL_OK;
-    stop = s->stop;
-    pthread_mutex_unlock(&s->lock);
-    if (more)
-        pthread_cond_signal(&s->came);
-    if (status != RNL_OK || stop)
-        return false;
+    return status == RNL_OK;
+}
+
+/* Feedback that is due, and then for more to come; false: the stream is over. Not under lock. */
+static bool round_wait(struct stream *s, bool room, int64_t most_ms)
+{
+    int writing = 0;
+
     if (s->answer || now_us() / 1000 >= s->feedback_ms ||
         atomic_load(&s->follow->confirmed) != s->told)
         writing = feedback_send(s);
     else
         writing = PQflush(s->conn->pg);
-    if (writing >= 0 && stream_wait(s, room, writing == 1) == 0)
+    if (writing >= 0 && stream_wait(s, room, writing == 1, most_ms) == 0)
         return true;
     pthread_mutex_lock(&s->lock);
     s->status = stream_over(s, -2);
@@ -394,12 +399,47 @@ static bool stream_round(struct stream *s)
     return false;
 }
 
+static void wait_until(struct stream *s, pthread_cond_t *what, int64_t end_us)
+{
+    struct timespec end = {.tv_sec = end_us / 1000000, .tv_nsec = end_us % 1000000 * 1000};
+
+    pthread_cond_timedwait(what, &s->lock, &end);
+}
+
+/* While the cursor reads itself, and isn't away for long; under lock. */
+static void turn_await(struct stream *s)
+{
+    int64_t away_ms = s->period_ms < AWAY_MOST_MS ? s->period_ms : AWAY_MOST_MS;
+
+    s->direct = true;
+    s->inside_ms = now_us() / 1000;
+    pthread_cond_signal(&s->came);
+    while (!s->stop && s->status == RNL_OK &&
+           (s->inside || now_us() / 1000 - s->inside_ms < away_ms))
+        wait_until(s, &s->left, now_us() + away_ms * 1000);
+    s->direct = false;
+}
+
 static void *stream_thread(void *arg)
 {
     struct stream *s = arg;
+    bool more, on = true, room;
 
-    while (stream_round(s))
-        continue;
+    while (on) {
+        pthread_mutex_lock(&s->lock);
+        on = round_take(s, &room);
+        if (on && s->wanted) {
+            turn_await(s);
+            room = has_room(s);
+            s->starved = !room;
+        }
+        on = on && !s->stop && s->status == RNL_OK;
+        more = s->count > 0 || !on;
+        pthread_mutex_unlock(&s->lock);
+        if (more)
+            pthread_cond_signal(&s->came);
+        on = on && round_wait(s, room, INT32_MAX);
+    }
     return NULL;
 }
 
@@ -419,6 +459,7 @@ int stream_open(struct pg_source *source, uint64_t lsn, struct stream **out, str
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&s->came, &attr);
+    pthread_cond_init(&s->left, &attr);
     pthread_condattr_destroy(&attr);
     status = conn_open_replication(&source->server, &s->conn, err);
     if (status == RNL_OK) {
@@ -450,6 +491,7 @@ void stream_close(struct stream *s)
     if (s->running) {
         pthread_mutex_lock(&s->lock);
         s->stop = true;
+        pthread_cond_signal(&s->left);
         pthread_mutex_unlock(&s->lock);
         eventfd_write(s->follow->wake, 1);
         pthread_join(s->thread, NULL);
@@ -460,15 +502,40 @@ void stream_close(struct stream *s)
         PQfreemem(s->items[(s->first + i) % ITEMS].memory);
     conn_close(s->conn);
     pthread_cond_destroy(&s->came);
+    pthread_cond_destroy(&s->left);
     pthread_mutex_destroy(&s->lock);
     free(s);
 }
 
-static void wait_until(struct stream *s, int64_t end_us)
+/* In the thread's place; under lock, but while it waits. */
+static void cursor_round(struct stream *s, int64_t end_us)
 {
-    struct timespec end = {.tv_sec = end_us / 1000000, .tv_nsec = end_us % 1000000 * 1000};
+    bool room;
 
-    pthread_cond_timedwait(&s->came, &s->lock, &end);
+    s->inside = true;
+    pthread_mutex_unlock(&s->lock);
+    room = round_wait(s, true, (end_us - now_us() + 999) / 1000);
+    pthread_mutex_lock(&s->lock);
+    if (room)
+        round_take(s, &room);
+    s->inside = false;
+    s->inside_ms = now_us() / 1000;
+}
+
+/* Until something has come, or nothing did for so long; under lock. */
+static void items_await(struct stream *s, int64_t end_us)
+{
+    while (s->count == 0 && s->status == RNL_OK && now_us() < end_us) {
+        if (s->direct) {
+            cursor_round(s, end_us);
+            continue;
+        }
+        if (!s->wanted)
+            eventfd_write(s->follow->wake, 1);
+        s->wanted = true;
+        wait_until(s, &s->came, end_us);
+    }
+    s->wanted = false;
 }
 
 /* Fills taken; the thread is woken when it waited for the room that this makes. */
@@ -480,8 +547,8 @@ static int stream_refill(struct stream *s, int64_t wait_us, struct rnl_error *er
 
     s->given = s->ntaken = 0;
     pthread_mutex_lock(&s->lock);
-    while (s->count == 0 && s->status == RNL_OK && wait_us > 0 && now_us() < end_us)
-        wait_until(s, end_us);
+    if (wait_us > 0)
+        items_await(s, end_us);
     while (s->count && s->ntaken < ITEMS_AT_ONCE) {
         s->bytes -= s->items[s->first].len;
         s->taken[s->ntaken++] = s->items[s->first];
