@@ -278,9 +278,12 @@ static int bind_table(struct sink *sink, const char *pipeline, const struct map_
 /* What the connection keeps of thousands of tables is taken off its pages. */
 static int fit_cache(struct sink *sink, struct rnl_error *err)
 {
-    int64_t bytes = sink->config->cache - base_schema_bytes(sink->write);
+    int64_t bytes;
     char sql[64];
 
+    if (!sink->write) /* nothing is written: rows are verified */
+        return RNL_OK;
+    bytes = sink->config->cache - base_schema_bytes(sink->write);
     snprintf(sql, sizeof(sql), "PRAGMA cache_size = -%lld",
              (long long)(bytes > CACHE_BYTES_MIN ? bytes : CACHE_BYTES_MIN) >> 10);
     return sq_run(sink->write, sql, "choose how many pages to keep", err);
