@@ -1,6 +1,7 @@
 /* Rows of a statement, straight from the connection's buffer. */
 #include "wire.h"
 
+#include <ma_pvio.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -68,6 +69,23 @@ void wire_buffer_trim(MYSQL *mysql)
     to = ((uintptr_t)net->buff + net->max_packet) & ~(page - 1);
     if (from < to)
         madvise(net->buff + (from - (uintptr_t)net->buff), to - from, MADV_DONTNEED);
+}
+
+bool wire_has_packet(const MYSQL *mysql)
+{
+    enum { PACKET_HEAD = 4, LONGEST = 0xffffff };
+    const MARIADB_PVIO *pvio = mysql->net.pvio;
+    size_t left, len;
+
+    if (mysql->net.compress || !pvio || !pvio->cache || pvio->cache_pos < pvio->cache ||
+        pvio->cache_pos >= pvio->cache + pvio->cache_size)
+        return false;
+    left = (size_t)(pvio->cache + pvio->cache_size - pvio->cache_pos);
+    if (left < PACKET_HEAD)
+        return false;
+    len = (size_t)pvio->cache_pos[0] | (size_t)pvio->cache_pos[1] << 8 |
+          (size_t)pvio->cache_pos[2] << 16;
+    return len < LONGEST && left - PACKET_HEAD >= len;
 }
 
 int wire_row(struct wire *wire, const unsigned char **packet, size_t *len, struct rnl_error *err)

@@ -19,5 +19,7 @@ int wire_row(struct wire *wire, const unsigned char **packet, size_t *len, struc
 void wire_close(struct wire *wire);
 /* Gives back what one large packet made the connection take. */
 void wire_buffer_trim(MYSQL *mysql);
+/* Whether the next packet is in the library's memory, so that reading it waits for nobody. */
+bool wire_has_packet(const MYSQL *mysql);
 
 #endif

@@ -23,6 +23,7 @@ _Static_assert(MARIADB_PACKAGE_VERSION_ID >= 30100 && MARIADB_PACKAGE_VERSION_ID
 #define HEARTBEAT_MS 500
 /* A server that waits says so each HEARTBEAT_MS; one that seeks the place to start at doesn't. */
 #define SILENCE_MS 10000
+#define LOOKED_MS 2000 /* longer ago, it was us who stood still */
 #define SILENCE_FIRST_MS 120000
 #define PACKETS_FIRST 4
 
@@ -43,7 +44,8 @@ enum entry_kind { ENTRY_BYTES, ENTRY_LENT, ENTRY_WRAP };
  * One thread reads (the producer), one takes (the consumer). head and tail count bytes since the
  * start. Who waits says so, looks again, and sleeps: the other looks for it after each move. So
  * that the two don't wake each other for each event, the producer sleeps until much of a full ring
- * is free, and the consumer, where it has time, until there is more than one.
+ * is free, and the consumer isn't woken while the producer has more at hand; where it has time, it
+ * sleeps until there is more than one.
  */
 struct dump {
     struct conn *conn;
@@ -65,6 +67,7 @@ struct dump {
     uint64_t taken; /* the consumer's: bytes of the entry that it holds */
     uint64_t packets;
     int64_t empty_since_ms; /* 0: not known to be empty */
+    int64_t looked_ms;      /* when it was so the last time */
 };
 
 static int64_t now_ms(void)
@@ -109,18 +112,22 @@ static bool room_await(struct dump *dump, size_t bytes)
     return !atomic_load(&dump->closing);
 }
 
-static void head_move(struct dump *dump, size_t bytes)
+/* more: another event comes at once, and the two of them are one reason to wake. */
+static void head_move(struct dump *dump, size_t bytes, bool more)
 {
     uint64_t waits;
 
     atomic_fetch_add(&dump->head, bytes);
     waits = atomic_load(&dump->consumer_waits);
+    if (more && waits < MORE_BYTES)
+        waits = MORE_BYTES;
     if (waits != NOT_WAITING && used(dump) >= waits)
         wake(dump);
 }
 
 /* An entry is never cut by the end of the ring. */
-static bool entry_add(struct dump *dump, const unsigned char *bytes, size_t len, uint32_t kind)
+static bool entry_add(struct dump *dump, const unsigned char *bytes, size_t len, uint32_t kind,
+                      bool more)
 {
     size_t size = entry_bytes(kind == ENTRY_BYTES ? len : 0);
     size_t at = atomic_load_explicit(&dump->head, memory_order_relaxed) % RING_BYTES;
@@ -132,7 +139,7 @@ static bool entry_add(struct dump *dump, const unsigned char *bytes, size_t len,
         if (!room_await(dump, RING_BYTES - at))
             return false;
         memcpy(dump->ring + at, &wrap, sizeof(wrap));
-        head_move(dump, RING_BYTES - at);
+        head_move(dump, RING_BYTES - at, true);
         at = 0;
     }
     if (!room_await(dump, size))
@@ -140,7 +147,7 @@ static bool entry_add(struct dump *dump, const unsigned char *bytes, size_t len,
     memcpy(dump->ring + at, &entry, sizeof(entry));
     if (kind == ENTRY_BYTES)
         memcpy(dump->ring + at + sizeof(entry), bytes, len);
-    head_move(dump, size);
+    head_move(dump, size, more);
     return true;
 }
 
@@ -148,7 +155,7 @@ static bool entry_add(struct dump *dump, const unsigned char *bytes, size_t len,
 static bool event_lend(struct dump *dump, const unsigned char *bytes, size_t len)
 {
     dump->lent = bytes;
-    return entry_add(dump, bytes, len, ENTRY_LENT) && room_await(dump, RING_BYTES);
+    return entry_add(dump, bytes, len, ENTRY_LENT, false) && room_await(dump, RING_BYTES);
 }
 
 static bool packet_pass(struct dump *dump)
@@ -166,7 +173,7 @@ static bool packet_pass(struct dump *dump)
         return false;
     }
     if (len - 1 < LEND_BYTES)
-        return entry_add(dump, packet + 1, len - 1, ENTRY_BYTES);
+        return entry_add(dump, packet + 1, len - 1, ENTRY_BYTES, wire_has_packet(mysql));
     if (len - 1 > UINT32_MAX || !event_lend(dump, packet + 1, len - 1))
         return false;
     wire_buffer_trim(mysql);
@@ -226,14 +233,18 @@ static void entry_return(struct dump *dump)
         wake(dump);
 }
 
-/* Nothing came: is the server still there? */
+/*
+ * Nothing came: is the server still there? Of a time in which nobody looked, because this process
+ * was stopped, say, nothing is known.
+ */
 static int silence_check(struct dump *dump, struct rnl_error *err)
 {
     int64_t now = now_ms();
     int64_t most = dump->packets < PACKETS_FIRST ? SILENCE_FIRST_MS : SILENCE_MS;
 
-    if (!dump->empty_since_ms)
+    if (!dump->empty_since_ms || now - dump->looked_ms > LOOKED_MS)
         dump->empty_since_ms = now;
+    dump->looked_ms = now;
     if (now - dump->empty_since_ms <= most)
         return RNL_AGAIN;
     return rnl_fail(err, RNL_E_RETRY, "mysql.silent",
