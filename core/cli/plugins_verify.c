@@ -144,11 +144,11 @@ const struct cli_command plugins_verify_command = {
     .name = "plugins verify",
     .args = "FILE.so [CONNECTION|URL]",
     .summary = "Try whether a connector does what every connector must",
-    .help =
-        "Looks at the file, shakes hands and reads the option tables; with options, also does "
-        "what a run does, more strictly. A source is only read, but a sink and a secret store "
-        "are written to: a sink gets a table runnel_kit, in the place of one of this name, which "
-        "is left there. Name no database that matters.",
+    .help = "Looks at the file, shakes hands and reads the option tables; with options, also does "
+            "what a run does, more strictly. A source is only read, but a sink, a secret store "
+            "and a registry are written to: a sink gets a table runnel_kit, in the place of one of "
+            "this name, which is left there; the others are rid of what they got. Name no database "
+            "that matters.",
     .options = options,
     .noptions = sizeof(options) / sizeof(options[0]),
     .min_words = 1,

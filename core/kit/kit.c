@@ -342,7 +342,7 @@ static void check_live(struct kit *kit, const struct plugin *plugin)
         kit_changes(&use);
         kit_evolve(&use);
     } else
-        kit_skip(kit, "behaviour", "the kit has no checks for this kind");
+        kit_registry(&use);
     options_free(&plugin->options, use.config);
 }
 

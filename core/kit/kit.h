@@ -73,6 +73,7 @@ struct kit_use {
 /* By kind: what a run does with it, more strictly. */
 void kit_transport(struct kit_use *use);
 void kit_secrets(struct kit_use *use);
+void kit_registry(struct kit_use *use);
 void kit_source(struct kit_use *use);
 void kit_sink(struct kit_use *use);
 void kit_changes(struct kit_use *use); /* of a sink too: what it is followed into */

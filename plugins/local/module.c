@@ -1,6 +1,6 @@
 /* The local registry: nodes of one machine, each a file in a folder with a lock that dies with it.
  */
-#include <runnel/plugin.h>
+#include "local.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -22,6 +22,7 @@ struct local_config {
 
 struct local {
     const struct rnl_ctx *ctx;
+    struct keys keys;
     int folder;
     int file; /* ours, locked; -1: nothing is announced */
     struct rnl_service ours;
@@ -78,6 +79,11 @@ static int local_open(const struct rnl_ctx *ctx, void **self, struct rnl_error *
     local->ctx = ctx;
     local->file = -1;
     if (folder_open(config->path, &local->folder, err) != RNL_OK) {
+        free(local);
+        return err->status;
+    }
+    if (keys_open(&local->keys, local->folder, err) != RNL_OK) {
+        close(local->folder);
         free(local);
         return err->status;
     }
@@ -211,6 +217,7 @@ static void local_close(void *self)
     if (!local)
         return;
     local_withdraw(local, &unheard);
+    keys_close(&local->keys);
     close(local->folder);
     free(local);
 }
@@ -313,9 +320,58 @@ static int local_lookup(void *self, const char *name, struct rnl_services *out,
     return status;
 }
 
+/* --- entries ---------------------------------------------------------------------------------- */
+
+static int local_read(void *self, const char *key, struct rnl_entry *out, struct rnl_error *err)
+{
+    struct local *local = self;
+
+    return keys_read(&local->keys, key, out, err);
+}
+
+static int local_get(void *self, const char *key, struct rnl_slice *value, struct rnl_error *err)
+{
+    struct rnl_entry entry = {.size = sizeof(entry)};
+    int status = local_read(self, key, &entry, err);
+
+    *value = entry.value;
+    return status;
+}
+
+static int local_store(void *self, const char *key, struct rnl_slice value, uint64_t revision,
+                       struct rnl_error *err)
+{
+    struct local *local = self;
+
+    return keys_store(&local->keys, key, value, revision, err);
+}
+
+static int local_put(void *self, const char *key, struct rnl_slice value, struct rnl_error *err)
+{
+    return local_store(self, key, value, RNL_ANY_REVISION, err);
+}
+
+static int local_remove(void *self, const char *key, uint64_t revision, struct rnl_error *err)
+{
+    struct local *local = self;
+
+    return keys_remove(&local->keys, key, revision, err);
+}
+
+static int local_watch(void *self, const char *prefix, uint64_t *index, uint32_t wait_ms,
+                       void (*each)(void *arg, const struct rnl_entry *entry), void *arg,
+                       struct rnl_error *err)
+{
+    struct local *local = self;
+
+    return keys_watch(&local->keys, prefix, index, wait_ms, each, arg, err);
+}
+
 static void local_interrupt(void *self)
 {
-    (void)self; /* nothing here blocks for longer than a moment */
+    struct local *local = self;
+
+    keys_interrupt(&local->keys); /* nothing else blocks for longer than a moment */
 }
 
 static const struct rnl_registry_ops ops = {
@@ -326,7 +382,13 @@ static const struct rnl_registry_ops ops = {
     .beat = local_beat,
     .withdraw = local_withdraw,
     .lookup = local_lookup,
+    .get = local_get,
+    .put = local_put,
     .interrupt = local_interrupt,
+    .read = local_read,
+    .store = local_store,
+    .remove = local_remove,
+    .watch = local_watch,
 };
 
 static const struct rnl_option options[] = {

@@ -122,6 +122,57 @@ static void who_is_killed_is_gone(void **state)
     close(ready[1]);
 }
 
+static void count_it(void *arg, const struct rnl_entry *entry)
+{
+    (void)entry;
+    ++*(int *)arg;
+}
+
+/* An index stands for what was there: emptied meanwhile, it is news. */
+static void what_is_emptied_is_told(void **state)
+{
+    const struct rnl_slice value = {"running", 7};
+    struct rnl_entry entry = {.size = sizeof(entry)};
+    struct rnl_error err = RNL_ERROR_INIT;
+    const struct rnl_registry_ops *ops;
+    char path[80];
+    struct session one;
+    uint64_t index = 0, first;
+    int count = 0;
+
+    (void)state;
+    open_at(&one);
+    ops = &one.plugin->registry;
+    assert_int_equal(ops->store(one.self, "desired/shop", value, 0, &err), RNL_OK);
+    assert_int_equal(ops->watch(one.self, "desired/", &index, 0, count_it, &count, &err), RNL_OK);
+    assert_int_equal(count, 1);
+    assert_int_equal(ops->read(one.self, "desired/shop", &entry, &err), RNL_OK);
+    first = entry.revision;
+    snprintf(path, sizeof(path), "%s/keys/=desired~1shop", folder);
+    assert_int_equal(unlink(path), 0);
+    snprintf(path, sizeof(path), "%s/keys/count~", folder);
+    assert_int_equal(unlink(path), 0);
+    snprintf(path, sizeof(path), "%s/keys/fresh~", folder);
+    assert_int_equal(unlink(path), -1);
+    snprintf(path, sizeof(path), "%s/keys", folder);
+    assert_int_equal(rmdir(path), 0);
+    count = 0;
+    assert_int_equal(ops->watch(one.self, "desired/", &index, 20000, count_it, &count, &err),
+                     RNL_OK);
+    assert_int_equal(count, 0);
+    assert_int_equal(ops->store(one.self, "desired/shop", value, first, &err), RNL_E_RETRY);
+    assert_string_equal(err.code, "registry.conflict");
+    assert_int_equal(ops->store(one.self, "desired/shop", value, 0, &err), RNL_OK);
+    assert_int_equal(ops->read(one.self, "desired/shop", &entry, &err), RNL_OK);
+    assert_true(entry.revision > first);
+    assert_int_equal(ops->remove(one.self, "desired/shop", entry.revision, &err), RNL_OK);
+    session_close(&one);
+    snprintf(path, sizeof(path), "%s/keys/count~", folder);
+    unlink(path);
+    snprintf(path, sizeof(path), "%s/keys", folder);
+    rmdir(path);
+}
+
 static void a_folder_of_others_is_refused(void **state)
 {
     const struct origin origin = {.kind = ORIGIN_FLAG, .file = "--path"};
@@ -144,6 +195,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_is_announced_is_found),
         cmocka_unit_test(who_is_killed_is_gone),
+        cmocka_unit_test(what_is_emptied_is_told),
         cmocka_unit_test(a_folder_of_others_is_refused),
     };
     int failed;
