@@ -252,6 +252,51 @@ static void a_restart_ends_and_begins(void **state)
     assert_int_equal(supervised_next(&s, 40), DO_START);
 }
 
+/* A node that is drained, or about to end: what is wanted stays. */
+static void what_is_held_ends_and_begins_when_let_go(void **state)
+{
+    struct supervised s = running(0), waits = running(0), failed = running(0);
+
+    (void)state;
+    supervised_hold(&s, true);
+    assert_int_equal(supervised_next(&s, 10), DO_STOP);
+    supervised_ended(&s, &told, 20, 0);
+    assert_int_equal(s.want, WANT_RUNNING);
+    assert_int_equal(supervised_next(&s, 20), DO_NOTHING);
+    assert_int_equal(s.state, SUPERVISED_STOPPED);
+    supervised_want(&s, WANT_RUNNING);
+    assert_int_equal(supervised_next(&s, 30), DO_NOTHING);
+    supervised_hold(&s, false);
+    assert_int_equal(supervised_next(&s, 40), DO_START);
+
+    supervised_ended(&waits, &killed, 100000, 0);
+    supervised_hold(&waits, true);
+    assert_int_equal(waits.state, SUPERVISED_STOPPED); /* it doesn't say that it will try */
+    supervised_hold(&waits, false);
+    assert_int_equal(supervised_next(&waits, 100000), DO_START);
+
+    supervised_ended(&failed, &bad_row, 10, 0);
+    supervised_hold(&failed, true);
+    assert_int_equal(supervised_next(&failed, 10), DO_NOTHING);
+    supervised_hold(&failed, false);
+    assert_int_equal(supervised_next(&failed, 10), DO_NOTHING);
+    assert_int_equal(failed.state, SUPERVISED_FAILED);
+}
+
+static void what_failed_before_waits_for_the_operator(void **state)
+{
+    struct supervised s = {0};
+
+    (void)state;
+    supervised_want(&s, WANT_RUNNING);
+    supervised_restore(&s, true);
+    assert_int_equal(supervised_next(&s, 0), DO_NOTHING);
+    assert_true(s.looping);
+    supervised_want(&s, WANT_RUNNING);
+    assert_false(s.looping);
+    assert_int_equal(supervised_next(&s, 0), DO_START);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -270,6 +315,8 @@ int main(void)
         cmocka_unit_test(pauses_and_goes_on),
         cmocka_unit_test(wanted_paused_from_the_beginning_has_no_worker),
         cmocka_unit_test(a_restart_ends_and_begins),
+        cmocka_unit_test(what_is_held_ends_and_begins_when_let_go),
+        cmocka_unit_test(what_failed_before_waits_for_the_operator),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
