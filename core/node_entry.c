@@ -229,8 +229,19 @@ static void entry_free(struct entry *entry)
     free(entry);
 }
 
+/* What runs goes on as it began: a file may be amid several edits. */
+static void tell_edited(const struct entry *entry, int64_t print)
+{
+    if (entry->print != print && entry_alive(entry))
+        log_write(RNL_LOG_INFO, "node",
+                  "pipeline %s was edited; its workers take that over when they begin anew: runnel "
+                  "pipelines restart %s",
+                  entry->name, entry->name);
+}
+
 static void entry_take(struct entry *entry, const json_t *o)
 {
+    tell_edited(entry, json_integer_value(json_object_get(o, "print")));
     free(entry->mode);
     free(entry->file);
     free(entry->transport);

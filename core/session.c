@@ -163,6 +163,26 @@ int session_open_transport(struct session *session, const struct pipeline_config
     return status;
 }
 
+int session_probe_transport(const struct pipeline_config *config, struct secret_resolver *resolver,
+                            char *text, size_t size, struct rnl_error *err)
+{
+    const char *plugin = config->transport ? config->transport : "memory";
+    struct session session = {0};
+    int status;
+
+    if (plugin_find(RNL_TRANSPORT, plugin, &session.plugin, err) != RNL_OK)
+        return err->status;
+    if (!session.plugin->transport.probe)
+        return RNL_AGAIN;
+    status = build_transport(&session, config, plugin, resolver, err);
+    if (status == RNL_OK) {
+        host_ctx_init(&session.host, "doctor", session.config, NULL, NULL);
+        status = session.plugin->transport.probe(&session.host.ctx, config->name, text, size, err);
+    }
+    session_close(&session);
+    return status;
+}
+
 static void add_policies(const struct rnl_options *table, const struct settings *from,
                          struct settings *out)
 {

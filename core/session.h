@@ -28,6 +28,12 @@ int session_open(struct session *session, enum rnl_kind kind, const char *pipeli
 int session_open_transport(struct session *session, const struct pipeline_config *config,
                            const char *end, bool apart, struct secret_resolver *resolver,
                            const atomic_bool *stopping, struct rnl_error *err);
+/*
+ * Looks whether the transport could carry the pipeline, without being in the way of one at work;
+ * text: what was found. RNL_AGAIN: it can't be told but by opening it.
+ */
+int session_probe_transport(const struct pipeline_config *config, struct secret_resolver *resolver,
+                            char *text, size_t size, struct rnl_error *err);
 void session_close(struct session *session);
 /*
  * The catalog as the session's sink is to see it: until another is given (or NULL), what it

@@ -1,5 +1,6 @@
 /* runnel doctor: everything that a node depends on is tried, and what is wrong told with its cure.
  */
+#include "doctor.h"
 #include "../module.h"
 #include "../names.h"
 #include "../node.h"
@@ -10,18 +11,13 @@
 #include "../util/clock.h"
 #include "configured.h"
 
-#include <jansson.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define ANSWER_MS 5000
+#define STATE_FOLDER "the node's state"
 
-struct doctor {
-    json_t *checks;
-    size_t wrong;
-};
-
-/* What was tried, and how it went: err NULL: well. */
-static void tell(struct doctor *doctor, const char *what, const char *detail,
+void doctor_tell(struct doctor *doctor, const char *what, const char *detail,
                  const struct rnl_error *err)
 {
     json_t *o = json_pack("{s:s,s:b,s:s}", "check", what, "ok", err == NULL, "text",
@@ -79,13 +75,13 @@ static void try_role(struct doctor *doctor, const struct role_config *role, enum
     if (was_told(doctor, what))
         return;
     if (session_open(&session, kind, "doctor", role, resolver, NULL, NULL, &err) != RNL_OK) {
-        tell(doctor, what, NULL, &err);
+        doctor_tell(doctor, what, NULL, &err);
         return;
     }
     session_close(&session);
     snprintf(detail, sizeof(detail), "connected and authenticated in %lld ms",
              (long long)(clock_ms() - begun_ms));
-    tell(doctor, what, detail, NULL);
+    doctor_tell(doctor, what, detail, NULL);
 }
 
 static bool listens(const char *name)
@@ -109,26 +105,36 @@ static bool is_at_work(const char *pipeline)
     return listens(pipeline) || listens(reader) || listens(writer);
 }
 
+/* How it is where nothing but opening it would tell. */
+static int open_transport(const struct pipeline_config *pipeline, struct secret_resolver *resolver,
+                          char *detail, size_t size, struct rnl_error *err)
+{
+    struct session session;
+
+    if (is_at_work(pipeline->name)) {
+        snprintf(detail, size, "in use");
+        return RNL_OK;
+    }
+    if (session_open_transport(&session, pipeline, "doctor", false, resolver, NULL, err) != RNL_OK)
+        return err->status;
+    session_close(&session);
+    snprintf(detail, size, "opened");
+    return RNL_OK;
+}
+
 static void try_transport(struct doctor *doctor, const struct pipeline_config *pipeline,
                           struct secret_resolver *resolver)
 {
     struct rnl_error err = RNL_ERROR_INIT;
-    struct session session;
-    char what[200];
+    char what[200], detail[400] = "";
+    int status;
 
     snprintf(what, sizeof(what), "transport %s of pipeline %s",
              pipeline->transport ? pipeline->transport : "memory", pipeline->name);
-    if (is_at_work(pipeline->name)) {
-        tell(doctor, what, "in use", NULL);
-        return;
-    }
-    if (session_open_transport(&session, pipeline, "doctor", false, resolver, NULL, &err) !=
-        RNL_OK) {
-        tell(doctor, what, NULL, &err);
-        return;
-    }
-    session_close(&session);
-    tell(doctor, what, "opened", NULL);
+    status = session_probe_transport(pipeline, resolver, detail, sizeof(detail), &err);
+    if (status == RNL_AGAIN)
+        status = open_transport(pipeline, resolver, detail, sizeof(detail), &err);
+    doctor_tell(doctor, what, detail, status == RNL_OK ? NULL : &err);
 }
 
 static void try_registry(struct doctor *doctor, const struct config *config,
@@ -142,16 +148,42 @@ static void try_registry(struct doctor *doctor, const struct config *config,
     snprintf(what, sizeof(what), "registry %s", config->registry ? config->registry : "local");
     if (registry_open(&session, config->registry, &config->registry_settings, resolver, &err) !=
         RNL_OK) {
-        tell(doctor, what, NULL, &err);
+        doctor_tell(doctor, what, NULL, &err);
         return;
     }
     if (session.plugin->registry.lookup(session.self, REGISTRY_NODE, &found, &err) == RNL_OK) {
         snprintf(detail, sizeof(detail), "knows of %zu nodes", found.count);
-        tell(doctor, what, detail, NULL);
+        doctor_tell(doctor, what, detail, NULL);
     } else
-        tell(doctor, what, NULL, &err);
+        doctor_tell(doctor, what, NULL, &err);
     services_clear(&found);
     session_close(&session);
+}
+
+/* Each store that the configuration names: a reference to it comes to nothing else. */
+static void try_secrets(struct doctor *doctor, const struct config *config,
+                        struct secret_resolver *resolver)
+{
+    for (size_t i = 0; i < config->nsecret_stores; i++) {
+        struct rnl_error err = RNL_ERROR_INIT;
+        const struct plugin *plugin;
+        char what[120];
+        void *self;
+        int status = secret_resolver_open(resolver, config->secret_stores[i], &plugin, &self, &err);
+
+        snprintf(what, sizeof(what), "secrets %s", config->secret_stores[i]);
+        doctor_tell(doctor, what, "opened", status == RNL_OK ? NULL : &err);
+    }
+}
+
+/* Of a node that doesn't run: where it would keep what it has to remember. */
+static void try_state_folder(struct doctor *doctor, const struct config *config)
+{
+    char *folder = configured_path(config, "node.state_dir");
+
+    if (folder && !was_told(doctor, STATE_FOLDER) && access(folder, F_OK) == 0)
+        doctor_try_folder(doctor, STATE_FOLDER, folder);
+    free(folder);
 }
 
 static void on_file(void *arg, const struct config *config, size_t first, const char *file,
@@ -162,14 +194,18 @@ static void on_file(void *arg, const struct config *config, size_t first, const 
     char detail[60];
 
     if (!config) {
-        tell(doctor, file, NULL, err);
+        doctor_tell(doctor, file, NULL, err);
         return;
     }
     snprintf(detail, sizeof(detail), "%zu pipelines", config->npipelines - first);
-    tell(doctor, file ? file : "configuration", detail, NULL);
+    doctor_tell(doctor, file ? file : "configuration", detail, NULL);
     resolver = config_resolver(config);
     if (resolver && !file)
         try_registry(doctor, config, resolver);
+    if (resolver && !file)
+        try_secrets(doctor, config, resolver);
+    if (!file)
+        try_state_folder(doctor, config);
     for (size_t i = first; resolver && i < config->npipelines; i++) {
         const struct pipeline_config *pipeline = config->pipelines[i];
 
@@ -204,7 +240,7 @@ static void look_at_pipelines(struct doctor *doctor, const json_t *node)
                  "runnel pipelines show %s has its last words; then: runnel pipelines start "
                  "%s",
                  name, name);
-        tell(doctor, what, NULL, &err);
+        doctor_tell(doctor, what, NULL, &err);
     }
 }
 
@@ -212,21 +248,25 @@ static void look_at_pipelines(struct doctor *doctor, const json_t *node)
 static void look_at_node(struct doctor *doctor)
 {
     struct rnl_error err = RNL_ERROR_INIT;
-    const char *name;
+    const char *name, *folder;
     char detail[300];
     json_t *node;
 
     if (remote_ask(NODE_SOCKET, "status", NULL, ANSWER_MS, &node, &err) != RNL_OK) {
         if (strcmp(err.code, "remote.not_running") == 0)
-            tell(doctor, "node", "none of this user runs on this machine", NULL);
+            doctor_tell(doctor, "node", "none of this user runs on this machine", NULL);
         else
-            tell(doctor, "node", NULL, &err);
+            doctor_tell(doctor, "node", NULL, &err);
         return;
     }
     name = json_string_value(json_object_get(node, "node"));
-    snprintf(detail, sizeof(detail), "%s runs, process %d", name ? name : "",
-             (int)json_integer_value(json_object_get(node, "pid")));
-    tell(doctor, "node", detail, NULL);
+    snprintf(detail, sizeof(detail), "%s runs, process %d%s", name ? name : "",
+             (int)json_integer_value(json_object_get(node, "pid")),
+             json_is_true(json_object_get(node, "drained")) ? ", drained" : "");
+    doctor_tell(doctor, "node", detail, NULL);
+    folder = json_string_value(json_object_get(node, "state_dir"));
+    if (folder)
+        doctor_try_folder(doctor, STATE_FOLDER, folder);
     look_at_pipelines(doctor, node);
     json_decref(node);
 }
@@ -236,9 +276,11 @@ static int run(const struct cli_args *args)
     struct doctor doctor = {.checks = json_array()};
     struct rnl_error err = RNL_ERROR_INIT;
 
+    doctor_try_clock(&doctor);
+    doctor_try_folder(&doctor, "transactions larger than memory", P_tmpdir);
     look_at_node(&doctor);
     if (configured_read(args, on_file, &doctor, &err) != RNL_OK)
-        tell(&doctor, "configuration", NULL, &err);
+        doctor_tell(&doctor, "configuration", NULL, &err);
     if (cli_json()) {
         json_t *o = json_pack("{s:b,s:o}", "ok", doctor.wrong == 0, "checks", doctor.checks);
 
@@ -267,8 +309,9 @@ const struct cli_command doctor_command = {
     .summary = "Try all that a node depends on, and say what is wrong and what to do",
     .help =
         "Reads the configuration as a node does, connects to the source and the target of each\n"
-        "pipeline as the pipeline would, opens its transport, and asks the node, if one runs,\n"
-        "which pipelines have failed.\n\n"
+        "pipeline as the pipeline would, asks its transport, the registry and the stores of\n"
+        "secrets, looks at the machine's clock and at the room in the folders that are written\n"
+        "to, and asks the node, if one runs, which pipelines have failed.\n\n"
         "Exit codes: 0 all is well, 1 something is wrong, 2 usage.",
     .options = options,
     .noptions = sizeof(options) / sizeof(options[0]),

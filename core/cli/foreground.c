@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define SHOW_MS 200
+#define SILENCE_MS 15000 /* longer than the ear of a role waits, which may be held up itself */
 
 struct foreground {
     struct loop *loop;
@@ -27,6 +28,7 @@ struct foreground {
     const char *role;  /* "both", "reader", "writer" */
     char ear[300];     /* by which other commands reach it: a role alone is another process */
     int signals;
+    int64_t stop_ms; /* when it was told to end; 0: it wasn't */
 };
 
 static const char *const state_words[] = {"",        "ready",  "running",  "finished",
@@ -56,6 +58,7 @@ static void on_signal(int signal, void *arg)
     if (++fg->signals > 1)
         _exit(EXIT_INTERRUPTED); /* all that counts stands in the target: nothing is lost by this */
     progress_look(pipeline_progress(fg->pipeline), &view);
+    fg->stop_ms = clock_ms();
     display_say(fg->display,
                 "interrupted: committing what is on its way; once more to stop at once");
     /* Rows drain; a statement on structure would hold us for as long as it takes. */
@@ -112,9 +115,10 @@ static json_t *on_request(void *arg, const char *word, const json_t *request, st
         pipeline_resume(fg->pipeline);
     else if (strcmp(word, "drain") == 0)
         pipeline_drain(fg->pipeline);
-    else if (strcmp(word, "stop") == 0)
+    else if (strcmp(word, "stop") == 0) {
+        fg->stop_ms = clock_ms();
         pipeline_stop(fg->pipeline, json_is_true(json_object_get(request, "hard")));
-    else if (strcmp(word, "tables-list") == 0)
+    } else if (strcmp(word, "tables-list") == 0)
         return tables_list_json(fg->pipeline);
     else if (strcmp(word, "tables") == 0) {
         if (tables_ask(fg->pipeline, request, err) != RNL_OK)
@@ -136,10 +140,30 @@ static void listen_for_others(struct foreground *fg)
         log_write(RNL_LOG_WARN, "pipeline", "commands can't reach this run: %s", err.text);
 }
 
+/*
+ * A role alone that is to end in order waits for the other one's words. Where the transport is away
+ * none will come, and what is held up in it is broken off: all that counts stands in the target.
+ */
+static void look_at_stop(struct foreground *fg)
+{
+    int64_t heard_ms, now_ms = clock_ms();
+    char text[400];
+
+    if (!fg->stop_ms || strcmp(fg->role, "both") == 0)
+        return;
+    pipeline_other(fg->pipeline, text, sizeof(text), &heard_ms);
+    if (now_ms - fg->stop_ms < SILENCE_MS || now_ms - heard_ms < SILENCE_MS)
+        return;
+    fg->stop_ms = 0;
+    log_write(RNL_LOG_WARN, "pipeline", "nothing is heard of the other role: broken off");
+    pipeline_stop(fg->pipeline, true);
+}
+
 static void on_time(void *arg)
 {
     struct foreground *fg = arg;
 
+    look_at_stop(fg);
     display_update(fg->display);
 }
 

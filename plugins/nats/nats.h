@@ -130,6 +130,10 @@ natsStatus stream_owner(struct session *session, uint64_t *who, uint64_t *seq);
  */
 void stream_remove(struct session *session);
 
+/* probe.c: makes nothing; text: what was found. err is to be new. */
+int probe(const struct rnl_ctx *ctx, const char *pipeline, char *text, size_t size,
+          struct rnl_error *err);
+
 /* publish.c */
 int publish_body(struct end *end, const struct rnl_message *message, struct rnl_error *err);
 int publish_flush(struct end *end, int timeout_ms, struct rnl_error *err);

@@ -81,6 +81,7 @@ static const struct rnl_transport_ops ops = {
     .working = nats_working,
     .unsubscribe = pull_unsubscribe,
     .interrupt = nats_interrupt,
+    .probe = probe,
 };
 
 #define AT(member) (uint32_t) offsetof(struct config, member)

@@ -125,6 +125,16 @@ test_both_roles_of_one_node() {
     kill_worker one reader
     rows 10 4096
     wait_for 60 count_is 220
+    # an edit waits for a restart, which ends both before either begins
+    sed -i "s/lanes = 1;/lanes = 3;/g" "$dir/pipes/shop.cfg"
+    wait_for 20 is shop .edited true
+    grep -q "pipeline shop was edited" "$dir/one/log"
+    pids=$(field shop '[.workers[].pid] | join(" ")')
+    runnel pipelines restart shop >/dev/null
+    is shop .edited false || fail "the edit wasn't taken over"
+    for pid in $pids; do gone "$pid" || fail "process $pid lives on behind a restart"; done
+    rows 10 4096
+    wait_for 60 count_is 230
     # drained: nothing lives, nothing begins, behind a restart too
     expect_exit 0 runnel nodes drain --this
     is shop .state stopped || fail "it is $(field shop .state) on a drained node"
@@ -137,7 +147,7 @@ test_both_roles_of_one_node() {
     said node.drained
     wait_for 10 notes one drained
     expect_exit 0 runnel nodes undrain --this
-    wait_for 60 count_is 230
+    wait_for 60 count_is 240
     proven
     # what can't work
     runnel pipelines stop shop >/dev/null
@@ -154,6 +164,43 @@ test_both_roles_of_one_node() {
     same "$why" "$(field shop .failure.text)" "the reason behind a restart"
     runnel pipelines show shop | grep -q "why "
     node_end one
+}
+
+# What a node depends on is tried without being in the way of what is at work.
+test_doctor() {
+    ready
+    rows 5 100
+    pipeline_file shop replicate '' "$(through_nats)"
+    node_begin one '"reader", "writer"'
+    at one
+    expect_exit 0 runnel doctor --config "$dir/one/runnel.cfg"
+    said "transport nats of pipeline shop: connected to" "JetStream: 0 of any number streams" \
+        "clock: " "the node's state: " "registry local" "source from" "sink to"
+    runnel pipelines start shop >/dev/null
+    wait_for 60 follows shop
+    expect_exit 0 runnel doctor --config "$dir/one/runnel.cfg"
+    said "JetStream: 2 of any number streams"
+    rows 5 100
+    wait_for 60 count_is 10
+    is shop .restarts 0 || fail "the doctor was in the way of what is at work"
+    # a store of secrets that can't be opened, and a server that has too little room
+    echo 'secrets = { file = { path = "/nowhere/at/all"; }; };' >>"$dir/one/runnel.cfg"
+    killed "$nats_pid"
+    rm -rf "$nats_dir/store"
+    nats_start "accounts { A { users: [ { user: u, password: p } ], jetstream: { max_file: 64M, max_streams: 9 } } }
+$(jetstream)"
+    sed -i "s/nats:\/\//nats:\/\/u:p@/" "$dir/pipes/shop.cfg"
+    expect_exit 1 runnel doctor --config "$dir/one/runnel.cfg"
+    said "of 61 MiB that the account may store 0 MiB are taken" nats.no_room "secrets file: "
+    killed "$nats_pid"
+    nats_start ""
+    expect_exit 1 runnel doctor --config "$dir/one/runnel.cfg"
+    said nats.no_jetstream
+    # workers whose transport is away end by themselves, before they would be killed
+    began=$SECONDS
+    node_end one
+    [ $((SECONDS - began)) -lt 35 ] || fail "it took $((SECONDS - began)) s to end"
+    same 2 "$(grep -c "ended with exit code 130: stopped" "$dir/one/log")" "workers that ended in order"
 }
 
 # A pipeline within one process is none for a node with one role; what no role is, is refused.

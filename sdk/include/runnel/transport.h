@@ -71,6 +71,13 @@ struct rnl_transport_ops {
     void (*unsubscribe)(void *subscription);
 
     void (*interrupt)(void *self); /* blocked calls return RNL_E_RETRY, at once and from now on */
+
+    /*
+     * May be missing: looks whether it could carry this pipeline, and makes and changes nothing,
+     * so that one that is at work isn't in its way. text: what was found, in words.
+     */
+    int (*probe)(const struct rnl_ctx *ctx, const char *pipeline, char *text, size_t size,
+                 struct rnl_error *err);
 };
 
 #endif
