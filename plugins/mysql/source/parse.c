@@ -140,6 +140,12 @@ static const char *bits_read(struct pool *pool, const char *text)
     return pool_copy(pool, text + 2, len - 3);
 }
 
+/* No server has BINARY columns longer than 255 bytes; whoever says so is not believed. */
+static size_t fixed_length(const struct default_input *input)
+{
+    return input->length <= 255 ? (size_t)input->length : 0;
+}
+
 static const char *bytes_expression(struct pool *pool, const char *bytes, size_t len, size_t fixed)
 {
     static const char digits[] = "0123456789abcdef";
@@ -167,7 +173,7 @@ static int value_set(struct pool *pool, const struct default_input *input, const
 {
     if (input->type == RNL_T_BYTES || strlen(bytes) != len) {
         *kind = RNL_DEFAULT_EXPRESSION;
-        *text = bytes_expression(pool, bytes, len, input->length);
+        *text = bytes_expression(pool, bytes, len, fixed_length(input));
     } else {
         *kind = RNL_DEFAULT_LITERAL;
         *text = bytes;
@@ -179,7 +185,7 @@ static int value_set(struct pool *pool, const struct default_input *input, const
 static const char *hex_default(struct pool *pool, const struct default_input *input)
 {
     const char *text = input->text;
-    size_t len = strlen(text), wanted = 2 * (size_t)input->length;
+    size_t len = strlen(text), wanted = 2 * fixed_length(input);
     char *out;
 
     if (input->type != RNL_T_BYTES || strncmp(text, "0x", 2) != 0 || len % 2 ||
