@@ -1,6 +1,7 @@
 /* One worker of a pipeline: started, listened to, told, and what it leaves when it has ended. */
 #include "node_part.h"
 
+#include "redact.h"
 #include "remote.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -52,13 +53,15 @@ static enum rnl_level level_of(const char *word)
 }
 
 /* A record of its log goes into ours, under the pipeline's name. */
-static void on_log(struct worker *worker, const char *line)
+static void on_log(struct worker *worker, char *line)
 {
     json_t *o = json_loads(line, 0, NULL);
     const char *text = json_string_value(json_object_get(o, "text"));
     const char *part = json_string_value(json_object_get(o, "component"));
     char component[300], name[120];
 
+    if (!text)
+        redact(line);
     snprintf(component, sizeof(component), "%s%s%s", name_of(worker, name, sizeof(name)),
              text && part ? ": " : "", text && part ? part : "");
     log_write(level_of(text ? json_string_value(json_object_get(o, "level")) : NULL), component,

@@ -110,12 +110,36 @@ static int print_answer(json_t *o)
     return EXIT_DONE;
 }
 
+/* Where its roles have processes of their own, they listen by these names. */
+static int ask(const char *name, const char *word, json_t *request, json_t **answer,
+               struct rnl_error *err)
+{
+    int status = remote_ask(name, word, request, ANSWER_MS, answer, err);
+    static const char *const roles[] = {"reader", "writer"};
+    char ear[300], found[2][300] = {"", ""};
+
+    for (int i = 0; status != RNL_OK && i < 2; i++) {
+        struct rnl_error unheard = RNL_ERROR_INIT;
+        json_t *o;
+
+        snprintf(ear, sizeof(ear), "%s.%s", name, roles[i]);
+        if (remote_ask(ear, "status", NULL, ANSWER_MS, &o, &unheard) != RNL_OK)
+            continue;
+        json_decref(o);
+        memcpy(found[i], ear, sizeof(ear));
+    }
+    if (*found[0] || *found[1])
+        rnl_hint(err, "its roles are processes of their own: runnel %s %s%s%s", word, found[0],
+                 *found[0] && *found[1] ? ", or " : "", found[1]);
+    return status;
+}
+
 static int ask_one(const char *name, const char *word, json_t *request)
 {
     struct rnl_error err = RNL_ERROR_INIT;
     json_t *answer;
 
-    if (remote_ask(name, word, request, ANSWER_MS, &answer, &err) != RNL_OK)
+    if (ask(name, word, request, &answer, &err) != RNL_OK)
         return cli_fail(&err);
     return print_answer(answer);
 }
@@ -199,7 +223,7 @@ static int tell(const struct cli_args *args, const char *word, const char *state
     json_t *o, *request = json_object();
 
     json_object_set_new(request, "hard", json_boolean(cli_flag(args, "now")));
-    if (remote_ask(name, word, request, ANSWER_MS, &o, &err) != RNL_OK)
+    if (ask(name, word, request, &o, &err) != RNL_OK)
         return cli_fail(&err);
     json_decref(o);
     return wait_for(name, state, until_ms);

@@ -129,6 +129,26 @@ test_edits() {
     rm "$dir"/pipes/*
 }
 
+# Plugins stand where the configuration says, for its reader, the node's workers, and all others.
+test_plugin_folder() {
+    new_databases
+    many_rows 10
+    pipeline_file once convert
+    mkdir -p "$dir/alone"
+    cp "$E2E_RUNNEL" "$dir/alone/runnel"
+    cp -r "$(dirname "$E2E_RUNNEL")/plugins" "$dir/folder"
+    printf 'node = { state_dir = "state"; pipelines = "pipes"; };\nplugin_dir = [ "folder" ];\n' >"$dir/runnel.cfg"
+    "$dir/alone/runnel" serve --config "$dir/runnel.cfg" >>"$dir/log" 2>&1 &
+    node=$!
+    at_end_kill "$node"
+    wait_for 20 runnel pipelines list
+    expect_exit 0 runnel pipelines start once
+    wait_for 20 is once .state finished
+    same 10 "$(target_sql -d "$db" -c "select count(*) from many")" "rows"
+    node_end
+    rm "$dir"/pipes/*
+}
+
 # What can't work fails at once, what crashes again and again is given up: both with their words.
 test_failures() {
     new_databases

@@ -116,6 +116,8 @@ test_both_roles_of_one_node() {
     runnel pipelines start shop >/dev/null
     wait_for 60 follows shop
     same "reader writer" "$(field shop '[.workers[].role] | join(" ")')" "workers"
+    expect_exit 2 runnel status shop
+    said "runnel status shop.reader, or shop.writer"
     runnel pipelines pause shop >/dev/null
     same "paused paused" "$(field shop '[.workers[].status.state] | join(" ")')" "workers that rest"
     rows 10 4096
@@ -185,14 +187,14 @@ test_doctor() {
     is shop .restarts 0 || fail "the doctor was in the way of what is at work"
     # a store of secrets that can't be opened, and a server that has too little room
     echo 'secrets = { file = { path = "/nowhere/at/all"; }; };' >>"$dir/one/runnel.cfg"
-    killed "$nats_pid"
-    rm -rf "$nats_dir/store"
+    nats_killed
+    rm -rf "$nats_dir/data"
     nats_start "accounts { A { users: [ { user: u, password: p } ], jetstream: { max_file: 64M, max_streams: 9 } } }
 $(jetstream)"
     sed -i "s/nats:\/\//nats:\/\/u:p@/" "$dir/pipes/shop.cfg"
     expect_exit 1 runnel doctor --config "$dir/one/runnel.cfg"
     said "of 61 MiB that the account may store 0 MiB are taken" nats.no_room "secrets file: "
-    killed "$nats_pid"
+    nats_killed
     nats_start ""
     expect_exit 1 runnel doctor --config "$dir/one/runnel.cfg"
     said nats.no_jetstream
