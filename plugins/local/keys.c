@@ -211,7 +211,7 @@ int keys_read(struct keys *keys, const char *key, struct rnl_entry *out, struct 
 }
 
 /* Whether what stands there is what the caller takes for it. The count is locked. */
-static int compare(struct keys *keys, int folder, const char *name, uint64_t revision,
+static int compare(struct keys *keys, int folder, const char *name, uint64_t revision, bool removes,
                    struct rnl_error *err)
 {
     struct rnl_entry now = {.size = sizeof(now)};
@@ -220,7 +220,7 @@ static int compare(struct keys *keys, int folder, const char *name, uint64_t rev
     if (revision == RNL_ANY_REVISION)
         return RNL_OK;
     status = entry_load(keys, folder, name, &now, err);
-    if (status < 0 || now.revision == revision)
+    if (status < 0 || now.revision == revision || (removes && status == RNL_DONE))
         return status < 0 ? status : RNL_OK;
     return rnl_fail(err, RNL_E_RETRY, "registry.conflict", "%s was changed by another meanwhile",
                     name + 1);
@@ -242,7 +242,7 @@ static int change(struct keys *keys, const char *key, const struct rnl_slice *va
     count = count_lock(folder, LOCK_EX, err);
     if (count < 0)
         goto close_folder;
-    if (compare(keys, folder, name, revision, err) != RNL_OK ||
+    if (compare(keys, folder, name, revision, !value, err) != RNL_OK ||
         count_next(count, &next, err) != RNL_OK)
         goto close_count;
     if (value)

@@ -225,7 +225,11 @@ struct rnl_service {
     const char *note;
     uint32_t health; /* enum rnl_health; 0: unknown */
     uint32_t reserved;
-    int64_t beat_us;
+    int64_t beat_us; /* 0: unknown */
+    /* Of one that is announced: words for it, ends with NULL; and a URL that answers 200 for as
+     * long as it is well. Both may be NULL. */
+    const char *const *tags;
+    const char *check;
 };
 
 /*
