@@ -10,7 +10,13 @@
 
 #define WAIT_MS 200
 
-enum { VERSION = 1 }; /* of the words: other ones are not understood */
+/*
+ * Of the words: other ones are not understood. Within a version members are only added, and whoever
+ * doesn't know one reads over it; type, version, program, from and to stay what they are in all.
+ */
+#ifndef CONTROL_VERSION /* a test builds programs that speak another */
+#define CONTROL_VERSION 1
+#endif
 
 static const char *const names[] = {"",       "recall",    "run",    "ready", "ended",
                                     "values", "committed", "loaded", "alter", "hello",
@@ -68,11 +74,12 @@ static char *body_of(json_t *head, const char *record)
 
 char *control_text(const struct control *control)
 {
-    json_t *o =
-        json_pack("{s:s,s:i,s:b,s:I,s:I,s:I}", "type", names[control->type], "version", VERSION,
-                  "resuming", control->resuming, "facts", (json_int_t)control->facts, "lane",
-                  (json_int_t)control->lane, "joins", (json_int_t)control->joins);
+    json_t *o = json_pack("{s:s,s:i,s:b,s:I,s:I,s:I}", "type", names[control->type], "version",
+                          CONTROL_VERSION, "resuming", control->resuming, "facts",
+                          (json_int_t)control->facts, "lane", (json_int_t)control->lane, "joins",
+                          (json_int_t)control->joins);
 
+    json_object_set_new(o, "program", json_string(RUNNEL_VERSION));
     json_object_set_new(o, "settled", json_boolean(control->settled));
     json_object_set_new(o, "beside", json_boolean(control->beside));
     json_object_set_new(o, "from", json_integer((json_int_t)control->from));
@@ -164,13 +171,16 @@ static enum control_type type_of(const char *name)
 static int check_version(const json_t *o, struct rnl_error *err)
 {
     json_int_t version = json_integer_value(json_object_get(o, "version"));
+    const char *program = json_string_value(json_object_get(o, "program"));
 
-    if (version == VERSION)
+    if (version == CONTROL_VERSION)
         return RNL_OK;
     rnl_fail(err, RNL_E_CONFIG, "other.version",
-             "the other role speaks version %lld of the words between them, and this one %d",
-             (long long)version, VERSION);
-    rnl_hint(err, "run the same version of Runnel on both sides");
+             "the other role is runnel %.40s and speaks version %lld of the words between them; "
+             "this one is runnel %s and speaks version %d",
+             program ? program : "(unknown)", (long long)version, RUNNEL_VERSION, CONTROL_VERSION);
+    rnl_hint(err,
+             "run versions of Runnel on both sides that speak the same: upgrade the older one");
     return err->status;
 }
 

@@ -251,6 +251,26 @@ static int judge(struct ear *ear, struct control *word, struct rnl_error *err)
     }
 }
 
+/*
+ * Words of another version that aren't for us may be of one long gone. Whoever calls with such is
+ * told ours, at which he ends if he lives; and we do when he answers so. Else we wait for another.
+ */
+static int meet_foreign(struct ear *ear, const struct control *word, struct rnl_error *err)
+{
+    bool reader = ear->self == RUN_READER;
+    const struct control answer = {.type = reader ? CONTROL_HELLO : CONTROL_HERE};
+
+    if (strcmp(err->code, "other.version") != 0 || word->to == ear->own)
+        return err->status;
+    if (word->type == (reader ? CONTROL_HERE : CONTROL_HELLO)) {
+        log_write(RNL_LOG_WARN, reader ? "reader" : "writer", "%s [%s]", err->text, err->code);
+        if (say(ear, &answer, word->from, err) != RNL_OK)
+            return err->status;
+    }
+    *err = (struct rnl_error)RNL_ERROR_INIT;
+    return RNL_OK;
+}
+
 /* A word that ends the attempt isn't acknowledged: the next attempt hears it. */
 static int hear(struct ear *ear, struct rnl_error *err)
 {
@@ -263,6 +283,8 @@ static int hear(struct ear *ear, struct rnl_error *err)
     status = control_read(message.body, &word, err);
     if (status == RNL_OK)
         status = judge(ear, &word, err);
+    else
+        status = meet_foreign(ear, &word, err);
     control_clear(&word);
     return status == RNL_OK ? ops_of(ear)->ack(ear->subscription, &message, err) : status;
 }
