@@ -140,20 +140,40 @@ static char *node_name(const struct node *node, const json_t *configured)
     return strdup(said ? said : host);
 }
 
-/* Its settings as they were read: texts, references to secrets among them. */
-static void announce(struct node *node, const json_t *configured)
+/* As they were read: texts, references to secrets among them, and the files that say so. */
+static void take_settings(struct settings *settings, json_t *all)
 {
-    const struct origin origin = {.kind = ORIGIN_FILE, .file = "registry"};
-    const char *plugin = json_string_value(json_object_get(configured, "registry"));
-    struct settings settings = {0};
-    json_t *all = json_object_get(node->listed, "registry"), *value;
     const char *name;
+    json_t *value;
 
     json_object_foreach(all, name, value)
     {
-        settings_set(&settings, name, SETTING_TEXT, json_string_value(value), &origin);
+        const char *file = json_string_value(json_object_get(value, "file"));
+        const struct origin origin = {.kind = ORIGIN_FILE, .file = file ? file : "registry"};
+
+        settings_set(settings, name, SETTING_TEXT,
+                     json_string_value(json_object_get(value, "text")), &origin);
     }
-    node->announcer = announcer_begin(plugin ? plugin : "local", &settings, node->name);
+}
+
+static void announce(struct node *node, const json_t *configured)
+{
+    static const char *const tags[][3] = {
+        [ROLE_READER] = {"reader"}, [ROLE_WRITER] = {"writer"}, [ROLES_ALL] = {"reader", "writer"}};
+    const char *plugin = json_string_value(json_object_get(configured, "registry"));
+    struct settings settings = {0};
+    json_t *all = json_object_get(node->listed, "stores"), *one;
+    const char *name;
+
+    json_object_foreach(all, name, one)
+    {
+        take_settings(&settings, one);
+        registry_store(name, &settings);
+        settings_clear(&settings);
+    }
+    take_settings(&settings, json_object_get(node->listed, "registry"));
+    node->announcer = announcer_begin(plugin ? plugin : "local", &settings, node->name,
+                                      tags[node->roles & ROLES_ALL]);
     settings_clear(&settings);
 }
 
@@ -248,6 +268,7 @@ static void clear(struct node *node)
     free(node->name);
     free(node->state_dir);
     free(node->pipelines_dir);
+    registry_forget_stores(); /* no thread that would need them is left */
     loop_free(node->loop);
 }
 

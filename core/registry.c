@@ -3,6 +3,7 @@
 
 #include "options.h"
 #include "remote_part.h"
+#include "secret.h"
 #include "util/log.h"
 
 #include <limits.h>
@@ -12,6 +13,47 @@
 #include <unistd.h>
 
 #define BEAT_S 2
+
+/* Written before threads are begun, read by all of them. */
+static struct {
+    char *name;
+    struct settings settings;
+} * stores;
+static size_t nstores;
+
+void registry_store(const char *store, const struct settings *settings)
+{
+    void *more = realloc(stores, (nstores + 1) * sizeof(stores[0]));
+
+    if (!more)
+        abort(); /* as a node does that can't remember */
+    stores = more;
+    memset(&stores[nstores], 0, sizeof(stores[0]));
+    stores[nstores].name = strdup(store);
+    if (!stores[nstores].name)
+        abort();
+    settings_merge(&stores[nstores++].settings, settings);
+}
+
+void registry_forget_stores(void)
+{
+    while (nstores > 0) {
+        free(stores[--nstores].name);
+        settings_clear(&stores[nstores].settings);
+    }
+    free(stores);
+    stores = NULL;
+}
+
+/* One for each opening: a resolver is one thread's. */
+static struct secret_resolver *own_resolver(void)
+{
+    struct secret_resolver *resolver = secret_resolver_new();
+
+    for (size_t i = 0; resolver && i < nstores; i++)
+        secret_resolver_store(resolver, stores[i].name, &stores[i].settings);
+    return resolver;
+}
 
 /* Beside the sockets stand those who have one: where nothing else is said. */
 static int settle(const char *plugin, struct settings *settings, struct rnl_error *err)
@@ -33,15 +75,17 @@ static int settle(const char *plugin, struct settings *settings, struct rnl_erro
 static int build(struct session *session, const char *plugin, const struct settings *given,
                  struct secret_resolver *resolver, struct rnl_error *err)
 {
+    struct secret_resolver *own = resolver ? NULL : own_resolver();
     struct settings settings = {0};
     int status;
 
     settings_merge(&settings, given);
     status = settle(plugin, &settings, err);
     if (status == RNL_OK)
-        status = options_build(&session->plugin->options, "registry", &settings, resolver,
-                               &session->config, err);
+        status = options_build(&session->plugin->options, "registry", &settings,
+                               resolver ? resolver : own, &session->config, err);
     settings_clear(&settings);
+    secret_resolver_free(own);
     return status;
 }
 
@@ -72,6 +116,7 @@ int registry_open(struct session *session, const char *plugin, const struct sett
 
 struct announcer {
     char *plugin, *node;
+    const char *const *tags;
     struct settings settings;
     pthread_t thread;
     pthread_mutex_t lock; /* guards everything below */
@@ -84,8 +129,11 @@ struct announcer {
 static int announce(const struct announcer *a, struct session *session, struct rnl_error *err)
 {
     char host[256] = "localhost";
-    struct rnl_service service = {
-        .size = sizeof(service), .name = REGISTRY_NODE, .id = a->node, .address = host};
+    struct rnl_service service = {.size = sizeof(service),
+                                  .name = REGISTRY_NODE,
+                                  .id = a->node,
+                                  .address = host,
+                                  .tags = a->tags};
     int status = registry_open(session, a->plugin, &a->settings, NULL, err);
 
     gethostname(host, sizeof(host) - 1);
@@ -153,7 +201,7 @@ static void *keep_announced(void *arg)
 }
 
 struct announcer *announcer_begin(const char *plugin, const struct settings *settings,
-                                  const char *node)
+                                  const char *node, const char *const *tags)
 {
     struct announcer *a = calloc(1, sizeof(*a));
 
@@ -161,6 +209,7 @@ struct announcer *announcer_begin(const char *plugin, const struct settings *set
         return NULL;
     a->plugin = strdup(plugin);
     a->node = strdup(node);
+    a->tags = tags;
     a->health = RNL_HEALTHY;
     settings_merge(&a->settings, settings);
     pthread_mutex_init(&a->lock, NULL);

@@ -2,6 +2,7 @@
 #include "configured.h"
 
 #include "../child.h"
+#include "../config_plugin.h"
 #include "../module.h"
 #include "../util/crc32c.h"
 
@@ -13,7 +14,8 @@
 #include <unistd.h>
 
 struct listing {
-    json_t *program, *pipelines, *refused, *files, *registry;
+    json_t *program, *pipelines, *refused, *files, *registry, *stores;
+    struct rnl_error err; /* why a node can't begin with it */
 };
 
 static json_t *print_of(const char *path)
@@ -178,6 +180,52 @@ static void take_roles(struct listing *listing, const struct config *config)
     json_object_set_new(listing->program, "roles", roles);
 }
 
+/*
+ * What the node needs to open its registry: a secret is a reference, since what is printed here
+ * must not hold it.
+ */
+static json_t *settings_json(struct listing *listing, enum rnl_kind kind, const char *plugin,
+                             const struct settings *settings)
+{
+    struct rnl_error unheard = RNL_ERROR_INIT;
+    struct plugin_tables tables;
+    bool known = plugin_tables_find(&tables, kind, plugin, &unheard) == RNL_OK;
+    json_t *all = json_object();
+
+    for (size_t i = 0; i < settings->count; i++) {
+        const struct setting *setting = &settings->items[i];
+        const char *text = setting->text ? setting->text : "";
+
+        if (plugin_tables_secret(known ? &tables : NULL, setting->name) &&
+            strncmp(text, "secret://", 9) != 0 && strncmp(text, "file:", 5) != 0 &&
+            strncmp(text, "env:", 4) != 0) {
+            rnl_fail(&listing->err, RNL_E_CONFIG, "node.secret",
+                     "%s of %s %s stands in the configuration in plain: a node won't have that",
+                     setting->name, kind_name(kind), plugin);
+            rnl_hint(&listing->err,
+                     "name where it is kept: secret://file/…, file:PATH or env:NAME");
+            continue;
+        }
+        json_object_set_new(
+            all, setting->name,
+            json_pack("{s:s,s:s?}", "text", text, "file",
+                      setting->origin.kind == ORIGIN_FILE ? setting->origin.file : NULL));
+    }
+    return all;
+}
+
+static void take_registry(struct listing *listing, const struct config *config)
+{
+    json_decref(listing->registry);
+    listing->registry =
+        settings_json(listing, RNL_REGISTRY, config->registry ? config->registry : "local",
+                      &config->registry_settings);
+    for (size_t i = 0; config->registry && i < config->nsecret_stores; i++)
+        json_object_set_new(
+            listing->stores, config->secret_stores[i],
+            settings_json(listing, RNL_SECRETS, config->secret_stores[i], &config->secrets[i]));
+}
+
 static void take_program(struct listing *listing, const struct config *config)
 {
     static const char *const names[] = {"node.name", "node.state_dir", "node.pipelines"};
@@ -193,9 +241,7 @@ static void take_program(struct listing *listing, const struct config *config)
     }
     for (size_t i = 0; i < config->nfiles; i++)
         json_array_append_new(listing->files, json_string(config->files[i]));
-    for (size_t i = 0; i < config->registry_settings.count; i++)
-        json_object_set_new(listing->registry, config->registry_settings.items[i].name,
-                            json_string(config->registry_settings.items[i].text));
+    take_registry(listing, config);
     take_roles(listing, config);
     if (config->registry)
         json_object_set_new(listing->program, "registry", json_string(config->registry));
@@ -216,17 +262,19 @@ static void on_file(void *arg, const struct config *config, size_t first, const 
 
 static int run(const struct cli_args *args)
 {
-    struct listing listing = {json_object(), json_array(), json_array(), json_array(),
-                              json_object()};
+    struct listing listing = {json_object(), json_array(),  json_array(),  json_array(),
+                              json_object(), json_object(), RNL_ERROR_INIT};
     struct rnl_error err = RNL_ERROR_INIT;
     int code = EXIT_DONE;
     json_t *o;
 
     if (child_tie(&err) != RNL_OK || configured_read(args, on_file, &listing, &err) != RNL_OK)
         code = cli_fail(&err);
-    o = json_pack("{s:o,s:o,s:o,s:o,s:o}", "node", listing.program, "registry", listing.registry,
-                  "pipelines", listing.pipelines, "refused", listing.refused, "files",
-                  listing.files);
+    else if (listing.err.status != RNL_OK)
+        code = cli_fail(&listing.err);
+    o = json_pack("{s:o,s:o,s:o,s:o,s:o,s:o}", "node", listing.program, "registry",
+                  listing.registry, "stores", listing.stores, "pipelines", listing.pipelines,
+                  "refused", listing.refused, "files", listing.files);
     if (code == EXIT_DONE) {
         json_dumpf(o, stdout, JSON_COMPACT);
         putchar('\n');

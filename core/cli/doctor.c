@@ -137,6 +137,25 @@ static void try_transport(struct doctor *doctor, const struct pipeline_config *p
     doctor_tell(doctor, what, detail, status == RNL_OK ? NULL : &err);
 }
 
+static void overlook(void *arg, const struct rnl_entry *entry)
+{
+    (void)arg;
+    (void)entry;
+}
+
+/* Who is there, and whether entries can be kept: a token may have one right and lack the other. */
+static int ask_registry(const struct session *session, struct rnl_services *found,
+                        struct rnl_error *err)
+{
+    const struct rnl_registry_ops *ops = &session->plugin->registry;
+    uint64_t index = 0;
+    int status = ops->lookup(session->self, REGISTRY_NODE, found, err);
+
+    if (status == RNL_OK && ops->watch)
+        status = ops->watch(session->self, "wanted/", &index, 0, overlook, NULL, err);
+    return status;
+}
+
 static void try_registry(struct doctor *doctor, const struct config *config,
                          struct secret_resolver *resolver)
 {
@@ -151,7 +170,7 @@ static void try_registry(struct doctor *doctor, const struct config *config,
         doctor_tell(doctor, what, NULL, &err);
         return;
     }
-    if (session.plugin->registry.lookup(session.self, REGISTRY_NODE, &found, &err) == RNL_OK) {
+    if (ask_registry(&session, &found, &err) == RNL_OK) {
         snprintf(detail, sizeof(detail), "knows of %zu nodes", found.count);
         doctor_tell(doctor, what, detail, NULL);
     } else

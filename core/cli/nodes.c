@@ -38,7 +38,9 @@ static void print_all(const struct rnl_services *found)
         if (*service->note)
             fputs(", ", stdout);
         cli_print_safe(stdout, service->note);
-        printf(" (%.1f s ago)\n", (double)age_ms(service) / 1000);
+        if (service->beat_us)
+            printf(" (%.1f s ago)", (double)age_ms(service) / 1000);
+        putchar('\n');
     }
 }
 
@@ -49,10 +51,13 @@ static void print_json(const struct rnl_services *found)
     for (size_t i = 0; i < found->count; i++) {
         const struct rnl_service *service = &found->items[i];
 
-        json_array_append_new(all, json_pack("{s:s,s:s,s:s,s:s,s:I}", "node", service->id,
-                                             "address", service->address, "health",
-                                             health_word(service->health), "note", service->note,
-                                             "age_ms", (json_int_t)age_ms(service)));
+        json_t *o = json_pack("{s:s,s:s,s:s,s:s}", "node", service->id, "address", service->address,
+                              "health", health_word(service->health), "note", service->note);
+
+        json_object_set_new(o, "age_ms",
+                            service->beat_us ? json_integer((json_int_t)age_ms(service))
+                                             : json_null());
+        json_array_append_new(all, o);
     }
     json_dumpf(all, stdout, JSON_COMPACT);
     putchar('\n');
