@@ -24,4 +24,11 @@ test_postgres_to_postgres17() { ledger postgres postgres17; }
 test_mariadb11_to_postgres() { ledger_of_another mariadb11 postgres; }
 test_postgres13_to_postgres() { ledger_of_another postgres13 postgres; }
 
+# Reader and writer apart, and each of them killed as well as what is between them.
+test_through_nats() {
+    "$e2e_top/tests/fault/ledger" "${E2E_LEDGER_ROUNDS:-1}" --through nats --faults 5 --build "${E2E_RUNNEL%/*}" >"$E2E_SCRATCH/told" || fail "$(cat "$E2E_SCRATCH/told")"
+    cat "$E2E_SCRATCH/told" >&2
+    ! grep -q "^skipped: nats" "$E2E_SCRATCH/told" || skip "$(grep "^skipped: nats" "$E2E_SCRATCH/told")"
+}
+
 run_tests
