@@ -17,6 +17,7 @@ nats_start() { # CONFIGURATION
         echo "$1" >"$nats_dir/more.conf"
         "$testbed" restart "$nats_bed" nats
     fi
+    at_end_kill "$(cat "$nats_dir/pid")" # its folder goes before the testbed looks
 }
 nats_lives() { [ -s "$nats_dir/pid" ] && kill -0 "$(cat "$nats_dir/pid")" 2>/dev/null; }
 nats_killed() { "$testbed" kill "$nats_bed" nats; }
