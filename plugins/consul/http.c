@@ -165,6 +165,18 @@ static bool is_of_tls(CURLcode code, const char *why)
            strstr(why, "bad certificate") || strstr(why, "unknown ca");
 }
 
+/* Hung up on behind the handshake: so ends one who shows no certificate where one is wanted. */
+static bool may_want_certificate(const struct consul *consul, CURLcode code)
+{
+    curl_off_t handshake_us = 0;
+    long connects = 0;
+
+    curl_easy_getinfo(consul->easy, CURLINFO_APPCONNECT_TIME_T, &handshake_us);
+    curl_easy_getinfo(consul->easy, CURLINFO_NUM_CONNECTS, &connects);
+    return !consul->config->tls_cert && handshake_us > 0 && connects > 0 && consul->len == 0 &&
+           (code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR);
+}
+
 static int unreachable(const struct consul *consul, CURLcode code, struct rnl_error *err)
 {
     const char *why = *consul->why ? consul->why : curl_easy_strerror(code);
@@ -182,6 +194,14 @@ static int unreachable(const struct consul *consul, CURLcode code, struct rnl_er
         rnl_fail(err, RNL_E_CONFIG, "consul.url", "\"%s\" leads to no Consul: %s",
                  consul->config->url, why);
         rnl_hint(err, "as in http://127.0.0.1:8500, the agent of this machine");
+        return err->status;
+    }
+    if (may_want_certificate(consul, code)) {
+        rnl_fail(err, RNL_E_RETRY, "consul.tls",
+                 "Consul at %s hung up behind the TLS handshake, as one that wants a client "
+                 "certificate: %s",
+                 consul->config->url, why);
+        rnl_hint(err, "registry = { tls = { cert = …; key = …; }; }");
         return err->status;
     }
     return rnl_fail(err, RNL_E_RETRY, "registry.away", "Consul at %s: %s", consul->config->url,
