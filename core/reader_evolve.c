@@ -151,7 +151,10 @@ static int refuse_load(const struct reader *reader, const struct alterations *al
         rnl_fail(err, RNL_E_CONFIG, "source.table_replaced",
                  "a table has rows that the log didn't tell of: %s",
                  alteration_text(alteration, reader->record.catalog, text, sizeof(text)));
-        rnl_hint(err, "load it anew: --reload and its name; or leave it out");
+        rnl_hint(err, reader->run->config->mode == MODE_CDC
+                          ? "nothing is loaded by this run: load the table, and begin anew "
+                            "(--restart); or leave it out"
+                          : "load it anew: --reload and its name; or leave it out");
         return err->status;
     }
     return RNL_OK;
@@ -195,8 +198,11 @@ int reader_take_altered(struct reader *reader, struct rnl_bundle *bundle,
     if (reader->over)
         return take_beside(reader, altered, follow);
     if (reader->run->config->ddl == DDL_EVOLVE) {
-        if (reader_must_load(altered)) {
-            status = reader_ask_load(reader, altered, err);
+        if (reader_must_load(reader, altered)) {
+            status =
+                reader->run->config->mode == MODE_CDC ? refuse_load(reader, altered, err) : RNL_OK;
+            if (status == RNL_OK)
+                status = reader_ask_load(reader, altered, err);
             alterations_free(altered);
             return status;
         }

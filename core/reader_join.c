@@ -449,11 +449,20 @@ int reader_join_units(struct reader *reader, const char *low, struct rnl_error *
 
 /* --- asked for by the source -------------------------------------------------------------- */
 
-bool reader_must_load(const struct alterations *altered)
+/* Where nothing is loaded, rows that stood in the target are its own matter. */
+static bool must_load(const struct reader *reader, const struct rnl_alteration *alteration)
+{
+    uint32_t flags = RNL_ALTERATION_LOAD;
+
+    if (reader->run->config->mode != MODE_CDC)
+        flags |= RNL_ALTERATION_REMADE;
+    return alteration->flags & flags && alteration->table;
+}
+
+bool reader_must_load(const struct reader *reader, const struct alterations *altered)
 {
     for (uint32_t i = 0; i < alterations_count(altered); i++)
-        if ((alterations_at(altered, i)->flags & RNL_ALTERATION_LOAD) &&
-            alterations_at(altered, i)->table)
+        if (must_load(reader, alterations_at(altered, i)))
             return true;
     return false;
 }
@@ -468,7 +477,7 @@ int reader_ask_load(struct reader *reader, const struct alterations *altered, st
         const struct rnl_alteration *alteration = alterations_at(altered, i);
         char name[600];
 
-        if (!(alteration->flags & RNL_ALTERATION_LOAD) || !alteration->table)
+        if (!must_load(reader, alteration))
             continue;
         snprintf(name, sizeof(name), "%s.%s", alteration->table->schema, alteration->table->name);
         log_write(RNL_LOG_INFO, "reader", "%s has rows that the log didn't tell of: %s", name,

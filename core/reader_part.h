@@ -136,7 +136,7 @@ int reader_join_first(struct reader *reader, struct rnl_error *err);
  * the attempt ends before the statement, which the next one meets behind the load.
  */
 struct alterations;
-bool reader_must_load(const struct alterations *altered);
+bool reader_must_load(const struct reader *reader, const struct alterations *altered);
 int reader_ask_load(struct reader *reader, const struct alterations *altered,
                     struct rnl_error *err);
 

@@ -37,6 +37,8 @@ alter table t rename column renamed_n to m, add index by_m (m), add unique key u
 insert into t (a, m, more) values ("and again", 5, 5);
 alter table t modify more bigint first;
 insert into t (a, m, more) values ("moved", 6, 9000000000);
+alter table t modify a varchar(201) not null default "" after more, modify m bigint unsigned after id;
+insert into t (a, m, more) values ("moved again", 8, 9000000001);
 alter table t comment "nothing else", engine = InnoDB;
 alter table t add e enum("x", "y") default "y", add j json, add at timestamp(3) null;
 insert into t (a, m, e, j, at) values ("types", 7, "x", json_object("k", 1), "2026-01-02 03:04:05.678");

@@ -165,7 +165,8 @@ static int form_tell(struct feed *feed, uint32_t index, const struct look *look,
         .table = &form->table,
         .renamed = form->renamed,
         .nrenamed = form->nrenamed,
-        .flags = form->load ? RNL_ALTERATION_LOAD : 0,
+        .flags =
+            (form->load ? RNL_ALTERATION_LOAD : 0u) | (form->remade ? RNL_ALTERATION_REMADE : 0u),
     };
     struct buf words = {0};
     char *text;

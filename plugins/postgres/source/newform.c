@@ -109,14 +109,14 @@ static void keep_old(struct rnl_column *column, const struct rnl_column *was)
     column->default_text = was->default_text;
 }
 
-/* A text that got more room is never written anew for that: then USING has made another of it. */
+/*
+ * Rows written anew for another type may have got what USING computes, which is told nowhere; a
+ * type that takes the bytes as they stand is given without writing them.
+ */
 static bool is_remade(const struct newform_parts *parts, const struct known *was,
-                      const struct form_column *told, const struct rnl_column *is)
+                      const struct form_column *told)
 {
-    return parts->rewritten && was->column && !typed(was, told) &&
-           was->column->type == RNL_T_TEXT && is->type == RNL_T_TEXT &&
-           !((was->column->flags | is->flags) & RNL_COLUMN_FIXED) &&
-           (!is->length || (was->column->length && is->length >= was->column->length));
+    return parts->rewritten && was->column && !typed(was, told);
 }
 
 /* The best that is known of a column which the stream tells. */
@@ -136,7 +136,7 @@ static void column_make(struct maker *m, uint32_t index)
     column->number = told->number;
     column->flags &= ~(uint32_t)RNL_COLUMN_KEY;
     earlier = was.form;
-    m->out->load = m->out->load || is_remade(parts, &was, told, column);
+    m->out->remade = m->out->remade || is_remade(parts, &was, told);
     if (!earlier)
         fill_new(m, column, now.column);
     else if (!parts->settled && was.column)

@@ -28,6 +28,7 @@ struct newform {
     struct rnl_rename *renamed;
     uint32_t nrenamed;
     bool load;   /* columns were filled in ways that the log doesn't tell */
+    bool remade; /* rows were written anew for another type */
     bool agrees; /* with the table as it is now, in names and types */
     bool rough;  /* there is more to it, which can be told only later */
 };

@@ -122,6 +122,9 @@ struct rnl_alteration {
 enum {
     /* Rows that the log told of no table followed are in it: it can't go on without a load. */
     RNL_ALTERATION_LOAD = 1 << 0,
+    /* Rows that stand were written anew for a column's other type, and may have got other values
+     * than a conversion gives. It can go on, but only a load makes sure of them. */
+    RNL_ALTERATION_REMADE = 1 << 1,
 };
 
 /* What stands around the rows of a bundle. */
