@@ -186,11 +186,10 @@ static void report_standing(struct foreground *fg, const struct pipeline_config 
     if (json)
         return; /* stands among the findings */
     fprintf(stderr,
-            "%" PRIu64
-            " row%s didn't fit and stand%s aside: pipeline %s is DEGRADED until they are "
+            "%" PRIu64 " row%s didn't fit and stand%s aside: pipeline %s is DEGRADED until %s "
             "put in or discarded; see: runnel dead-letters list %s\n",
             standing, standing == 1 ? "" : "s", standing == 1 ? "s" : "", config->name,
-            config_pipeline_words(config));
+            standing == 1 ? "it is" : "they are", config_pipeline_words(config));
 }
 
 /* A limit that was reached is what was asked for; rows set aside until then are told all the same.

@@ -69,7 +69,8 @@ void summary_print(struct progress *progress, struct findings *findings, FILE *t
     if (view.changes)
         fprintf(to, "  (and %" PRId64 " changes of rows were applied)\n", view.changes);
     if (view.total.rows_aside)
-        fprintf(to, "  (and %" PRId64 " rows were set aside)\n", view.total.rows_aside);
+        fprintf(to, "  (and %" PRId64 " row%s set aside)\n", view.total.rows_aside,
+                view.total.rows_aside == 1 ? " was" : "s were");
     if (view.attempts)
         fprintf(to, "  (gone on with %u time%s after a connection was lost)\n", view.attempts,
                 view.attempts == 1 ? "" : "s");
