@@ -35,6 +35,7 @@ static bool is_sound(const json_t *all)
 {
     const json_t *failed = json_object_get(all, "failed"), *roles;
     const json_t *drained = json_object_get(all, "drained");
+    const json_t *unsent = json_object_get(all, "unsent");
     const char *name;
 
     json_object_foreach((json_t *)(uintptr_t)failed, name, roles)
@@ -42,8 +43,8 @@ static bool is_sound(const json_t *all)
         if (!json_is_object(roles))
             return false;
     }
-    return json_is_object(all) && (!failed || json_is_object(failed)) &&
-           (!drained || json_is_boolean(drained));
+    return json_is_object(all) && (!unsent || json_is_object(unsent)) &&
+           (!failed || json_is_object(failed)) && (!drained || json_is_boolean(drained));
 }
 
 /* A file that can't be read is not written over: a person may still tell what it said. */
@@ -176,5 +177,27 @@ int kept_forget(struct kept *kept, const char *pipeline, struct rnl_error *err)
         return RNL_OK;
     all = json_deep_copy(kept->all);
     json_object_del(json_object_get(all, "failed"), pipeline);
+    return replace(kept, all, err);
+}
+
+const json_t *kept_unsent(const struct kept *kept)
+{
+    return json_object_get(kept->all, "unsent");
+}
+
+int kept_unsent_put(struct kept *kept, const char *key, const json_t *unsent, struct rnl_error *err)
+{
+    json_t *all, *keys;
+
+    if (!unsent && !json_object_get(kept_unsent(kept), key))
+        return RNL_OK;
+    all = json_deep_copy(kept->all);
+    if (!json_object_get(all, "unsent"))
+        json_object_set_new(all, "unsent", json_object());
+    keys = json_object_get(all, "unsent");
+    if (!unsent)
+        json_object_del(keys, key);
+    else
+        json_object_set_new(keys, key, json_deep_copy(unsent));
     return replace(kept, all, err);
 }

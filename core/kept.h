@@ -28,4 +28,12 @@ int kept_fail(struct kept *kept, const char *pipeline, const char *role, const j
 /* None of its workers has failed. */
 int kept_forget(struct kept *kept, const char *pipeline, struct rnl_error *err);
 
+/*
+ * What was said and may not have reached the registry, by its key; unsent NULL forgets it. All of
+ * them: an object, or NULL.
+ */
+const json_t *kept_unsent(const struct kept *kept);
+int kept_unsent_put(struct kept *kept, const char *key, const json_t *unsent,
+                    struct rnl_error *err);
+
 #endif

@@ -6,6 +6,7 @@
 #include "remote.h"
 #include "util/clock.h"
 #include "util/log.h"
+#include "wishes.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -47,6 +48,8 @@ static void on_step(void *arg)
 {
     struct node *node = arg;
 
+    if (!node->ending)
+        node_listen(node);
     for (struct entry *entry = node->entries; entry; entry = entry->next)
         entry_step(entry);
     node_drop_unlisted(node);
@@ -174,6 +177,7 @@ static void announce(struct node *node, const json_t *configured)
     take_settings(&settings, json_object_get(node->listed, "registry"));
     node->announcer = announcer_begin(plugin ? plugin : "local", &settings, node->name,
                                       tags[node->roles & ROLES_ALL]);
+    node->wishes = wishes_begin(plugin ? plugin : "local", &settings, node->name);
     settings_clear(&settings);
 }
 
@@ -240,6 +244,7 @@ int node_set_up(struct node *node, struct rnl_error *err)
     node->drained = kept_drained(node->kept);
     if (remote_open(node->loop, NODE_SOCKET, node_answer, node, &node->remote, err) == RNL_OK) {
         announce(node, configured);
+        node_say_unsent(node);
         tell_registry(node);
         return RNL_OK;
     }
@@ -260,6 +265,8 @@ static void clear(struct node *node)
 {
     remote_close(node->remote);
     announcer_end(node->announcer);
+    wishes_end(node->wishes);
+    json_decref(node->wanted);
     node_forget_all(node);
     kept_close(node->kept);
     desired_close(node->desired);

@@ -3,6 +3,7 @@
 
 #include "settings.h"
 #include "util/clock.h"
+#include "wishes.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -69,6 +70,17 @@ static bool any_alive(const struct node *node)
     return false;
 }
 
+static json_t *registry_json(const struct node *node)
+{
+    const json_t *configured = json_object_get(node->listed, "node");
+    const char *plugin = json_string_value(json_object_get(configured, "registry"));
+    char text[200];
+    bool away = wishes_away(node->wishes, text, sizeof(text));
+
+    return json_pack("{s:s,s:b,s:s}", "plugin", plugin ? plugin : "local", "away", away, "text",
+                     text);
+}
+
 static json_t *node_json(const struct node *node)
 {
     bool alive = any_alive(node);
@@ -83,6 +95,8 @@ static json_t *node_json(const struct node *node)
     for (const struct entry *entry = node->entries; entry; entry = entry->next)
         json_array_append_new(all, entry_json(entry));
     json_object_set_new(o, "pipelines", all);
+    if (node->wishes)
+        json_object_set_new(o, "registry", registry_json(node));
     if (node->refused)
         json_object_set(o, "refused", node->refused);
     return o;
@@ -119,6 +133,14 @@ static int want(struct entry *entry, const json_t *request, struct rnl_error *er
     return entry_want(entry, want, json_is_true(json_object_get(request, "again")), err);
 }
 
+static json_t *drain(struct node *node, bool drained, struct rnl_error *err)
+{
+    if (node_drain(node, drained, err) != RNL_OK)
+        return NULL;
+    node_say_drained(node, drained);
+    return node_json(node);
+}
+
 json_t *node_answer(void *arg, const char *word, const json_t *request, struct rnl_error *err)
 {
     struct node *node = arg;
@@ -131,7 +153,7 @@ json_t *node_answer(void *arg, const char *word, const json_t *request, struct r
         return node_json(node);
     }
     if (strcmp(word, "drain") == 0 || strcmp(word, "undrain") == 0)
-        return node_drain(node, *word == 'd', err) == RNL_OK ? node_json(node) : NULL;
+        return drain(node, *word == 'd', err);
     if (strcmp(word, "show") != 0 && strcmp(word, "want") != 0) {
         rnl_fail(err, RNL_E_CONFIG, "remote.request", "\"%s\" is nothing that a node understands",
                  word);

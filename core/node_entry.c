@@ -116,6 +116,7 @@ int entry_want(struct entry *entry, enum wanted want, bool again, struct rnl_err
     if ((want != WANT_STOPPED && entry_check_roles(entry, err) != RNL_OK) ||
         desired_set(entry->node->desired, entry->name, want, err) != RNL_OK)
         return err->status;
+    entry_say(entry, want, again);
     entry_take_want(entry, want, again);
     return RNL_OK;
 }
@@ -350,6 +351,7 @@ void node_take_list(struct node *node, const json_t *listed)
     tell_refused(node);
     tell_unfit(node);
     log_write(RNL_LOG_INFO, "node", "%zu pipeline%s configured", count, count == 1 ? "" : "s");
+    node_hear(node);
 }
 
 void node_forget_all(struct node *node)

@@ -39,6 +39,7 @@ struct entry {
     int64_t print; /* of its text as it was read last */
     bool listed;   /* stands in the configuration as it was read last */
     enum wanted want;
+    int64_t turn; /* of the wish in the registry that was heard last; 0: none was */
     struct worker workers[WORKERS_MOST];
     uint32_t nworkers; /* 0: with its roles this node can't run any of it */
 };
@@ -50,6 +51,9 @@ struct node {
     struct desired *desired;
     struct kept *kept;
     struct announcer *announcer; /* tells the registry of us; NULL: not yet */
+    struct wishes *wishes;       /* what all nodes want; NULL: the registry keeps nothing */
+    json_t *wanted;              /* as heard last, or NULL */
+    int64_t turn;                /* of the wish about this node that was heard last */
     struct entry *entries;
     char *name, *state_dir, *pipelines_dir;
     unsigned roles;
@@ -101,6 +105,13 @@ void entry_take_want(struct entry *entry, enum wanted want, bool again);
 void entry_ended(const struct worker *worker);
 /* Does what its workers are due for. */
 void entry_step(struct entry *entry);
+
+/* node_hear.c: says to all nodes what is wanted, and does what is heard. */
+void entry_say(const struct entry *entry, enum wanted want, bool again);
+void node_say_drained(const struct node *node, bool drained);
+void node_say_unsent(struct node *node); /* once, at its beginning */
+void node_listen(struct node *node);
+void node_hear(struct node *node); /* once more, when there are other pipelines */
 
 /* For maintenance: persists. */
 int node_drain(struct node *node, bool drained, struct rnl_error *err);

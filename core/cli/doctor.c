@@ -9,6 +9,7 @@
 #include "../secret.h"
 #include "../session.h"
 #include "../util/clock.h"
+#include "../wishes.h"
 #include "configured.h"
 
 #include <stdlib.h>
@@ -152,8 +153,22 @@ static int ask_registry(const struct session *session, struct rnl_services *foun
     int status = ops->lookup(session->self, REGISTRY_NODE, found, err);
 
     if (status == RNL_OK && ops->watch)
-        status = ops->watch(session->self, "wanted/", &index, 0, overlook, NULL, err);
+        status = ops->watch(session->self, WISHES_PREFIX, &index, 0, overlook, NULL, err);
     return status;
+}
+
+/* The node's own way to it may be cut where this command's isn't. */
+static void look_at_registry(struct doctor *doctor, const json_t *node)
+{
+    const json_t *registry = json_object_get(node, "registry");
+    const char *text = json_string_value(json_object_get(registry, "text"));
+    struct rnl_error err = RNL_ERROR_INIT;
+
+    if (!json_is_true(json_object_get(registry, "away")))
+        return;
+    rnl_fail(&err, RNL_E_RETRY, "registry.away", "it isn't heard, all else goes on: %s",
+             text ? text : "");
+    doctor_tell(doctor, "the node's registry", NULL, &err);
 }
 
 static void try_registry(struct doctor *doctor, const struct config *config,
@@ -286,6 +301,7 @@ static void look_at_node(struct doctor *doctor)
     folder = json_string_value(json_object_get(node, "state_dir"));
     if (folder)
         doctor_try_folder(doctor, STATE_FOLDER, folder);
+    look_at_registry(doctor, node);
     look_at_pipelines(doctor, node);
     json_decref(node);
 }

@@ -161,6 +161,14 @@ test_failures() {
     is refused .state failed || fail "it is $(field refused .state)"
     [ "$(field refused .restarts)" -eq 0 ] || fail "what can't work was tried again"
     runnel pipelines show refused | grep -q no_such_database
+    target_sql -d "$db" -c "set role runnel" -c "create table many (id int primary key, v varchar(5))"
+    pipeline_file unfit convert 'write_mode = "append";'
+    wait_for 20 knows unfit
+    runnel pipelines start unfit >/dev/null # a row that doesn't fit will not fit later
+    wait_for 30 is unfit .state failed
+    [ "$(field unfit .restarts)" -eq 0 ] || fail "a row that can't be stored was tried again"
+    same data "$(field unfit .failure.class)" "the class of its error"
+    target_sql -d "$db" -c "drop table many"
     runnel pipelines start dies >/dev/null
     for n in 1 2 3 4 5; do
         wait_for 40 is dies '.pid != null' true

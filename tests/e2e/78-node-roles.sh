@@ -15,7 +15,7 @@ at() { export RUNNEL_RUN_DIR=$dir/$1/run; } # NODE
 node_begin() { # NAME ROLES
     mkdir -p "$dir/$1"
     printf 'node = { name = "%s"; state_dir = "state"; pipelines = "../pipes"; roles = [ %s ]; };\nregistry = { plugin = "local"; path = "%s"; };\n' \
-        "$1" "$2" "$dir/registry" >"$dir/$1/runnel.cfg"
+        "$1" "$2" "$dir/at/registry" >"$dir/$1/runnel.cfg"
     RUNNEL_RUN_DIR=$dir/$1/run "$E2E_RUNNEL" serve --config "$dir/$1/runnel.cfg" >>"$dir/$1/log" 2>&1 &
     node[$1]=$!
     at_end_kill "$!"
@@ -38,6 +38,8 @@ count_is() { [ "$(target_sql -d "$db" -c "select count(*) from t" 2>/dev/null ||
 notes() { # NODE TEXT: what the registry knows of it
     runnel nodes --config "$dir/$1/runnel.cfg" | grep -q "^$1 on .*$2"
 }
+away() { grep -q "what other nodes want isn't heard" "$dir/$1/log"; }
+knows_again() { grep -qs running "$dir"/at/registry/keys/=*shop; }
 another() { # NAME ROLE PID: a process of that role lives that isn't this one
     local now
     now=$(worker_of "$1" "$2")
@@ -54,7 +56,7 @@ kill_worker() { # NODE ROLE: and it is there again
 ready() { # DATABASES AND SERVER
     new_databases
     rm -rf "$dir"
-    mkdir -p "$dir/pipes"
+    mkdir -p "$dir/pipes" "$dir/at"
     nats_start "$(jetstream)"
 }
 
@@ -65,10 +67,9 @@ test_reader_node_and_writer_node() {
     both_nodes
     at near
     expect_exit 0 runnel pipelines start shop
-    is shop .state waiting || fail "a reader without its writer is $(field shop .state)"
     same reader "$(field shop '[.workers[].role] | join(" ")')" "workers of a reader node"
     at far
-    expect_exit 0 runnel pipelines start shop
+    wait_for 2 is shop .wanted running # said on the other node
     same writer "$(field shop '[.workers[].role] | join(" ")')" "workers of a writer node"
     wait_for 60 count_is 2000
     for round in 1 2; do
@@ -94,13 +95,63 @@ test_reader_node_and_writer_node() {
     wait_for 10 notes far "writer, 1 running"
     # one role is gone in order: the other's state doesn't say that all is well
     at near
-    runnel pipelines stop shop >/dev/null
+    runnel stop shop.reader >/dev/null
     at far
     wait_for 60 is shop .state waiting
     rows 10 4096
     at near
     runnel pipelines start shop >/dev/null
     wait_for 60 count_is 2610
+    # what is said on one node holds for both, and for one that wasn't there
+    at far
+    runnel pipelines pause shop >/dev/null
+    at near
+    wait_for 2 is shop .wanted paused
+    wait_for 30 is shop '.workers[0].status.state' paused
+    node_end near
+    at far
+    runnel pipelines resume shop >/dev/null
+    node_begin near '"reader"'
+    at near
+    wait_for 10 is shop .wanted running
+    before=$(worker_of shop reader)
+    at far
+    runnel pipelines restart shop >/dev/null
+    at near
+    wait_for 30 another shop reader "$before"
+    rows 10 4096
+    wait_for 60 count_is 2620
+    # what was said while the registry was away is said when it is back, behind a restart of the node
+    at far
+    node_end far
+    mv "$dir/at" "$dir/gone"
+    node_begin far '"writer"'
+    wait_for 40 away far
+    runnel pipelines pause shop >/dev/null
+    node_end far
+    node_begin far '"writer"'
+    is shop .wanted paused || fail "far has forgotten what it was told"
+    at near
+    is shop .wanted running || fail "near heard by what is away"
+    mv "$dir/gone" "$dir/at"
+    wait_for 20 is shop .wanted paused
+    runnel pipelines resume shop >/dev/null
+    at far
+    wait_for 10 is shop .wanted running
+    # the registry has forgotten all: it is told again, and nothing stops
+    rm "$dir"/at/registry/keys/=*
+    at far
+    wait_for 10 knows_again
+    is shop .wanted running || fail "it isn't wanted any more"
+    expect_exit 0 runnel nodes drain near --config "$dir/far/runnel.cfg"
+    at near
+    is shop '.workers | map(select(.pid)) | length' 0 || fail "a worker lives on a drained node"
+    at far
+    expect_exit 0 runnel nodes undrain near --config "$dir/far/runnel.cfg"
+    expect_exit 2 runnel nodes drain nobody --config "$dir/far/runnel.cfg"
+    said node.unknown
+    rows 10 4096
+    wait_for 60 count_is 2630
     proven
     node_end near
     node_end far
