@@ -35,7 +35,7 @@ static bool is_sound(const json_t *all)
 {
     const json_t *failed = json_object_get(all, "failed"), *roles;
     const json_t *drained = json_object_get(all, "drained");
-    const json_t *unsent = json_object_get(all, "unsent");
+    const json_t *unsent = json_object_get(all, "unsent"), *turns = json_object_get(all, "turns");
     const char *name;
 
     json_object_foreach((json_t *)(uintptr_t)failed, name, roles)
@@ -44,7 +44,8 @@ static bool is_sound(const json_t *all)
             return false;
     }
     return json_is_object(all) && (!unsent || json_is_object(unsent)) &&
-           (!failed || json_is_object(failed)) && (!drained || json_is_boolean(drained));
+           (!turns || json_is_object(turns)) && (!failed || json_is_object(failed)) &&
+           (!drained || json_is_boolean(drained));
 }
 
 /* A file that can't be read is not written over: a person may still tell what it said. */
@@ -199,5 +200,23 @@ int kept_unsent_put(struct kept *kept, const char *key, const json_t *unsent, st
         json_object_del(keys, key);
     else
         json_object_set_new(keys, key, json_deep_copy(unsent));
+    return replace(kept, all, err);
+}
+
+int64_t kept_turn(const struct kept *kept, const char *key)
+{
+    return json_integer_value(json_object_get(json_object_get(kept->all, "turns"), key));
+}
+
+int kept_turn_put(struct kept *kept, const char *key, int64_t turn, struct rnl_error *err)
+{
+    json_t *all;
+
+    if (kept_turn(kept, key) == turn)
+        return RNL_OK;
+    all = json_deep_copy(kept->all);
+    if (!json_object_get(all, "turns"))
+        json_object_set_new(all, "turns", json_object());
+    json_object_set_new(json_object_get(all, "turns"), key, json_integer(turn));
     return replace(kept, all, err);
 }

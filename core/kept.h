@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include <runnel/error.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 struct kept;
 
@@ -35,5 +36,8 @@ int kept_forget(struct kept *kept, const char *pipeline, struct rnl_error *err);
 const json_t *kept_unsent(const struct kept *kept);
 int kept_unsent_put(struct kept *kept, const char *key, const json_t *unsent,
                     struct rnl_error *err);
+/* The turn of what was heard last of a key; 0: nothing was. */
+int64_t kept_turn(const struct kept *kept, const char *key);
+int kept_turn_put(struct kept *kept, const char *key, int64_t turn, struct rnl_error *err);
 
 #endif

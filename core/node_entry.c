@@ -216,6 +216,7 @@ static struct entry *entry_add(struct node *node, const char *name)
     entry->next = *at;
     *at = entry;
     entry->want = desired_get(node->desired, name);
+    entry_recall(entry);
     return entry;
 }
 

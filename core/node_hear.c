@@ -50,10 +50,20 @@ void node_say_drained(const struct node *node, bool drained)
         json_pack("{s:b,s:I}", "drained", drained, "turn", (json_int_t)node->turn));
 }
 
+void entry_recall(struct entry *entry)
+{
+    char key[120];
+
+    entry->turn = kept_turn(entry->node->kept, key_of("pipeline", entry->name, key, sizeof(key)));
+}
+
 void node_say_unsent(struct node *node)
 {
     const char *key;
     json_t *wish;
+    char own[300];
+
+    node->turn = kept_turn(node->kept, key_of("node", node->name, own, sizeof(own)));
 
     json_object_foreach((json_t *)(uintptr_t)kept_unsent(node->kept), key, wish)
     {
@@ -94,21 +104,33 @@ static bool is_ours(const struct node *node, const json_t *wish)
     return by && strcmp(by, node->name) == 0;
 }
 
-/* Whether there is something to do; notes which wish it was. */
-static bool is_news(struct entry *entry, const json_t *wish, enum wanted want)
+static void keep_turn(const struct node *node, const char *key, int64_t turn)
 {
-    bool first = entry->turn == 0, same = want == desired_get(entry->node->desired, entry->name);
-    int64_t turn = json_integer_value(json_object_get(wish, "turn"));
+    struct rnl_error err = RNL_ERROR_INIT;
 
-    if (turn <= entry->turn)
+    if (kept_turn_put(node->kept, key, turn, &err) != RNL_OK)
+        log_error("node", &err);
+}
+
+/*
+ * Whether there is something to do; notes which wish it was. One with a smaller turn is of a
+ * registry that had forgotten all.
+ */
+static bool is_news(struct entry *entry, const char *key, const json_t *wish, enum wanted want)
+{
+    bool same = want == desired_get(entry->node->desired, entry->name);
+    int64_t turn = json_integer_value(json_object_get(wish, "turn")), before = entry->turn;
+
+    if (turn == before)
         return false;
     entry->turn = turn;
-    if (first || json_object_get(wish, "told_again"))
+    keep_turn(entry->node, key, turn);
+    if (before == 0 || turn < before || json_object_get(wish, "told_again"))
         return !same; /* not what happened: how it is to be */
     return !is_ours(entry->node, wish);
 }
 
-static void hear(struct entry *entry, const json_t *wish)
+static void hear(struct entry *entry, const char *key, const json_t *wish)
 {
     bool again = json_is_true(json_object_get(wish, "again")), first = entry->turn == 0;
     const char *by = json_string_value(json_object_get(wish, "by"));
@@ -116,7 +138,7 @@ static void hear(struct entry *entry, const json_t *wish)
     enum wanted want;
 
     if (!wanted_parse(json_string_value(json_object_get(wish, "want")), &want) ||
-        !is_news(entry, wish, want))
+        !is_news(entry, key, wish, want))
         return;
     log_write(RNL_LOG_INFO, "node", "pipeline %s is wanted %s%s, by what node %.100s was told",
               entry->name, wanted_word(want), again && !first ? " and begun anew" : "",
@@ -135,9 +157,10 @@ static void hear_drained(struct node *node)
     int64_t turn = json_integer_value(json_object_get(wish, "turn"));
     struct rnl_error err = RNL_ERROR_INIT;
 
-    if (!json_is_boolean(drained) || turn <= node->turn || is_overtaken(node, key, turn))
+    if (!json_is_boolean(drained) || turn == node->turn || is_overtaken(node, key, turn))
         return;
     node->turn = turn;
+    keep_turn(node, key, turn);
     if (json_is_true(drained) != node->drained &&
         node_drain(node, json_is_true(drained), &err) != RNL_OK)
         log_error("node", &err);
@@ -158,7 +181,7 @@ void node_hear(struct node *node)
         if (wish && is_overtaken(node, key, json_integer_value(json_object_get(wish, "turn"))))
             continue;
         if (wish)
-            hear(entry, wish);
+            hear(entry, key, wish);
         else if (entry->turn > 0)
             say_again(entry, key);
     }

@@ -110,6 +110,7 @@ void entry_step(struct entry *entry);
 void entry_say(const struct entry *entry, enum wanted want, bool again);
 void node_say_drained(const struct node *node, bool drained);
 void node_say_unsent(struct node *node); /* once, at its beginning */
+void entry_recall(struct entry *entry);
 void node_listen(struct node *node);
 void node_hear(struct node *node); /* once more, when there are other pipelines */
 
