@@ -62,7 +62,7 @@ struct session {
     struct session *next;
     char *pipeline;
     bool back; /* from the writer to the reader */
-    int ends;
+    atomic_int ends; /* that are open; changed by whoever holds the sessions' lock */
     const struct rnl_ctx *ctx;   /* of the end that opens it, which may close before the other: */
     const struct config *config; /* both only while it is opened */
     int64_t max_bytes, lane_bytes;

@@ -256,7 +256,7 @@ static void bind(struct pull *pull, uint64_t who, uint64_t begun)
     join_reset(&pull->join);
 }
 
-/* Whether both ends are here: then no other's sitting will do. */
+/* Whether we publish to it: then no other's sitting will do. */
 static bool is_ours(struct session *session)
 {
     bool ours;
@@ -273,18 +273,23 @@ static bool is_bound(struct pull *pull, const struct frame *frame)
 {
     struct session *session = pull->session;
     uint64_t who = session->id, begun = 0;
+    bool ours;
 
     if (frame->session == pull->subject->bound)
         return true;
     if (frame->session == pull->stale)
         return false;
-    if (is_ours(session))
+    ours =
+        is_ours(session); /* asked first: a sitting of ours may begin while the server is asked */
+    if (ours)
         begun = session->begun; /* it stays what it is */
+    else if (atomic_load(&session->ends) > 1)
+        return false; /* both ends are here, and what is to be read is yet to be said */
     if ((!begun || frame->session != who) && stream_owner(session, &who, &begun) != NATS_OK) {
         drop_consumer(pull); /* the server is away: once more from here */
         return false;
     }
-    if (begun && who != session->id && is_ours(session)) {
+    if (begun && who != session->id && ours) {
         struct rnl_error err = RNL_ERROR_INIT;
 
         publish_taken(session, &err);

@@ -26,6 +26,9 @@ test_a_load() {
     same 0 "$code" "the writer's exit code when all was done"
     code_of "$reader"
     same 0 "$code" "the reader's exit code when all was done"
+    # and one process does both: what the two have said last isn't said to it
+    expect_exit 0 runnel run "$E2E_SCRATCH/nats.cfg" --restart --yes
+    proven
 }
 
 test_a_load_whose_roles_are_killed() {
