@@ -57,7 +57,7 @@ stored() { consul kv get runnel/wanted/pipeline/shop | jq -e ".want == \"$1\"" >
 times() { grep -c "$2" "$dir/$1/log" || true; } # NODE TEXT
 
 test_nodes_by_consul() {
-    local begun before
+    local begun before told
     new_databases
     rm -rf "$dir"
     consul_start
@@ -88,6 +88,7 @@ test_nodes_by_consul() {
 
     # Consul is killed: nothing stops, and it is said, once
     before=$(pids one)$(pids two)
+    told=$(times one "others can't see this node") # a busy machine may have kept it waiting before
     "$testbed" kill "$own" consul
     wait_for 30 away one true
     wait_for 30 away two true
@@ -98,7 +99,7 @@ test_nodes_by_consul() {
     said registry.away
     expect_exit 1 runnel doctor --config "$dir/one/runnel.cfg"
     said registry.away
-    same 1 "$(times one "others can't see this node")" "times that it was told"
+    same $((told + 1)) "$(times one "others can't see this node")" "times that it was told"
     # what is said meanwhile is done here, and there when Consul is back
     on one pipelines stop shop >/dev/null
     wants one stopped || fail "it is wanted $(field shop .wanted)"

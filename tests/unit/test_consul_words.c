@@ -62,7 +62,7 @@ static void entries_below_the_prefix(void **state)
     assert_true(entries("[{\"Key\":\"runnel/desired/a\",\"Value\":\"cnVu\",\"ModifyIndex\":7,"
                         "\"Flags\":0},{\"Key\":\"runnel/b\",\"Value\":null,\"ModifyIndex\":8}]"));
     assert_string_equal(told, "desired/a=run@7 b=@8 ");
-    assert_true(entries("[{\"Key\":\"other/a\",\"Value\":\"cnVu\",\"ModifyIndex\":7},"
+    assert_true(entries("[{\"Key\":\"others/abc\",\"Value\":\"cnVu\",\"ModifyIndex\":7},"
                         "{\"Key\":\"runnel/\",\"Value\":\"cnVu\",\"ModifyIndex\":7},"
                         "{\"Key\":\"runnel/c\",\"Value\":7,\"ModifyIndex\":7},"
                         "{\"Key\":\"runnel/d\",\"Value\":\"c\",\"ModifyIndex\":7},"
