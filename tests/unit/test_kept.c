@@ -78,6 +78,7 @@ static void what_fails_changes_nothing(void **state)
     struct kept *kept = opened();
     struct rnl_error err = RNL_ERROR_INIT;
     char block[80];
+    json_t *how;
 
     (void)state;
     snprintf(block, sizeof(block), "%s.new", file);
@@ -85,6 +86,9 @@ static void what_fails_changes_nothing(void **state)
     assert_int_equal(kept_drain(kept, true, &err), RNL_E_CONFIG);
     assert_string_equal(err.code, "node.state");
     assert_false(kept_drained(kept));
+    how = json_pack("{s:i}", "exit_code", 9);
+    assert_int_equal(kept_fail(kept, "crm", "both", how, &err), RNL_E_CONFIG);
+    json_decref(how);
     assert_int_equal(kept_forget(kept, "crm", &err), RNL_E_CONFIG);
     assert_int_equal(code_of(kept, "crm", "both"), 4);
     rmdir(block);
@@ -93,8 +97,13 @@ static void what_fails_changes_nothing(void **state)
 
 static void what_is_damaged_is_refused_and_left(void **state)
 {
-    static const char *const texts[] = {"{\"drained\": tr", "[]", "{\"drained\": 1}",
-                                        "{\"failed\": []}", "{\"failed\": {\"shop\": 1}}"};
+    static const char *const texts[] = {"{\"drained\": tr",
+                                        "[]",
+                                        "{\"drained\": 1}",
+                                        "{\"failed\": []}",
+                                        "{\"failed\": {\"shop\": 1}}",
+                                        "{\"turns\": 7}",
+                                        "{\"unsent\": [1]}"};
 
     (void)state;
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
