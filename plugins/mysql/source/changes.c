@@ -151,6 +151,31 @@ static void pos_follow(struct changes *changes, const unsigned char *event, size
         changes->pos = next;
 }
 
+/*
+ * Whether the log is followed as it is written: each transaction is given at once then, while who
+ * is behind gathers many.
+ */
+static bool is_in_time(const struct changes *changes)
+{
+    return changes->waited && time(NULL) - (time_t)changes->event.time_s <= FRESH_S;
+}
+
+/* The next event; where none is at hand, who is behind waits for many first. */
+static int event_await(struct changes *changes, int timeout_ms, const unsigned char **event,
+                       size_t *len, struct rnl_error *err)
+{
+    /* amid a transaction in time it is the next event alone that all waits for */
+    bool amid = changes->tx.rows != 0;
+    int status;
+
+    if (amid && timeout_ms > 0 && !dump_has(changes->dump) && !is_in_time(changes)) {
+        status = dump_take(changes->dump, GATHER_MS, true, event, len, err);
+        if (status != RNL_AGAIN)
+            return status;
+    }
+    return dump_take(changes->dump, timeout_ms, changes->out_marked && !amid, event, len, err);
+}
+
 /* The next packet; STEP_GIVE when there is none now. */
 static int packet_take(struct changes *changes, int timeout_ms, struct rnl_error *err)
 {
@@ -160,9 +185,7 @@ static int packet_take(struct changes *changes, int timeout_ms, struct rnl_error
 
     if (!changes->out_rows && !changes->tx.rows && !dump_has(changes->dump))
         changes->waited = true;
-    /* amid a transaction it is the next event alone that all waits for */
-    status = dump_take(changes->dump, timeout_ms, changes->out_marked && !changes->tx.rows, &event,
-                       &len, err);
+    status = event_await(changes, timeout_ms, &event, &len, err);
     if (status == RNL_AGAIN)
         return STEP_GIVE;
     if (status)
@@ -191,15 +214,6 @@ static int step(struct changes *changes, int timeout_ms, bool *idle, struct rnl_
         return STEP_ON;
     }
     return status ? status : event_take(changes, err);
-}
-
-/*
- * Whether the log is followed as it is written: each transaction is given at once then, while who
- * is behind gathers many.
- */
-static bool is_in_time(const struct changes *changes)
-{
-    return changes->waited && time(NULL) - (time_t)changes->event.time_s <= FRESH_S;
 }
 
 /* How long may be waited for the next packet now. */
