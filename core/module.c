@@ -84,9 +84,9 @@ static void add_beside_program(void)
     add_dir(dir, strlen(dir));
 }
 
-void module_set_dirs(const char *const *given, size_t count)
+/* With the lock held. */
+static void set_dirs(const char *const *given, size_t count)
 {
-    pthread_mutex_lock(&lock);
     while (ndirs)
         free(dirs[--ndirs]);
     for (size_t i = 0; i < count; i++)
@@ -95,6 +95,12 @@ void module_set_dirs(const char *const *given, size_t count)
     add_beside_program();
     add_dir(RUNNEL_PLUGIN_DIR, strlen(RUNNEL_PLUGIN_DIR));
     dirs_set = true;
+}
+
+void module_set_dirs(const char *const *given, size_t count)
+{
+    pthread_mutex_lock(&lock);
+    set_dirs(given, count);
     pthread_mutex_unlock(&lock);
 }
 
@@ -270,8 +276,10 @@ static void load_dir(const char *dir)
 
 static void ensure_dirs(void)
 {
+    pthread_mutex_lock(&lock);
     if (!dirs_set)
-        module_set_dirs(NULL, 0);
+        set_dirs(NULL, 0);
+    pthread_mutex_unlock(&lock);
 }
 
 static void load_all(void)
