@@ -251,10 +251,7 @@ static int judge(struct ear *ear, struct control *word, struct rnl_error *err)
     }
 }
 
-/*
- * Words of another version that aren't for us may be of one long gone. Whoever calls with such is
- * told ours, at which he ends if he lives; and we do when he answers so. Else we wait for another.
- */
+/* Who calls in other words may be long gone. Told ours, he ends if he lives; so do we by his. */
 static int meet_foreign(struct ear *ear, const struct control *word, struct rnl_error *err)
 {
     bool reader = ear->self == RUN_READER;

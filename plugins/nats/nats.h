@@ -61,8 +61,8 @@ struct pending {
 struct session {
     struct session *next;
     char *pipeline;
-    bool back; /* from the writer to the reader */
-    atomic_int ends; /* that are open; changed by whoever holds the sessions' lock */
+    bool back;                   /* from the writer to the reader */
+    atomic_int ends;             /* that are open; changed by whoever holds the sessions' lock */
     const struct rnl_ctx *ctx;   /* of the end that opens it, which may close before the other: */
     const struct config *config; /* both only while it is opened */
     int64_t max_bytes, lane_bytes;
