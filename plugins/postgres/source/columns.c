@@ -157,6 +157,22 @@ static int column_fill(struct describer *d, struct draft *draft, const PGresult 
     return column->flags & RNL_COLUMN_DOMAIN ? domain_checks(d, draft, type, column) : 0;
 }
 
+/* As the server names the column in a result: a domain by what it is made of. */
+static int see(struct describer *d, Oid table, uint32_t number, const PGresult *result, int row)
+{
+    struct seen seen = {.table = table,
+                        .number = number,
+                        .type = cell_oid(result, row, C_TYPE),
+                        .modifier = (int)cell_number(result, row, C_MODIFIER)};
+    const struct type_info *domain = type_find(&d->types, seen.type);
+
+    for (; domain && domain->kind == 'd'; domain = type_find(&d->types, domain->base)) {
+        seen.type = domain->base;
+        seen.modifier = domain->base_modifier;
+    }
+    return seen_add(d->source, &seen);
+}
+
 static int column_row(struct describer *d, const PGresult *result, int row)
 {
     struct draft *draft = draft_find(d, cell_oid(result, row, C_TABLE));
@@ -175,10 +191,7 @@ static int column_row(struct describer *d, const PGresult *result, int row)
     draft->form.columns = known;
     columns += draft->table.ncolumns - 1;
     columns->number = (uint32_t)cell_number(result, row, C_NUMBER);
-    if (seen_add(d->source, &(struct seen){.table = draft->oid,
-                                           .number = columns->number,
-                                           .type = cell_oid(result, row, C_TYPE),
-                                           .modifier = (int)cell_number(result, row, C_MODIFIER)}))
+    if (see(d, draft->oid, columns->number, result, row) != 0)
         return -1;
     known[draft->form.ncolumns - 1] = (struct form_column){
         .name = batch_text(d, cell(result, row, C_NAME)),
