@@ -2,6 +2,7 @@
 #include "node_part.h"
 
 #include "loop.h"
+#include "module.h"
 #include "registry.h"
 #include "remote.h"
 #include "util/clock.h"
@@ -227,11 +228,28 @@ static int choose_roles(struct node *node, const json_t *configured, struct rnl_
     return status;
 }
 
+/* Its registry may stand there. */
+static void use_folders(const json_t *configured)
+{
+    const json_t *folders = json_object_get(configured, "plugin_dir"), *item;
+    const char *paths[64];
+    size_t i, n = 0;
+
+    json_array_foreach(folders, i, item)
+    {
+        if (n < 64 && json_is_string(item))
+            paths[n++] = json_string_value(item);
+    }
+    if (n > 0)
+        module_set_dirs(paths, n);
+}
+
 /* Once, when the configuration was read for the first time. */
 int node_set_up(struct node *node, struct rnl_error *err)
 {
     const json_t *configured = json_object_get(node->listed, "node");
 
+    use_folders(configured);
     node->name = node_name(node, configured);
     node->state_dir = state_folder(node, configured);
     node->pipelines_dir = copy(json_string_value(json_object_get(configured, "pipelines")));

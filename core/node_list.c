@@ -155,37 +155,37 @@ static void on_ended(void *arg, int status)
         node_list_begin(node);
 }
 
-void node_list_begin(struct node *node)
+static int start_lister(struct node *node, struct rnl_error *err)
 {
     const struct child_watch watch = {on_line, on_ended, node};
     const struct node_settings *settings = node->settings;
-    char words[5][20] = {"runnel", "pipelines", "configured", "--config", "--pipelines-dir"};
-    char json[] = "--json", *argv[12];
+    const char *argv[ARGUMENTS_MOST + 12] = {"runnel", "pipelines", "configured", "--json"};
+    char *arguments[ARGUMENTS_MOST + 12];
+    size_t n = 4;
+
+    if (settings->config) {
+        argv[n++] = "--config";
+        argv[n++] = settings->config;
+    }
+    if (settings->pipelines_dir) {
+        argv[n++] = "--pipelines-dir";
+        argv[n++] = settings->pipelines_dir;
+    }
+    for (size_t i = 0; i < ARGUMENTS_MOST && settings->arguments[i]; i++)
+        argv[n++] = settings->arguments[i];
+    argv[n] = NULL;
+    memcpy(arguments, argv, sizeof(arguments));
+    return child_start(node->loop, arguments, &watch, &node->lister, err);
+}
+
+void node_list_begin(struct node *node)
+{
     struct rnl_error err = RNL_ERROR_INIT;
-    size_t n = 0;
-    char *config = settings->config ? strdup(settings->config) : NULL;
-    char *folder = settings->pipelines_dir ? strdup(settings->pipelines_dir) : NULL;
 
     node->list_again = node->lister != NULL;
-    if (!node->lister)
-        node->look_wanted = look(node); /* what changes amid the reading is read again */
-    if (!node->lister) {
-        argv[n++] = words[0];
-        argv[n++] = words[1];
-        argv[n++] = words[2];
-        argv[n++] = json;
-        if (config) {
-            argv[n++] = words[3];
-            argv[n++] = config;
-        }
-        if (folder) {
-            argv[n++] = words[4];
-            argv[n++] = folder;
-        }
-        argv[n] = NULL;
-        if (child_start(node->loop, argv, &watch, &node->lister, &err) != RNL_OK)
-            log_error("node", &err);
-    }
-    free(config);
-    free(folder);
+    if (node->lister)
+        return;
+    node->look_wanted = look(node); /* what changes amid the reading is read again */
+    if (start_lister(node, &err) != RNL_OK)
+        log_error("node", &err);
 }

@@ -9,7 +9,7 @@
 
 #include <jansson.h>
 
-enum { LAST_WORDS = 8, WORKERS_MOST = 2 };
+enum { LAST_WORDS = 8, WORKERS_MOST = 2, ARGUMENTS_MOST = 32 };
 
 /* What a node may do; a worker does one of the first two, or both. */
 enum node_role { ROLE_READER = 1 << 0, ROLE_WRITER = 1 << 1 };

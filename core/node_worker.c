@@ -11,8 +11,6 @@
 #include <sys/random.h>
 #include <sys/wait.h>
 
-enum { ARGUMENTS_MOST = 32 };
-
 /* "shop", or "shop: reader" where the other role has a process of its own. */
 static const char *name_of(const struct worker *worker, char *buf, size_t size)
 {

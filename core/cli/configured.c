@@ -166,18 +166,18 @@ int configured_read(const struct cli_args *args, configured_fn *call, void *arg,
     return status;
 }
 
-static void take_roles(struct listing *listing, const struct config *config)
+static void take_list(struct listing *listing, const struct config *config, const char *name,
+                      const char *as)
 {
-    const struct setting *setting = settings_find(&config->program, "node.roles");
-    json_t *roles = json_array();
+    const struct setting *setting = settings_find(&config->program, name);
+    json_t *list;
 
-    if (!setting || !setting->items) {
-        json_decref(roles);
+    if (!setting || !setting->items)
         return;
-    }
+    list = json_array();
     for (char **item = setting->items; *item; item++)
-        json_array_append_new(roles, json_string(*item));
-    json_object_set_new(listing->program, "roles", roles);
+        json_array_append_new(list, json_string(*item));
+    json_object_set_new(listing->program, as, list);
 }
 
 /*
@@ -242,7 +242,8 @@ static void take_program(struct listing *listing, const struct config *config)
     for (size_t i = 0; i < config->nfiles; i++)
         json_array_append_new(listing->files, json_string(config->files[i]));
     take_registry(listing, config);
-    take_roles(listing, config);
+    take_list(listing, config, "node.roles", "roles");
+    take_list(listing, config, "plugin_dir", "plugin_dir");
     if (config->registry)
         json_object_set_new(listing->program, "registry", json_string(config->registry));
 }

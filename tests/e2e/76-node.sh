@@ -146,6 +146,7 @@ test_plugin_folder() {
     wait_for 20 is once .state finished
     same 10 "$(target_sql -d "$db" -c "select count(*) from many")" "rows"
     node_end
+    ! grep -q "others can't see this node" "$dir/log" || fail "the node itself found no registry"
     rm "$dir"/pipes/*
 }
 
