@@ -5,6 +5,8 @@
 #include "pipeline.h"
 
 #include "reader.h"
+#include "role.h"
+#include "seat.h"
 #include "util/clock.h"
 #include "util/log.h"
 #include "writer.h"
@@ -21,6 +23,7 @@ struct pipeline {
     pthread_t conductor;
     bool started;
     bool complete; /* set by the writer's thread */
+    bool member;   /* the attempt only did lanes for the writer that leads */
     int tries;     /* to take in tables that were asked for, of those that failed */
     void (*ended)(void *arg);
     void *arg;
@@ -92,6 +95,15 @@ void pipeline_other(struct pipeline *pipeline, char *text, size_t room, int64_t 
     pthread_mutex_unlock(&run->lock);
 }
 
+void pipeline_stands_by(struct pipeline *pipeline, char *text, size_t room)
+{
+    struct run *run = &pipeline->run;
+
+    pthread_mutex_lock(&run->lock);
+    snprintf(text, room, "%s", run->stands_by);
+    pthread_mutex_unlock(&run->lock);
+}
+
 void pipeline_discard(struct pipeline *pipeline)
 {
     pipeline->run.discard = true;
@@ -135,6 +147,13 @@ static void fail_thread(struct pipeline *pipeline, const char *role)
 /* The role that is this process's, until it has ended. */
 static void attempt_alone(struct pipeline *pipeline)
 {
+    int status = role_take(&pipeline->run, &pipeline->complete);
+
+    pipeline->member = status == RNL_AGAIN;
+    if (pipeline->member)
+        role_member(&pipeline->run);
+    if (status != RNL_OK)
+        return;
     if (pipeline->run.role == RUN_WRITER) {
         writer_run(&pipeline->run, &pipeline->complete);
         return;
@@ -194,7 +213,8 @@ static bool may_pass(const struct pipeline *pipeline, bool retried)
     if (err->status == RNL_E_RETRY)
         return true;
     /* The server hasn't noticed yet that the connection of our last attempt is gone. */
-    return retried && err->status == RNL_E_CONFIG && strcmp(err->code, "sink.pipeline_busy") == 0;
+    return (retried || pipeline->run.seat) && err->status == RNL_E_CONFIG &&
+           strcmp(err->code, "sink.pipeline_busy") == 0;
 }
 
 static bool told_to_stop(struct pipeline *pipeline)
@@ -371,17 +391,17 @@ static bool meets_other(struct pipeline *pipeline)
     struct run *run = &pipeline->run;
     bool again;
 
-    if (run->role == RUN_BOTH)
+    if (run->role == RUN_BOTH || (atomic_load(&run->failed) && !role_bears(run, pipeline->member)))
         return false;
     pthread_mutex_lock(&pipeline->lock);
     again = !pipeline->stop && !pipeline->complete && !atomic_load(&run->done_before) &&
-            !atomic_load(&run->limited) &&
-            (!atomic_load(&run->failed) || strcmp(run->error.code, "other.anew") == 0);
-    if (again) {
+            !atomic_load(&run->limited);
+    if (again && !pipeline->member) {
         log_write(RNL_LOG_INFO, "pipeline", "waiting for the %s",
                   run->role == RUN_READER ? "writer" : "reader");
-        run_again(run);
     }
+    if (again)
+        run_again(run);
     if (again && pipeline->pause)
         run_stop(run, false);
     pthread_mutex_unlock(&pipeline->lock);
@@ -442,6 +462,8 @@ static void *conductor_main(void *arg)
     }
     if (!atomic_load(&pipeline->run.failed))
         work(pipeline);
+    seat_close(pipeline->run.seat, pipeline->complete || atomic_load(&pipeline->run.done_before));
+    pipeline->run.seat = NULL;
     pthread_mutex_lock(&pipeline->lock);
     pipeline->over = true;
     pthread_cond_broadcast(&pipeline->changed);

@@ -26,6 +26,8 @@ void pipeline_restart(struct pipeline *pipeline);
 void pipeline_role(struct pipeline *pipeline, enum run_role role);
 /* How far the other role is, as it said last (JSON), and when, by clock_ms(). "": not heard of. */
 void pipeline_other(struct pipeline *pipeline, char *text, size_t room, int64_t *at_ms);
+/* Why it only stands by for its role, which another process has; "": it doesn't. */
+void pipeline_stands_by(struct pipeline *pipeline, char *text, size_t room);
 /* And the rows that it set aside; without this a restart is refused while there are some. */
 void pipeline_discard(struct pipeline *pipeline);
 

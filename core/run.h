@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 
 struct secret_resolver;
+struct seat;
 
 enum { RUN_INTERRUPTS = 8 };
 
@@ -30,6 +31,7 @@ struct run {
     bool discard; /* with restart: rows that stand aside may be forgotten */
     enum run_role role;
     uint64_t attempt;    /* number of this one, where both roles are here */
+    struct seat *seat;   /* of a role alone; NULL: the transport has no leases */
     int64_t until_ms;    /* by clock_ms(): then it stops in order; 0: never */
     atomic_bool restart; /* forget what the target remembers, and load anew; once */
     /* ------------------------------------------------------------------------ */
@@ -50,6 +52,7 @@ struct run {
     struct rnl_error error;         /* the first that came */
     char other[400];                /* a role alone: how far the other one is, as JSON */
     int64_t other_ms;               /* by clock_ms(), when it said so; 0: never */
+    char stands_by[240]; /* why this process only stands by for its role; "": it doesn't */
     struct {
         void (*call)(void *self);
         void *self;

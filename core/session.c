@@ -129,21 +129,51 @@ static int build_transport(struct session *session, const struct pipeline_config
     return status;
 }
 
+/* The plugin, with its options; nothing is open yet. */
+static int find_transport(struct session *session, const struct pipeline_config *config,
+                          struct secret_resolver *resolver, struct rnl_error *err)
+{
+    const char *plugin = config->transport ? config->transport : "memory";
+
+    *session = (struct session){0};
+    if (plugin_find(RNL_TRANSPORT, plugin, &session->plugin, err) != RNL_OK)
+        return err->status;
+    if (build_transport(session, config, plugin, resolver, err) != RNL_OK)
+        session_close(session);
+    return err->status;
+}
+
+int session_open_leases(struct session *session, const struct pipeline_config *config,
+                        const char *end, struct secret_resolver *resolver,
+                        const atomic_bool *stopping, void **leases, struct rnl_error *err)
+{
+    char name[128];
+    int status = find_transport(session, config, resolver, err);
+
+    *leases = NULL;
+    if (status != RNL_OK)
+        return status;
+    if (session->plugin->declared->caps & RNL_TRANSPORT_LEASES) {
+        snprintf(name, sizeof(name), "%s/%s lease", config->name, end);
+        host_ctx_init(&session->host, name, session->config, NULL, stopping);
+        status =
+            session->plugin->transport.leases_open(&session->host.ctx, config->name, leases, err);
+    }
+    if (!*leases)
+        session_close(session);
+    return status;
+}
+
 int session_open_transport(struct session *session, const struct pipeline_config *config,
                            const char *end, bool apart, struct secret_resolver *resolver,
                            const atomic_bool *stopping, struct rnl_error *err)
 {
     const char *plugin = config->transport ? config->transport : "memory";
     char name[128];
-    int status;
+    int status = find_transport(session, config, resolver, err);
 
-    *session = (struct session){0};
-    if (plugin_find(RNL_TRANSPORT, plugin, &session->plugin, err) != RNL_OK)
-        return err->status;
-    if (build_transport(session, config, plugin, resolver, err) != RNL_OK) {
-        session_close(session);
-        return err->status;
-    }
+    if (status != RNL_OK)
+        return status;
     if (apart && !(session->plugin->declared->caps & RNL_TRANSPORT_APART)) {
         rnl_fail(err, RNL_E_CONFIG, "transport.one_process",
                  "the transport %s carries nothing from one process to another: a role can't be "

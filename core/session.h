@@ -34,6 +34,10 @@ int session_open_transport(struct session *session, const struct pipeline_config
  */
 int session_probe_transport(const struct pipeline_config *config, struct secret_resolver *resolver,
                             char *text, size_t size, struct rnl_error *err);
+/* Of the pipeline's transport the leases alone; *leases NULL, and closed: it has none. */
+int session_open_leases(struct session *session, const struct pipeline_config *config,
+                        const char *end, struct secret_resolver *resolver,
+                        const atomic_bool *stopping, void **leases, struct rnl_error *err);
 void session_close(struct session *session);
 /*
  * The catalog as the session's sink is to see it: until another is given (or NULL), what it

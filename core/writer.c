@@ -89,8 +89,12 @@ static int recall(struct writer *writer, struct rnl_error *err)
 {
     struct run *run = writer->run;
     const struct rnl_sink_ops *sink = sink_of(writer);
-    int status = sink->claim ? sink->claim(writer->sink.self, run->config->name, err) : RNL_OK;
+    int status = RNL_OK;
 
+    if (run->seat && sink->oust)
+        status = sink->oust(writer->sink.self, run->config->name, err);
+    if (status == RNL_OK && sink->claim)
+        status = sink->claim(writer->sink.self, run->config->name, err);
     if (status == RNL_OK)
         status = sink->recall(writer->sink.self, run->config->name, &writer->memory, err);
     if (status < 0)

@@ -77,6 +77,8 @@ static void add_other(struct foreground *fg, json_t *o)
     json_object_set_new(o, "role", json_string(fg->role));
     if (strcmp(fg->role, "both") == 0)
         return;
+    pipeline_stands_by(fg->pipeline, text, sizeof(text));
+    json_object_set_new(o, "stands_by", json_string(text));
     pipeline_other(fg->pipeline, text, sizeof(text), &at_ms);
     other = *text ? json_loads(text, 0, NULL) : NULL;
     if (other)

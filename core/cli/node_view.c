@@ -230,7 +230,8 @@ void node_view_print(const json_t *o)
     if (!json_is_true(json_object_get(o, "configured")))
         print_line("configured", "no more: when it is stopped it is gone");
     print_other(json_object_get(o, "workers"));
-    print_line("phase", view_text(status, "phase"));
+    print_line("phase", *view_text(status, "stands_by") ? view_text(status, "stands_by")
+                                                        : view_text(status, "phase"));
     if (status)
         printf("  %-12s %lld rows; more: runnel status\n", "written",
                (long long)view_number(status, "rows_written"));

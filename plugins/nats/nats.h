@@ -121,6 +121,11 @@ int session_state(const struct end *end, const struct session *session, struct r
 /* With the lock held: waits a little for something to move. */
 void session_wait(struct session *session);
 
+/* What the stream of a pipeline is called; false: a name that is too long. */
+bool stream_name(char out[SUBJECT_BYTES], const struct config *config, const char *pipeline,
+                 bool back);
+/* This process may begin a sitting anew, though another has begun one since its last. */
+void stream_forget(const struct config *config, const char *pipeline);
 int stream_prepare(struct session *session, struct rnl_error *err);
 /* With the lock held: empties it and begins our sitting. RNL_AGAIN: not now. */
 int stream_take(struct session *session, struct rnl_error *err);

@@ -1,5 +1,5 @@
 /* The transport over NATS JetStream: the table of functions, and of options. */
-#include "nats.h"
+#include "lease.h"
 
 #include <stdlib.h>
 
@@ -82,6 +82,11 @@ static const struct rnl_transport_ops ops = {
     .unsubscribe = pull_unsubscribe,
     .interrupt = nats_interrupt,
     .probe = probe,
+    .leases_open = leases_open,
+    .leases_close = leases_close,
+    .lease_put = lease_put,
+    .lease_drop = lease_drop,
+    .lease_look = lease_look,
 };
 
 #define AT(member) (uint32_t) offsetof(struct config, member)
@@ -120,7 +125,7 @@ static const struct rnl_option options[] = {
 static const struct rnl_plugin nats = {
     .size = sizeof(nats),
     .kind = RNL_TRANSPORT,
-    .caps = RNL_TRANSPORT_APART,
+    .caps = RNL_TRANSPORT_APART | RNL_TRANSPORT_LEASES,
     .name = "nats",
     .summary = "Carries bundles through NATS JetStream, from one process or machine to another",
     .options = RNL_OPTIONS(options, struct config),

@@ -122,9 +122,7 @@ static int name_all(struct session *session, struct rnl_error *err)
         !frame_name(pipeline, sizeof(pipeline), session->pipeline))
         return rnl_fail(err, RNL_E_CONFIG, "nats.name",
                         "prefix and pipeline make a name that is too long for a stream");
-    /* no other pipeline's name ends so: behind "_" stand hexadecimal digits */
-    snprintf(session->stream, sizeof(session->stream), "%s_%s%s", prefix, pipeline,
-             session->back ? "_answers" : "");
+    stream_name(session->stream, session->config, session->pipeline, session->back);
     snprintf(session->root, sizeof(session->root), "%s.%s%s", prefix, pipeline,
              session->back ? "_answers" : "");
     return RNL_OK;

@@ -192,6 +192,36 @@ static void keep_begun(const struct session *session)
     pthread_mutex_unlock(&begun_lock);
 }
 
+bool stream_name(char out[SUBJECT_BYTES], const struct config *config, const char *pipeline,
+                 bool back)
+{
+    char prefix[128], name[256];
+
+    if (!frame_name(prefix, sizeof(prefix), config->prefix) ||
+        !frame_name(name, sizeof(name), pipeline))
+        return false;
+    /* no other pipeline's name ends so: behind "_" stand hexadecimal digits */
+    snprintf(out, SUBJECT_BYTES, "%s_%s%s", prefix, name, back ? "_answers" : "");
+    return true;
+}
+
+void stream_forget(const struct config *config, const char *pipeline)
+{
+    char stream[SUBJECT_BYTES];
+
+    for (int back = 0; back < 2; back++) {
+        struct begun *begun;
+
+        if (!stream_name(stream, config, pipeline, back))
+            return;
+        pthread_mutex_lock(&begun_lock);
+        begun = find_begun(stream);
+        if (begun)
+            begun->id = 0;
+        pthread_mutex_unlock(&begun_lock);
+    }
+}
+
 /* RNL_E_CONFIG: another process has taken our place since. */
 static int check_place(struct session *session, struct rnl_error *err)
 {

@@ -176,6 +176,7 @@ static const struct rnl_sink_ops ops = {
     .interrupt = sink_interrupt,
     .facts = sink_facts,
     .claim = sink_claim,
+    .oust = sink_oust,
     .writer_savepoint = writer_savepoint,
     .writer_release = writer_release,
     .writer_undo = writer_undo,

@@ -199,6 +199,9 @@ struct pg_writer {
 /* state.c: what the target remembers */
 int state_prepare(struct pg_conn *conn, struct rnl_error *err);
 int state_own(struct pg_sink *sink, const char *pipeline, struct rnl_error *err);
+int sink_oust(void *self, const char *pipeline, struct rnl_error *err);
+/* A lane's session is to be known as one of the pipeline's, when this process writes for one. */
+int oust_mark(struct pg_sink *sink, struct pg_conn *conn, struct rnl_error *err);
 int sink_claim(void *self, const char *pipeline, struct rnl_error *err);
 int sink_recall(void *self, const char *pipeline, struct rnl_memory *memory, struct rnl_error *err);
 int sink_record(void *self, const char *pipeline, struct rnl_slice plan, struct rnl_error *err);

@@ -128,15 +128,8 @@ test_what_is_refused() {
     code_of "$writer"
     same 2 "$code" "the exit code of a writer with other lanes"
     says writer other.settings || fail "it doesn't say why: $(tail -n 3 "$E2E_SCRATCH/writer.err")"
-    # a second reader takes the stream; the first one ends, and says why
     alone writer
     wait_for 60 arrived 5
-    first=$reader
-    alone reader
-    code_of "$first"
-    same 2 "$code" "the exit code of a reader whose place is taken"
-    rows 5 100
-    wait_for 60 count_is 10
 }
 
 run_tests

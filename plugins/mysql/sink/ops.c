@@ -120,6 +120,7 @@ const struct rnl_sink_ops sink_ops = {
     .interrupt = sink_interrupt,
     .facts = sink_facts,
     .claim = sink_claim,
+    .oust = sink_oust,
     .writer_savepoint = writer_savepoint,
     .writer_release = writer_release,
     .writer_undo = writer_undo,

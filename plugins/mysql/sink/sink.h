@@ -81,6 +81,10 @@ void state_table(const struct my_sink *sink, struct text *sql, const char *what)
 int state_exists(struct my_sink *sink, bool *found, struct rnl_error *err);
 /* This process is the pipeline's only one from here on; for any thread. */
 int state_own(struct my_sink *sink, const char *pipeline, struct rnl_error *err);
+void lock_name_add(const struct my_sink *sink, struct text *sql, const char *pipeline);
+/* A lane's session is to be known as one of the pipeline's, when this process writes for one. */
+int oust_mark(struct my_sink *sink, struct conn *conn, uint32_t lane, struct rnl_error *err);
+int sink_oust(void *self, const char *pipeline, struct rnl_error *err);
 int sink_claim(void *self, const char *pipeline, struct rnl_error *err);
 int sink_recall(void *self, const char *pipeline, struct rnl_memory *memory, struct rnl_error *err);
 int sink_record(void *self, const char *pipeline, struct rnl_slice plan, struct rnl_error *err);

@@ -96,7 +96,7 @@ static int state_prepare(struct my_sink *sink, struct rnl_error *err)
 }
 
 /* Locks of the server have one namespace and 64 characters: a hash of all that tells them apart. */
-static void lock_name_add(const struct my_sink *sink, struct text *sql, const char *pipeline)
+void lock_name_add(const struct my_sink *sink, struct text *sql, const char *pipeline)
 {
     text_add(sql, "CONCAT('runnel:', LEFT(SHA2(CONCAT_WS(CHAR(0), ");
     text_quoted(sql, sink->state_database);

@@ -23,7 +23,6 @@ int writer_open(void *self, uint32_t lane, void **out, struct rnl_error *err)
     bool statements = false;
     int status;
 
-    (void)lane;
     if (!w)
         return error_memory(err);
     w->sink = sink;
@@ -33,6 +32,8 @@ int writer_open(void *self, uint32_t lane, void **out, struct rnl_error *err)
     w->bulk = sink->server.mariadb && !statements;
     if (status == RNL_OK)
         status = batch_open(w, w->bulk, err);
+    if (status == RNL_OK)
+        status = oust_mark(sink, w->conn, lane, err);
     if (status != RNL_OK) {
         writer_close(w);
         return status;

@@ -23,6 +23,8 @@ int writer_open(void *self, uint32_t lane, void **out, struct rnl_error *err)
     status = conn_open(&sink->server, &w->conn, err);
     if (status == RNL_OK)
         status = conn_exec(w->conn, writer_session, "set up the session", err);
+    if (status == RNL_OK)
+        status = oust_mark(sink, w->conn, err);
     if (status != RNL_OK) {
         conn_close(w->conn);
         free(w);

@@ -227,6 +227,13 @@ struct rnl_sink_ops {
     void (*read_anew)(void *self);
     /* Optional. As reads_keys of a source, for writer_read_open. Control thread, after bind. */
     bool (*reads_keys)(void *self, uint32_t table, const uint32_t *key, uint32_t nkey);
+
+    /*
+     * Optional. As claim, for one who has the pipeline by a lease of the transport: a process that
+     * had it before, and hangs, doesn't stand in the way. Its sessions in the target are ended,
+     * with what they didn't commit. Before claim, which follows.
+     */
+    int (*oust)(void *self, const char *pipeline, struct rnl_error *err);
 };
 
 #endif

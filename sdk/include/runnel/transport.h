@@ -24,7 +24,14 @@
  * earlier one after that: its sequence is counted anew. Whoever begins one ends that of another,
  * whose publish fails with RNL_E_CONFIG "transport.taken" from then on.
  */
-enum { RNL_TRANSPORT_REPLAYS = 1 << 0, RNL_TRANSPORT_APART = 1 << 1 };
+enum {
+    RNL_TRANSPORT_REPLAYS = 1 << 0,
+    RNL_TRANSPORT_APART = 1 << 1,
+    RNL_TRANSPORT_LEASES = 1 << 2, /* leases_open and all behind it are there */
+};
+
+/* A lease that nobody has renewed for so long is nobody's any more. */
+enum { RNL_LEASE_MS = 10000 };
 
 struct rnl_message {
     uint32_t size;
@@ -78,6 +85,27 @@ struct rnl_transport_ops {
      */
     int (*probe)(const struct rnl_ctx *ctx, const char *pipeline, char *text, size_t size,
                  struct rnl_error *err);
+
+    /*
+     * Leases of a pipeline: small texts under names, each of one process. They have nothing to do
+     * with an open transport, and outlive it. One thread at a time. They decide who works; that
+     * one who has lost a lease without noticing does no harm is the target's business (epochs).
+     */
+    int (*leases_open)(const struct rnl_ctx *ctx, const char *pipeline, void **leases,
+                       struct rnl_error *err);
+    void (*leases_close)(void *leases);
+    /*
+     * Puts the text in the place of the entry with this revision; 0: where there is none.
+     * RNL_AGAIN: the entry is another by now, or is gone, and nothing was done. *revision is the
+     * new one's.
+     */
+    int (*lease_put)(void *leases, const char *name, struct rnl_slice text, uint64_t *revision,
+                     struct rnl_error *err);
+    /* The entry is nobody's from here on, if it still is this one. RNL_AGAIN: it wasn't. */
+    int (*lease_drop)(void *leases, const char *name, uint64_t revision, struct rnl_error *err);
+    /* RNL_DONE: it is nobody's. text, when not empty, is lent until the next call. */
+    int (*lease_look)(void *leases, const char *name, struct rnl_slice *text, uint64_t *revision,
+                      struct rnl_error *err);
 };
 
 #endif
