@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -32,8 +33,7 @@ static json_int_t space_of_pids(void)
 /* When it began, in the kernel's own count; -1: there is none that runs. */
 static json_int_t begun_of(json_int_t pid)
 {
-    char path[64], line[1024], state = 'Z';
-    json_int_t begun = -1;
+    char path[64], line[1024];
     const char *at = NULL;
     FILE *file;
 
@@ -44,11 +44,11 @@ static json_int_t begun_of(json_int_t pid)
     if (fgets(line, sizeof(line), file))
         at = strrchr(line, ')'); /* a name may hold anything */
     fclose(file);
-    if (!at || sscanf(at + 1, " %c", &state) != 1 || state == 'Z' || state == 'X')
+    if (!at || strlen(at) < 3 || at[2] == 'Z' || at[2] == 'X') /* its state */
         return -1;
-    for (int field = 2; at && field < 22; field++) /* its state is the third */
+    for (int field = 2; at && field < 22; field++)
         at = strchr(at + 1, ' ');
-    return at && sscanf(at, " %" JSON_INTEGER_FORMAT, &begun) == 1 ? begun : -1;
+    return at ? (json_int_t)strtoll(at, NULL, 10) : -1;
 }
 
 json_t *holder_self(void)

@@ -23,7 +23,6 @@ struct pipeline {
     pthread_t conductor;
     bool started;
     bool complete; /* set by the writer's thread */
-    bool member;   /* the attempt only did lanes for the writer that leads */
     int tries;     /* to take in tables that were asked for, of those that failed */
     void (*ended)(void *arg);
     void *arg;
@@ -149,9 +148,6 @@ static void attempt_alone(struct pipeline *pipeline)
 {
     int status = role_take(&pipeline->run, &pipeline->complete);
 
-    pipeline->member = status == RNL_AGAIN;
-    if (pipeline->member)
-        role_member(&pipeline->run);
     if (status != RNL_OK)
         return;
     if (pipeline->run.role == RUN_WRITER) {
@@ -391,17 +387,16 @@ static bool meets_other(struct pipeline *pipeline)
     struct run *run = &pipeline->run;
     bool again;
 
-    if (run->role == RUN_BOTH || (atomic_load(&run->failed) && !role_bears(run, pipeline->member)))
+    if (run->role == RUN_BOTH || (atomic_load(&run->failed) && !role_bears(run)))
         return false;
     pthread_mutex_lock(&pipeline->lock);
     again = !pipeline->stop && !pipeline->complete && !atomic_load(&run->done_before) &&
             !atomic_load(&run->limited);
-    if (again && !pipeline->member) {
+    if (again) {
         log_write(RNL_LOG_INFO, "pipeline", "waiting for the %s",
                   run->role == RUN_READER ? "writer" : "reader");
-    }
-    if (again)
         run_again(run);
+    }
     if (again && pipeline->pause)
         run_stop(run, false);
     pthread_mutex_unlock(&pipeline->lock);

@@ -32,11 +32,11 @@ static bool gave_way(struct run *run)
     return !seat_holds(run->seat);
 }
 
-bool role_bears(struct run *run, bool member)
+bool role_bears(struct run *run)
 {
     if (strcmp(run->error.code, "other.anew") == 0)
         return true;
-    if (!gave_way(run) && !(member && run->error.status == RNL_E_RETRY))
+    if (!gave_way(run))
         return false;
     log_write(RNL_LOG_WARN, "pipeline", "%s [%s]; standing by", run->error.text, run->error.code);
     return true;

@@ -5,13 +5,11 @@
 #include "run.h"
 
 /*
- * Waits until the role is this process's. RNL_AGAIN: lanes are, by role_member(). RNL_DONE: nothing
- * is to be done, or, *complete, all is done. Tells errors itself.
+ * Waits until the role is this process's. RNL_DONE: nothing is to be done, or, *complete, all is
+ * done. Tells errors itself.
  */
 int role_take(struct run *run, bool *complete);
-/* Does the lanes that another writer, which leads, has dealt, until that is over. */
-void role_member(struct run *run);
 /* Whether the failure is one that the role begins anew after, however often it comes. */
-bool role_bears(struct run *run, bool member);
+bool role_bears(struct run *run);
 
 #endif

@@ -1,7 +1,4 @@
-/*
- * The place of a role: a thread takes its lease or waits for it, renews it, and hears what the
- * other processes of the role say by theirs.
- */
+/* The place of a role: a thread takes its lease or waits for it, and renews it. */
 #include "seat.h"
 
 #include "holder.h"
@@ -9,16 +6,13 @@
 #include "util/clock.h"
 #include "util/log.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <time.h>
 
 enum {
     TICK_MS = 200,
     KEEP_MS = 3000,
     MARGIN_MS = 2000, /* who hasn't renewed so long before a lease's end stops by himself */
-    LOOK_MS = 1000,   /* for members that are not known yet */
 };
 
 /* A lease that is, or is to be, ours. */
@@ -34,21 +28,15 @@ struct seat {
     struct session session; /* no transport is open in it: leases stand by themselves */
     void *leases;
     const char *role; /* what the role's lease is called */
-    char id[SEAT_ID];
     json_t *self;
     pthread_t thread;
     /* of the thread alone */
-    struct own place, member;
-    int64_t looked_ms;
+    struct own place;
     bool waited; /* it has seen another at work: "done" is meant for it too */
     bool told;
 
     pthread_mutex_t lock; /* guards everything below */
     pthread_cond_t news;
-    json_t *words, *lead;
-    json_t *crew[SEAT_CREW];
-    unsigned said; /* counts seat_say(): what was put may be out of date */
-    unsigned put;
     bool held, done, closing, ask;
     struct rnl_error failed; /* of the last try, until one succeeds */
 };
@@ -58,30 +46,14 @@ static const struct rnl_transport_ops *ops_of(const struct seat *seat)
     return &seat->session.plugin->transport;
 }
 
-static bool is_writer(const struct seat *seat)
-{
-    return seat->run->role == RUN_WRITER;
-}
+/* --- the lease -------------------------------------------------------------------------------- */
 
-const char *seat_id(const struct seat *seat)
-{
-    return seat->id;
-}
-
-/* --- what this process says ------------------------------------------------------------------- */
-
-/* Who we are, and what we say; malloc'd. */
-static char *text_of(struct seat *seat, bool done, unsigned *said)
+/* Who we are; malloc'd. */
+static char *text_of(struct seat *seat, bool done)
 {
     json_t *o = json_copy(seat->self);
     char *text;
 
-    pthread_mutex_lock(&seat->lock);
-    if (seat->words)
-        json_object_update(o, seat->words);
-    *said = seat->said;
-    pthread_mutex_unlock(&seat->lock);
-    json_object_set_new(o, "id", json_string(seat->id));
     json_object_set_new(o, "done", json_boolean(done));
     text = json_dumps(o, JSON_COMPACT);
     json_decref(o);
@@ -93,8 +65,7 @@ static int put_text(struct seat *seat, struct own *own, uint64_t over, bool done
 {
     int64_t begun_ms = clock_ms();
     uint64_t revision = over;
-    unsigned said = 0;
-    char *text = text_of(seat, done, &said);
+    char *text = text_of(seat, done);
     int status;
 
     if (!text)
@@ -107,9 +78,6 @@ static int put_text(struct seat *seat, struct own *own, uint64_t over, bool done
     own->revision = revision;
     own->held = true;
     own->kept_ms = begun_ms;
-    pthread_mutex_lock(&seat->lock);
-    seat->put = said;
-    pthread_mutex_unlock(&seat->lock);
     return RNL_OK;
 }
 
@@ -154,46 +122,6 @@ static int look_at(struct seat *seat, const char *name, json_t **heard, uint64_t
                     name);
 }
 
-static void keep_heard(struct seat *seat, json_t **place, json_t *heard)
-{
-    pthread_mutex_lock(&seat->lock);
-    json_decref(*place);
-    *place = heard;
-    pthread_cond_broadcast(&seat->news);
-    pthread_mutex_unlock(&seat->lock);
-}
-
-static int hear_crew(struct seat *seat, struct rnl_error *err)
-{
-    bool all = clock_ms() - seat->looked_ms >= LOOK_MS;
-    int status = RNL_OK;
-
-    if (all)
-        seat->looked_ms = clock_ms();
-    for (unsigned i = 0; i < SEAT_CREW && status >= 0; i++) {
-        char name[24];
-        uint64_t revision;
-        json_t *heard;
-
-        if (!seat->crew[i] && !all)
-            continue;
-        snprintf(name, sizeof(name), "crew.%u", i);
-        status = look_at(seat, name, &heard, &revision, err);
-        if (status < 0)
-            return status;
-        if (heard && (strcmp(json_string_value(json_object_get(heard, "id"))
-                                 ? json_string_value(json_object_get(heard, "id"))
-                                 : "",
-                             seat->id) == 0 ||
-                      holder_gone(heard))) { /* our own, of before we led; or a dead one's */
-            json_decref(heard);
-            heard = NULL;
-        }
-        keep_heard(seat, &seat->crew[i], heard);
-    }
-    return RNL_OK;
-}
-
 /* --- the place -------------------------------------------------------------------------------- */
 
 static void tell_waiting(struct seat *seat, const json_t *holder)
@@ -219,8 +147,6 @@ static void set_held(struct seat *seat, bool held)
     pthread_mutex_unlock(&seat->run->lock);
     pthread_mutex_lock(&seat->lock);
     seat->held = held;
-    json_decref(seat->words);
-    seat->words = NULL;
     pthread_cond_broadcast(&seat->news);
     pthread_mutex_unlock(&seat->lock);
 }
@@ -230,15 +156,10 @@ static int take_place(struct seat *seat, uint64_t over, struct rnl_error *err)
 {
     int status;
 
-    set_held(seat, false); /* what a member says is not what a leader says */
     status = put_text(seat, &seat->place, over, false, err);
     if (status != RNL_OK)
         return status;
     log_write(RNL_LOG_INFO, seat->role, "the %s's lease is ours", seat->role);
-    if (seat->member.held)
-        ops_of(seat)->lease_drop(seat->leases, seat->member.name, seat->member.revision, err);
-    seat->member.held = false;
-    *err = (struct rnl_error)RNL_ERROR_INIT;
     set_held(seat, true);
     return RNL_OK;
 }
@@ -270,11 +191,8 @@ static int try_place(struct seat *seat, struct rnl_error *err)
             status = RNL_OK; /* another was quicker */
     } else {
         tell_waiting(seat, holder);
-        keep_heard(seat, &seat->lead, holder);
-        return RNL_OK;
     }
     json_decref(holder);
-    keep_heard(seat, &seat->lead, NULL);
     return status < 0 ? status : RNL_OK;
 }
 
@@ -300,61 +218,17 @@ static int keep_place(struct seat *seat, bool now, struct rnl_error *err)
     return status < 0 ? status : RNL_OK;
 }
 
-/* --- a member's own lease --------------------------------------------------------------------- */
-
-/* RNL_OK also when another was quicker. */
-static int join_crew(struct seat *seat, struct rnl_error *err)
-{
-    for (unsigned i = 0; i < SEAT_CREW; i++) {
-        struct own *own = &seat->member;
-        uint64_t revision;
-        json_t *heard;
-        int status;
-
-        snprintf(own->name, sizeof(own->name), "crew.%u", i);
-        status = look_at(seat, own->name, &heard, &revision, err);
-        if (status == RNL_OK && holder_gone(heard))
-            status = RNL_DONE;
-        else
-            revision = 0;
-        json_decref(heard);
-        if (status == RNL_OK)
-            continue;
-        return status < 0 ? status : put_text(seat, own, revision, false, err);
-    }
-    return RNL_OK; /* more than there are places: it stands by without */
-}
-
-static int keep_member(struct seat *seat, bool now, struct rnl_error *err)
-{
-    int status;
-
-    if (!seat->member.held)
-        return join_crew(seat, err);
-    status = renew(seat, &seat->member, now, err);
-    if (status == RNL_AGAIN)
-        seat->member.held = false;
-    return status < 0 ? status : RNL_OK;
-}
-
 /* --- the thread ------------------------------------------------------------------------------- */
 
 static int tick(struct seat *seat, struct rnl_error *err)
 {
     bool now;
-    int status = RNL_OK;
 
     pthread_mutex_lock(&seat->lock);
-    now = seat->ask || seat->said != seat->put;
+    now = seat->ask;
     seat->ask = false;
     pthread_mutex_unlock(&seat->lock);
-    if (seat->place.held)
-        status = keep_place(seat, now, err);
-    else
-        status = try_place(seat, err);
-    if (status < 0 || !is_writer(seat))
-        return status;
-    return seat->place.held ? hear_crew(seat, err) : keep_member(seat, now, err);
+    return seat->place.held ? keep_place(seat, now, err) : try_place(seat, err);
 }
 
 static void rest(struct seat *seat)
@@ -364,7 +238,7 @@ static void rest(struct seat *seat)
                              .tv_nsec = (long)(until_ms % 1000) * 1000000};
 
     pthread_mutex_lock(&seat->lock);
-    if (!seat->closing && !seat->ask && seat->said == seat->put)
+    if (!seat->closing && !seat->ask)
         pthread_cond_timedwait(&seat->news, &seat->lock, &until);
     pthread_mutex_unlock(&seat->lock);
 }
@@ -398,11 +272,6 @@ static void *seat_main(void *arg)
         tell_tried(seat, &err);
         if (status < 0 && seat->place.held && is_late(&seat->place))
             lose(seat, err.text);
-        if (status < 0) { /* what is said waits until the transport is back */
-            pthread_mutex_lock(&seat->lock);
-            seat->put = seat->said;
-            pthread_mutex_unlock(&seat->lock);
-        }
         rest(seat);
     }
     return NULL;
@@ -414,13 +283,9 @@ static struct seat *seat_new(struct run *run)
 {
     struct seat *seat = calloc(1, sizeof(*seat));
     pthread_condattr_t attr;
-    uint64_t number = 0;
 
     if (!seat)
         return NULL;
-    if (getrandom(&number, sizeof(number), 0) != sizeof(number))
-        number = (uint64_t)clock_ms();
-    snprintf(seat->id, sizeof(seat->id), "%016" PRIx64, number);
     seat->run = run;
     seat->role = run->role == RUN_READER ? "reader" : "writer";
     snprintf(seat->place.name, sizeof(seat->place.name), "%s", seat->role);
@@ -439,10 +304,6 @@ static void seat_free(struct seat *seat)
     if (seat->leases)
         ops_of(seat)->leases_close(seat->leases);
     session_close(&seat->session);
-    for (unsigned i = 0; i < SEAT_CREW; i++)
-        json_decref(seat->crew[i]);
-    json_decref(seat->words);
-    json_decref(seat->lead);
     json_decref(seat->self);
     pthread_cond_destroy(&seat->news);
     pthread_mutex_destroy(&seat->lock);
@@ -489,16 +350,7 @@ void seat_close(struct seat *seat, bool done)
         put_text(seat, &seat->place, seat->place.revision, true, &unheard);
     else if (seat->place.held)
         ops_of(seat)->lease_drop(seat->leases, seat->place.name, seat->place.revision, &unheard);
-    if (seat->member.held)
-        ops_of(seat)->lease_drop(seat->leases, seat->member.name, seat->member.revision, &unheard);
     seat_free(seat);
-}
-
-static bool has_lanes(const json_t *lead, const char *id)
-{
-    const json_t *stint = json_object_get(lead, "stint");
-
-    return json_array_size(json_object_get(json_object_get(stint, "deal"), id)) > 0;
 }
 
 static void wait_for_news(struct seat *seat, int64_t timeout_ms)
@@ -516,7 +368,7 @@ int seat_take(struct seat *seat, struct rnl_error *err)
 
     pthread_mutex_lock(&seat->lock);
     while (run_goes_on(seat->run) && !seat->done && !seat->held &&
-           seat->failed.status != RNL_E_CONFIG && !has_lanes(seat->lead, seat->id))
+           seat->failed.status != RNL_E_CONFIG)
         wait_for_news(seat, TICK_MS);
     if (!run_goes_on(seat->run) || seat->done) {
         status = RNL_DONE;
@@ -524,7 +376,7 @@ int seat_take(struct seat *seat, struct rnl_error *err)
         *err = seat->failed;
         status = err->status;
     } else {
-        status = seat->held ? RNL_OK : RNL_AGAIN;
+        status = RNL_OK;
     }
     pthread_mutex_unlock(&seat->lock);
     return status;
@@ -554,45 +406,4 @@ bool seat_done(struct seat *seat)
     done = seat->done;
     pthread_mutex_unlock(&seat->lock);
     return done;
-}
-
-void seat_say(struct seat *seat, json_t *words)
-{
-    pthread_mutex_lock(&seat->lock);
-    if (seat->words && words && json_equal(seat->words, words)) {
-        json_decref(words);
-    } else {
-        json_decref(seat->words);
-        seat->words = words;
-        seat->said++;
-        pthread_cond_broadcast(&seat->news);
-    }
-    pthread_mutex_unlock(&seat->lock);
-}
-
-json_t *seat_lead(struct seat *seat)
-{
-    json_t *lead;
-
-    pthread_mutex_lock(&seat->lock);
-    lead = json_incref(seat->lead);
-    pthread_mutex_unlock(&seat->lock);
-    return lead;
-}
-
-json_t *seat_member(struct seat *seat, unsigned at)
-{
-    json_t *member;
-
-    pthread_mutex_lock(&seat->lock);
-    member = json_incref(seat->crew[at]);
-    pthread_mutex_unlock(&seat->lock);
-    return member;
-}
-
-void seat_wait(struct seat *seat, int64_t timeout_ms)
-{
-    pthread_mutex_lock(&seat->lock);
-    wait_for_news(seat, timeout_ms);
-    pthread_mutex_unlock(&seat->lock);
 }

@@ -226,6 +226,73 @@ static void check_same_id(struct kit_use *use)
     pair_close(&pair);
 }
 
+/* ---- leases ----------------------------------------------------------------------- */
+
+/* Two processes, as far as the transport can tell. */
+static void try_leases(struct kit_use *use, const struct rnl_transport_ops *ops, void *one,
+                       void *other)
+{
+    static const struct rnl_slice first = {"first", 5}, second = {"second", 6};
+    struct rnl_error err = RNL_ERROR_INIT;
+    struct rnl_slice seen = {NULL, 0};
+    uint64_t ours = 0, theirs = 0, found = 0;
+    int status = ops->lease_put(one, "writer", first, &ours, &err);
+
+    kit_ok(use->kit, status, &err, "gives a lease that nobody has");
+    if (status != RNL_OK)
+        return;
+    kit_expect(use->kit, ops->lease_put(other, "writer", second, &theirs, &err) == RNL_AGAIN,
+               "gives it to nobody else", "two have it");
+    status = ops->lease_look(other, "writer", &seen, &found, &err);
+    kit_expect(use->kit,
+               status == RNL_OK && found == ours && seen.len == 5 &&
+                   memcmp(seen.ptr, "first", 5) == 0,
+               "shows who has it", "status %d, %zu bytes", status, seen.len);
+    theirs = ours;
+    status = ops->lease_put(one, "writer", first, &ours, &err);
+    kit_expect(use->kit, status == RNL_OK && ours != theirs, "renews it", "status %d", status);
+    kit_expect(use->kit, ops->lease_put(other, "writer", second, &theirs, &err) == RNL_AGAIN,
+               "refuses one that saw an earlier entry", "it was put in its place");
+    theirs = ours;
+    status = ops->lease_put(other, "writer", second, &theirs, &err);
+    kit_expect(
+        use->kit, status == RNL_OK && ops->lease_drop(one, "writer", ours, &err) == RNL_AGAIN,
+        "lets it be taken from one that is gone, who can't drop it then", "status %d", status);
+    status = ops->lease_drop(other, "writer", theirs, &err);
+    kit_expect(use->kit,
+               status == RNL_OK && ops->lease_look(one, "writer", &seen, &found, &err) == RNL_DONE,
+               "has a lease that was dropped for the next one", "status %d", status);
+    ours = 0;
+    kit_ok(use->kit, ops->lease_put(one, "writer", first, &ours, &err), &err,
+           "gives a lease that was dropped");
+    ops->lease_drop(one, "writer", ours, &err);
+}
+
+static void check_leases(struct kit_use *use)
+{
+    static const char name[] = "leases";
+    const struct rnl_transport_ops *ops = &use->plugin->transport;
+    struct rnl_error err = RNL_ERROR_INIT;
+    void *one = NULL, *other = NULL;
+    char pipeline[48];
+
+    if (!(use->plugin->declared->caps & RNL_TRANSPORT_LEASES)) {
+        kit_skip(use->kit, name, "it has none (no RNL_TRANSPORT_LEASES)");
+        return;
+    }
+    kit_doing(use->kit, name);
+    snprintf(pipeline, sizeof(pipeline), "runnel-kit-leases-%d", (int)getpid());
+    if (ops->leases_open(&use->host.ctx, pipeline, &one, &err) == RNL_OK &&
+        ops->leases_open(&use->host.ctx, pipeline, &other, &err) == RNL_OK)
+        try_leases(use, ops, one, other);
+    else
+        kit_ok(use->kit, err.status, &err, name);
+    if (other)
+        ops->leases_close(other);
+    if (one)
+        ops->leases_close(one);
+}
+
 /* ---- bounds ----------------------------------------------------------------------- */
 
 static void check_large(struct kit_use *use)
@@ -404,6 +471,7 @@ void kit_transport(struct kit_use *use)
     check_order(use);
     check_again(use);
     check_same_id(use);
+    check_leases(use);
     check_large(use);
     check_pressure(use);
     check_interrupt(use);

@@ -15,7 +15,8 @@ struct leases {
     kvStore *store;
     char bucket[SUBJECT_BYTES];
     char *pipeline;
-    char *text; /* lent to who looked last */
+    char *text;   /* lent to who looked last */
+    uint64_t put; /* the entry that we put last */
 };
 
 static void disconnect(struct leases *leases)
@@ -187,7 +188,7 @@ int lease_put(void *handle, const char *name, struct rnl_slice text, uint64_t *r
 {
     struct leases *leases = handle;
     struct rnl_slice there;
-    bool first = !*revision;
+    bool first = !*revision, begins = first || *revision != leases->put;
     int status;
 
     if (text.len > TEXT_BYTES / 2)
@@ -200,9 +201,12 @@ int lease_put(void *handle, const char *name, struct rnl_slice text, uint64_t *r
             return status == RNL_OK ? RNL_AGAIN : status;
     }
     status = update(leases, name, text, revision, err);
-    if (status == RNL_OK && first)
+    if (status != RNL_OK)
+        return status;
+    leases->put = *revision;
+    if (begins)
         stream_forget(leases->ctx->config, leases->pipeline);
-    return status;
+    return RNL_OK;
 }
 
 int lease_drop(void *handle, const char *name, uint64_t revision, struct rnl_error *err)

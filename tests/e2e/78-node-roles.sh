@@ -232,7 +232,7 @@ test_doctor() {
     runnel pipelines start shop >/dev/null
     wait_for 60 follows shop
     expect_exit 0 runnel doctor --config "$dir/one/runnel.cfg"
-    said "JetStream: 2 of any number streams"
+    said "JetStream: 3 of any number streams"
     rows 5 100
     wait_for 60 count_is 10
     is shop .restarts 0 || fail "the doctor was in the way of what is at work"
