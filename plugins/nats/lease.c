@@ -17,6 +17,7 @@ struct leases {
     char *pipeline;
     char *text;   /* lent to who looked last */
     uint64_t put; /* the entry that we put last */
+    bool stood;   /* the bucket was there: what is away may come back */
 };
 
 static void disconnect(struct leases *leases)
@@ -47,6 +48,14 @@ static int reach(struct leases *leases, struct rnl_error *err)
     return status == NATS_OK ? RNL_OK : link_fail(err, status, 0, "can't use JetStream");
 }
 
+/* Nobody answers: a server that starts, or one that is without JetStream for a while. */
+static int bear(const struct leases *leases, struct rnl_error *err)
+{
+    if (leases->stood && strcmp(err->code, "nats.no_jetstream") == 0)
+        err->status = RNL_E_RETRY;
+    return err->status;
+}
+
 /* Made when it isn't there; one that is there as it should be is made by that too. */
 static int open_store(struct leases *leases, struct rnl_error *err)
 {
@@ -65,10 +74,13 @@ static int open_store(struct leases *leases, struct rnl_error *err)
     wanted.StorageType = config->storage == LINK_STORE_FILE ? js_FileStorage : js_MemoryStorage;
     wanted.Replicas = (int)config->replicas;
     status = js_CreateKeyValue(&leases->store, leases->js, &wanted);
-    if (status == NATS_OK)
+    if (status == NATS_OK) {
+        leases->stood = true;
         return RNL_OK;
+    }
     leases->store = NULL;
-    return link_fail(err, status, 0, "can't make the bucket of leases");
+    link_fail(err, status, 0, "can't make the bucket of leases");
+    return bear(leases, err);
 }
 
 int leases_open(const struct rnl_ctx *ctx, const char *pipeline, void **out, struct rnl_error *err)
@@ -115,9 +127,7 @@ static int failed(struct leases *leases, natsStatus status, struct rnl_error *er
     kvStore_Destroy(leases->store);
     leases->store = NULL;
     link_fail(err, status, 0, "can't use the bucket of leases");
-    if (err->status == RNL_E_CONFIG && strcmp(err->code, "nats.no_jetstream") == 0)
-        err->status = RNL_E_RETRY; /* nobody answers: a server that starts, or a bucket gone */
-    return err->status;
+    return bear(leases, err);
 }
 
 /* An entry that was dropped stays as an empty one, until it is forgotten. */
