@@ -162,12 +162,16 @@ test_conflict_clauses_lose_no_row() {
         to "create table items (id integer primary key, word text unique on conflict $what)"
         expect_exit 1 runnel migrate "$SRC" "$DST" --schema-policy validate_existing
         said "items.word"
-        for time in 1 2; do
+        for again in "" "--restart --yes --discard-aside"; do
+            # shellcheck disable=SC2086
             expect_exit 4 runnel migrate "$SRC" "$DST" --schema-policy validate_existing \
-                --write-mode truncate_and_load --on-error set_aside
+                --write-mode truncate_and_load --on-error set_aside $again
             same "2 1" "$(to "select (select count(*) from items), (select count(*) from runnel_dead_letters)" | tr '|' ' ')" \
-                "rows and letters, time $time"
+                "rows and letters $again"
         done
+        expect_exit 2 runnel migrate "$SRC" "$DST" --schema-policy validate_existing \
+            --write-mode truncate_and_load --on-error set_aside
+        said run.rows_aside
     done
 }
 
