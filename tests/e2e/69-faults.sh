@@ -114,7 +114,7 @@ test_a_bit_over_tls() {
 # --- a pause that the server doesn't wait for ---------------------------------------------------
 
 source_of() { query "$FROM" "$db_from" "$1"; }
-dumps() { source_of "select id from information_schema.processlist where command like 'Binlog Dump%' and user = 'runnel'"; }
+dumps() { source_of "select id from information_schema.processlist where command like 'Binlog Dump%' and db = '$db_from'"; }
 a_dump() { [ -n "$(dumps)" ]; }
 
 # The target stands still, and the server has more to say than fits between the two: it must not
