@@ -27,7 +27,14 @@ say() { echo "    $*" >&9; }
 
 fail() {
     say "failed: $*"
+    follower_said
     exit 1
+}
+
+# The last words of the run that follows in the background, if there is one.
+follower_said() {
+    [ -s "${follow_log:-}" ] || return 0
+    tail -n 8 "$follow_log" | sed 's/^/    follower | /' >&2
 }
 
 skip() { # WHY
@@ -179,6 +186,7 @@ expect_exit() {
     [[ ,$want, == *,$rc,* ]] && return
     say "exit code $rc, not $want: $*"
     tail -n 25 "$out" "$err" | sed 's/^/    | /' >&2
+    follower_said
     exit 1
 }
 
