@@ -18,7 +18,14 @@ const struct config_word config_words[] = {
     {"node.name", "node-name", NULL, NULL, "of a node (preset: the machine's name)", false},
     {"node.state_dir", "state-dir", NULL, NULL, "where a node keeps what is wanted of it", false},
     {"node.pipelines", "pipelines-dir", NULL, NULL, "a folder of *.cfg: a node's pipelines", false},
-    {"node.roles", "roles", NULL, NULL, "what a node does: reader, writer (preset: both)", true},
+    {"node.connections", NULL, NULL, NULL, "a folder of *.cfg: more connections", false},
+    {"node.roles", "roles", NULL, NULL, "what a node does: reader, writer, api (preset: all)",
+     true},
+    {"api.listen", "api-listen", NULL, "127.0.0.1:8020", "where the API listens, or off", false},
+    {"api.certificate", NULL, NULL, NULL, "PEM file: the API speaks TLS", false},
+    {"api.key", NULL, NULL, NULL, "PEM file: the certificate's key", false},
+    {"api.hosts", NULL, NULL, NULL, "names by which the API may be asked", true},
+    {"api.allow_insecure", NULL, "no|yes", "no", "plain HTTP beyond this machine", false},
 };
 const size_t config_nwords = sizeof(config_words) / sizeof(config_words[0]);
 
@@ -27,13 +34,19 @@ static const struct word top_words[] = {
     {"pipelines", WORD_GROUPS, NULL, 0, 0},  {"secrets", WORD_GROUP, NULL, 0, 0},
     {"include", WORD_TEXTS, NULL, 0, 0},     {"log", WORD_GROUP, NULL, 0, 0},
     {"plugin_dir", WORD_TEXTS, NULL, 0, 0},  {"node", WORD_GROUP, NULL, 0, 0},
-    {"registry", WORD_GROUP, NULL, 0, 0},
+    {"registry", WORD_GROUP, NULL, 0, 0},    {"api", WORD_GROUP, NULL, 0, 0},
 };
 static const struct word node_words[] = {
-    {"name", WORD_TEXT, NULL, 0, 0},
-    {"state_dir", WORD_TEXT, NULL, 0, 0},
-    {"pipelines", WORD_TEXT, NULL, 0, 0},
+    {"name", WORD_TEXT, NULL, 0, 0},      {"state_dir", WORD_TEXT, NULL, 0, 0},
+    {"pipelines", WORD_TEXT, NULL, 0, 0}, {"connections", WORD_TEXT, NULL, 0, 0},
     {"roles", WORD_TEXTS, NULL, 0, 0},
+};
+static const struct word api_words[] = {
+    {"listen", WORD_TEXT, NULL, 0, 0},
+    {"certificate", WORD_TEXT, NULL, 0, 0},
+    {"key", WORD_TEXT, NULL, 0, 0},
+    {"hosts", WORD_TEXTS, NULL, 0, 0},
+    {"allow_insecure", WORD_CHOICE, "no|yes", 0, 0},
 };
 static const struct word log_words[] = {
     {"level", WORD_CHOICE, "debug|info|warn|error", 0, 0},
@@ -279,8 +292,11 @@ static int read_program(struct loader *loader, const config_setting_t *root, str
     const config_setting_t *log = config_setting_get_member(root, "log");
     const config_setting_t *folders = config_setting_get_member(root, "plugin_dir");
     const config_setting_t *node = config_setting_get_member(root, "node");
+    const config_setting_t *api = config_setting_get_member(root, "api");
 
     if (node && block_check(node, "node", node_words, COUNT(node_words), false, err) != RNL_OK)
+        return err->status;
+    if (api && block_check(api, "api", api_words, COUNT(api_words), false, err) != RNL_OK)
         return err->status;
     if (log && block_check(log, "log", log_words, COUNT(log_words), false, err) != RNL_OK)
         return err->status;
@@ -312,7 +328,9 @@ int config_root_read(struct loader *loader, const config_setting_t *root, struct
                      err) != RNL_OK)
         return err->status;
     include = config_setting_get_member(root, "include");
-    return include ? config_includes_read(loader, include, err) : RNL_OK;
+    if (include && config_includes_read(loader, include, err) != RNL_OK)
+        return err->status;
+    return config_connections_read(loader, root, err);
 }
 
 void connection_config_free(struct connection_config *connection)

@@ -41,6 +41,35 @@ int config_includes_read(struct loader *loader, const config_setting_t *include,
     return RNL_OK;
 }
 
+/* The folder in which the API writes connections: one that it hasn't made yet holds none. */
+int config_connections_read(struct loader *loader, const config_setting_t *root,
+                            struct rnl_error *err)
+{
+    const config_setting_t *node = config_setting_get_member(root, "node");
+    const config_setting_t *folder = node ? config_setting_get_member(node, "connections") : NULL;
+    struct stat of;
+    char path[PATH_MAX];
+    const char *name = folder ? config_setting_get_string(folder) : NULL, *slash;
+    struct origin origin;
+    int used;
+
+    if (!name)
+        return RNL_OK;
+    origin = block_origin(folder);
+    slash = strrchr(origin.file, '/');
+    used =
+        snprintf(path, sizeof(path), "%.*s%s",
+                 name[0] == '/' || !slash ? 0 : (int)(slash - origin.file) + 1, origin.file, name);
+    if (used < 0 || (size_t)used >= sizeof(path))
+        return block_fail(folder, "config.no_file", err, "a path is too long");
+    if (stat(path, &of) != 0 && errno == ENOENT)
+        return RNL_OK;
+    loader->depth++;
+    used = read_path(loader, path, err);
+    loader->depth--;
+    return used;
+}
+
 static int count_lines(const char *path)
 {
     FILE *file = fopen(path, "re");

@@ -34,6 +34,9 @@ int config_root_read(struct loader *loader, const config_setting_t *root, struct
 /* include = [ "pipelines.d" ], relative to the file that says so */
 int config_includes_read(struct loader *loader, const config_setting_t *include,
                          struct rnl_error *err);
+/* node = { connections = "connections.d"; } */
+int config_connections_read(struct loader *loader, const config_setting_t *root,
+                            struct rnl_error *err);
 /* pipeline = { … } into the configuration. */
 int config_pipeline_read(struct loader *loader, const config_setting_t *group,
                          struct rnl_error *err);

@@ -29,7 +29,7 @@ static bool any_alive(const struct node *node)
     for (const struct entry *entry = node->entries; entry; entry = entry->next)
         if (entry_alive(entry))
             return true;
-    return node->lister != NULL;
+    return node->lister != NULL || node->api.child != NULL;
 }
 
 /* By now all have been told; what is wanted stays on record: the next node goes on with it. */
@@ -43,6 +43,8 @@ static void end(struct node *node)
                 child_signal(entry->workers[i].child, SIGKILL);
     if (node->lister)
         child_signal(node->lister, SIGKILL);
+    if (late && node->api.child)
+        child_signal(node->api.child, SIGKILL);
 }
 
 static void on_step(void *arg)
@@ -53,6 +55,7 @@ static void on_step(void *arg)
         node_listen(node);
     for (struct entry *entry = node->entries; entry; entry = entry->next)
         entry_step(entry);
+    node_api_step(node);
     node_drop_unlisted(node);
     if (node->ending)
         end(node);
@@ -82,6 +85,8 @@ static void on_child(int signal, void *arg)
                 child_reap(entry->workers[i].child);
     if (node->lister)
         child_reap(node->lister);
+    if (node->api.child)
+        child_reap(node->api.child);
     on_step(node);
 }
 
@@ -162,13 +167,13 @@ static void take_settings(struct settings *settings, json_t *all)
 
 static void announce(struct node *node, const json_t *configured)
 {
-    static const char *const tags[][3] = {
-        [ROLE_READER] = {"reader"}, [ROLE_WRITER] = {"writer"}, [ROLES_ALL] = {"reader", "writer"}};
+    const char *tags[4] = {NULL};
     const char *plugin = json_string_value(json_object_get(configured, "registry"));
     struct settings settings = {0};
     json_t *all = json_object_get(node->listed, "stores"), *one;
     const char *name;
 
+    roles_words(node->roles, tags);
     json_object_foreach(all, name, one)
     {
         take_settings(&settings, one);
@@ -176,8 +181,7 @@ static void announce(struct node *node, const json_t *configured)
         settings_clear(&settings);
     }
     take_settings(&settings, json_object_get(node->listed, "registry"));
-    node->announcer = announcer_begin(plugin ? plugin : "local", &settings, node->name,
-                                      tags[node->roles & ROLES_ALL]);
+    node->announcer = announcer_begin(plugin ? plugin : "local", &settings, node->name, tags);
     node->wishes = wishes_begin(plugin ? plugin : "local", &settings, node->name);
     settings_clear(&settings);
 }
@@ -198,7 +202,9 @@ static void tell_registry(struct node *node)
         failed += entry_state(entry, &worst) == SUPERVISED_FAILED;
     }
     snprintf(note, sizeof(note), "%s%s, %d running, %d failed%s",
-             node->roles == ROLES_ALL ? "reader and writer" : roles_word(node->roles),
+             (node->roles & ROLES_ALL) == ROLES_ALL ? "reader and writer"
+             : node->roles & ROLES_ALL              ? roles_word(node->roles & ROLES_ALL)
+                                                    : "api",
              node->drained && !alive ? ", drained"
              : node->drained         ? ", draining"
                                      : "",
@@ -286,6 +292,7 @@ static void clear(struct node *node)
     wishes_end(node->wishes);
     json_decref(node->wanted);
     node_forget_all(node);
+    node_api_forget(node);
     kept_close(node->kept);
     desired_close(node->desired);
     json_decref(node->listed);

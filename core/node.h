@@ -12,7 +12,7 @@ struct node_settings {
     /* More arguments for each worker, ends with NULL */
     char *const *arguments;
     const char *name, *state_dir,
-        *pipelines_dir; /* of flags and environment; NULL: as configured */
+        *pipelines_dir, *api_listen; /* of flags and environment; NULL: as configured */
     char *const *roles; /* the same; ends with NULL */
 };
 

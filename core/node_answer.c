@@ -97,6 +97,7 @@ static json_t *node_json(const struct node *node)
     json_object_set_new(o, "pipelines", all);
     if (node->wishes)
         json_object_set_new(o, "registry", registry_json(node));
+    json_object_set_new(o, "api", node_api_json(node));
     if (node->refused)
         json_object_set(o, "refused", node->refused);
     return o;

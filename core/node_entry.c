@@ -347,6 +347,7 @@ void node_take_list(struct node *node, const json_t *listed)
         entry_take(entry ? entry : entry_add(node, name), o);
         count++;
     }
+    node_api_reload(node);
     node_drop_unlisted(node);
     tell_unlisted(node);
     tell_refused(node);

@@ -9,10 +9,10 @@
 
 #include <jansson.h>
 
-enum { LAST_WORDS = 8, WORKERS_MOST = 2, ARGUMENTS_MOST = 32 };
+enum { LAST_WORDS = 8, WORKERS_MOST = 2, ARGUMENTS_MOST = 32, API_ARGUMENTS_MOST = 160 };
 
 /* What a node may do; a worker does one of the first two, or both. */
-enum node_role { ROLE_READER = 1 << 0, ROLE_WRITER = 1 << 1 };
+enum node_role { ROLE_READER = 1 << 0, ROLE_WRITER = 1 << 1, ROLE_API = 1 << 2 };
 #define ROLES_ALL ((unsigned)(ROLE_READER | ROLE_WRITER))
 
 /* One process of a pipeline. */
@@ -44,6 +44,14 @@ struct entry {
     uint32_t nworkers; /* 0: with its roles this node can't run any of it */
 };
 
+/* The process that answers HTTP. */
+struct node_api {
+    struct supervised now;
+    struct child *child; /* NULL: no process lives */
+    json_t *failure;     /* in its own words, or NULL */
+    json_t *words;       /* of the configuration by which it began, or NULL */
+};
+
 struct node {
     const struct node_settings *settings;
     struct loop *loop;
@@ -55,6 +63,7 @@ struct node {
     json_t *wanted;              /* as heard last, or NULL */
     int64_t turn;                /* of the wish about this node that was heard last */
     struct entry *entries;
+    struct node_api api;
     char *name, *state_dir, *pipelines_dir;
     unsigned roles;
     int64_t started_ms;
@@ -79,10 +88,17 @@ void node_list_watch(struct node *node);
 int node_set_up(struct node *node, struct rnl_error *err);
 void node_give_up(struct node *node, const struct rnl_error *err);
 
+/* node_api.c */
+void node_api_step(struct node *node);   /* does what it is due for */
+void node_api_reload(struct node *node); /* the configuration was read again */
+json_t *node_api_json(const struct node *node);
+void node_api_forget(struct node *node);
+
 /* node_roles.c. items end with NULL, each some roles parted by commas; NULL: the preset, all. */
 int roles_parse(char *const *items, unsigned *roles, struct rnl_error *err);
 const char *roles_word(unsigned roles); /* of a worker: "reader", "writer", "both" */
 json_t *roles_json(unsigned roles);
+void roles_words(unsigned roles, const char **out); /* ends with NULL: room for all */
 /* Which workers the pipeline has here; one that lives keeps what it has. */
 void entry_deal(struct entry *entry);
 /* RNL_E_CONFIG "node.role_missing": why there are none. */

@@ -6,7 +6,7 @@
 static const struct {
     const char *word;
     unsigned role;
-} words[] = {{"reader", ROLE_READER}, {"writer", ROLE_WRITER}};
+} words[] = {{"reader", ROLE_READER}, {"writer", ROLE_WRITER}, {"api", ROLE_API}};
 
 enum { NWORDS = sizeof(words) / sizeof(words[0]) };
 
@@ -19,8 +19,8 @@ static int add_role(const char *word, size_t len, unsigned *roles, struct rnl_er
         return RNL_OK;
     }
     return rnl_fail(err, RNL_E_CONFIG, "node.role",
-                    "\"%.*s\" is no role that a node can have: reader, writer, or both parted by "
-                    "a comma",
+                    "\"%.*s\" is no role that a node can have: reader, writer, api, or several "
+                    "parted by commas",
                     len < 40 ? (int)len : 40, word);
 }
 
@@ -39,7 +39,7 @@ int roles_parse(char *const *items, unsigned *roles, struct rnl_error *err)
         }
     }
     if (!*roles)
-        *roles = ROLES_ALL;
+        *roles = ROLES_ALL | ROLE_API;
     return RNL_OK;
 }
 
@@ -58,6 +58,14 @@ json_t *roles_json(unsigned roles)
     return all;
 }
 
+void roles_words(unsigned roles, const char **out)
+{
+    for (size_t i = 0; i < NWORDS; i++)
+        if (roles & words[i].role)
+            *out++ = words[i].word;
+    *out = NULL;
+}
+
 /* Within one process both roles are one worker; else each that this node has is one. */
 static uint32_t roles_of_workers(const struct entry *entry, unsigned *roles)
 {
@@ -68,7 +76,7 @@ static uint32_t roles_of_workers(const struct entry *entry, unsigned *roles)
         return (entry->node->roles & ROLES_ALL) == ROLES_ALL;
     }
     for (size_t i = 0; i < NWORDS; i++)
-        if (entry->node->roles & words[i].role)
+        if (entry->node->roles & words[i].role & ROLES_ALL)
             roles[count++] = words[i].role;
     return count;
 }
@@ -109,6 +117,12 @@ int entry_check_roles(const struct entry *entry, struct rnl_error *err)
 {
     if (entry->nworkers > 0)
         return RNL_OK;
+    if (!(entry->node->roles & ROLES_ALL)) {
+        rnl_fail(err, RNL_E_CONFIG, "node.role_missing",
+                 "this node has the role api alone: it runs no pipelines");
+        rnl_hint(err, "give it the roles reader and writer too, or have another node run it");
+        return err->status;
+    }
     rnl_fail(err, RNL_E_CONFIG, "node.role_missing",
              "pipeline %s goes through transport %s, within one process: a node that is a %s alone "
              "can't run it",

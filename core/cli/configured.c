@@ -166,8 +166,7 @@ int configured_read(const struct cli_args *args, configured_fn *call, void *arg,
     return status;
 }
 
-static void take_list(struct listing *listing, const struct config *config, const char *name,
-                      const char *as)
+static void take_list(json_t *into, const struct config *config, const char *name, const char *as)
 {
     const struct setting *setting = settings_find(&config->program, name);
     json_t *list;
@@ -177,7 +176,7 @@ static void take_list(struct listing *listing, const struct config *config, cons
     list = json_array();
     for (char **item = setting->items; *item; item++)
         json_array_append_new(list, json_string(*item));
-    json_object_set_new(listing->program, as, list);
+    json_object_set_new(into, as, list);
 }
 
 /*
@@ -226,9 +225,30 @@ static void take_registry(struct listing *listing, const struct config *config)
             settings_json(listing, RNL_SECRETS, config->secret_stores[i], &config->secrets[i]));
 }
 
+/* By their names behind "api."; a file is meant relative to the one that names it. */
+static void take_api(struct listing *listing, const struct config *config)
+{
+    static const char *const names[] = {"api.listen", "api.allow_insecure", "api.certificate",
+                                        "api.key"};
+    json_t *words = json_object();
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        const struct setting *setting = settings_find(&config->program, names[i]);
+        char *path = i > 1 ? configured_path(config, names[i]) : NULL;
+
+        if (setting && setting->text)
+            json_object_set_new(words, names[i] + strlen("api."),
+                                json_string(path ? path : setting->text));
+        free(path);
+    }
+    take_list(words, config, "api.hosts", "hosts");
+    json_object_set_new(listing->program, "api", words);
+}
+
 static void take_program(struct listing *listing, const struct config *config)
 {
-    static const char *const names[] = {"node.name", "node.state_dir", "node.pipelines"};
+    static const char *const names[] = {"node.name", "node.state_dir", "node.pipelines",
+                                        "node.connections"};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         const struct setting *setting = settings_find(&config->program, names[i]);
@@ -242,8 +262,9 @@ static void take_program(struct listing *listing, const struct config *config)
     for (size_t i = 0; i < config->nfiles; i++)
         json_array_append_new(listing->files, json_string(config->files[i]));
     take_registry(listing, config);
-    take_list(listing, config, "node.roles", "roles");
-    take_list(listing, config, "plugin_dir", "plugin_dir");
+    take_api(listing, config);
+    take_list(listing->program, config, "node.roles", "roles");
+    take_list(listing->program, config, "plugin_dir", "plugin_dir");
     if (config->registry)
         json_object_set_new(listing->program, "registry", json_string(config->registry));
 }

@@ -14,7 +14,8 @@ void cli_program_settings(const struct cli_args *args, struct settings *program)
 {
     for (size_t i = 0; i < config_nwords; i++) {
         const struct config_word *word = &config_words[i];
-        const struct setting *given = settings_find(&args->options, word->option);
+        const struct setting *given =
+            word->option ? settings_find(&args->options, word->option) : NULL;
 
         if (given && given->type == SETTING_LIST)
             settings_set_list(program, word->name, given->items, &given->origin);

@@ -39,6 +39,7 @@ static int run(const struct cli_args *args)
         .state_dir = cli_text(args, "state-dir", NULL),
         .pipelines_dir = cli_text(args, "pipelines-dir", NULL),
         .roles = cli_list(args, "roles"),
+        .api_listen = cli_text(args, "api-listen", NULL),
     };
     int status = node_run(&settings, &err);
 
@@ -56,8 +57,10 @@ static const struct cli_option options[] = {
      "~/.local/state/runnel of others)"},
     {"node-name", 0, CLI_TEXT, 0, "NAME", "of this node (node.name; preset: the machine's name)"},
     {"roles", 0, CLI_TEXT, CLI_REPEAT, "ROLES",
-     "reader, writer, or both by a comma: what it does of pipelines that go between machines "
-     "(node.roles; preset: both)"},
+     "reader, writer, api, or several by commas: what it does of pipelines that go between "
+     "machines, and whether it answers HTTP (node.roles; preset: all)"},
+    {"api-listen", 0, CLI_TEXT, 0, "ADDRESS:PORT",
+     "where the API listens, or off (api.listen; preset: 127.0.0.1:8020)"},
 };
 
 const struct cli_command serve_command = {
