@@ -17,7 +17,7 @@
 #define LOOK_MS 200
 #define OUTPUT_MOST ((size_t)16 << 20)
 
-enum { WORDS_MOST = 1200 };
+enum { WORDS_MOST = 1200, WORDS_COMMON = 70 };
 
 extern char **environ;
 
@@ -94,24 +94,38 @@ static int wait_for(pid_t pid)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-static int fill_words(const struct api *api, const char *const *words, char **argv)
+/* What is said to every command stands in front of "--", behind which nothing is an option. */
+static size_t add_common(const struct api *api, const char **texts, size_t n)
 {
-    const char *const *more = (const char *const *)(const void *)api->settings->arguments;
-    const char *texts[WORDS_MOST] = {"runnel"};
-    size_t n = 1;
+    char *const *more = api->settings->arguments;
 
-    for (; *words && n < WORDS_MOST - 4; words++)
-        texts[n++] = *words;
     texts[n++] = "--json";
     if (api->settings->config) {
         texts[n++] = "--config";
         texts[n++] = api->settings->config;
     }
-    for (; more && *more && n < WORDS_MOST - 1; more++)
+    for (; *more && n < WORDS_MOST; more++)
         texts[n++] = *more;
+    return n;
+}
+
+static int fill_words(const struct api *api, const char *const *words, const char **texts)
+{
+    bool added = false;
+    size_t n = 0;
+
+    texts[n++] = "runnel";
+    for (; *words && n < WORDS_MOST; words++) {
+        if (!added && strcmp(*words, "--") == 0) {
+            n = add_common(api, texts, n);
+            added = true;
+        }
+        texts[n++] = *words;
+    }
+    if (!added)
+        n = add_common(api, texts, n);
     texts[n] = NULL;
-    memcpy(argv, texts, sizeof(texts));
-    return *words || (more && *more) ? -1 : 0;
+    return *words ? -1 : 0;
 }
 
 /* The words of an error that the command printed. */
@@ -154,13 +168,15 @@ int command_run(const struct api *api, const char *const *words, int timeout_ms,
 {
     int64_t until_ms = clock_ms() + timeout_ms;
     struct output output = {0};
-    char *argv[WORDS_MOST];
+    const char *texts[WORDS_MOST + WORDS_COMMON];
+    char *argv[WORDS_MOST + WORDS_COMMON];
     int ends[2], status, code;
     bool whole;
     pid_t pid;
 
-    if (fill_words(api, words, argv) != 0 || pipe2(ends, O_CLOEXEC) != 0)
+    if (fill_words(api, words, texts) != 0 || pipe2(ends, O_CLOEXEC) != 0)
         return rnl_fail(err, RNL_E_RETRY, "api.busy", "no command can be started now");
+    memcpy(argv, texts, sizeof(argv)); /* they are only read */
     pid = start(argv, ends[1]);
     close(ends[1]);
     if (pid < 0) {

@@ -160,7 +160,7 @@ static int write_words(struct call *call, const char *name, json_t *words, const
         return err->status;
     mkdir(call->api->settings->connections_dir, 0700);
     config = json_pack("{s:{s:O}}", "connections", name, words);
-    status = file_write(call->api, path, config, err);
+    status = file_write(call->api, path, config, true, err);
     json_decref(config);
     if (status != RNL_OK)
         return status;

@@ -122,19 +122,6 @@ static int put_group(config_setting_t *group, const json_t *o, struct rnl_error 
     return RNL_OK;
 }
 
-static int put_items(config_setting_t *list, const json_t *items, struct rnl_error *err)
-{
-    const json_t *item;
-    size_t i;
-
-    json_array_foreach(items, i, item)
-    {
-        if (put(list, NULL, item, err) != RNL_OK)
-            return err->status;
-    }
-    return RNL_OK;
-}
-
 /* libconfig has lists ( ) of anything and arrays [ ] of one scalar type. */
 static int type_of(const json_t *value)
 {
@@ -160,16 +147,43 @@ static int type_of(const json_t *value)
     }
 }
 
+static int put_items(config_setting_t *list, const json_t *items, struct rnl_error *err)
+{
+    const json_t *item;
+    size_t i;
+
+    json_array_foreach(items, i, item)
+    {
+        if (config_setting_type(list) == CONFIG_TYPE_ARRAY &&
+            type_of(item) != type_of(json_array_get(items, 0)))
+            return refuse(config_setting_name(list), "items of several types", err);
+        if (put(list, NULL, item, err) != RNL_OK)
+            return err->status;
+    }
+    return RNL_OK;
+}
+
+/* libconfig writes any name, and reads these alone. */
+static bool is_name(const char *name)
+{
+    const char *at = name;
+
+    while (isalnum((unsigned char)*at) || (*at && strchr("-_*", *at)))
+        at++;
+    return *at == '\0' && (isalpha((unsigned char)name[0]) || name[0] == '*');
+}
+
 static int put(config_setting_t *in, const char *name, const json_t *value, struct rnl_error *err)
 {
     int type = type_of(value);
-    config_setting_t *setting =
-        type == CONFIG_TYPE_NONE ? NULL : config_setting_add(in, name, type);
+    config_setting_t *setting = type == CONFIG_TYPE_NONE || (name && !is_name(name))
+                                    ? NULL
+                                    : config_setting_add(in, name, type);
 
     if (type == CONFIG_TYPE_NONE)
         return refuse(name, "null can't stand in a file", err);
     if (!setting)
-        return refuse(name, "no name that can stand in a file, or items of several types", err);
+        return refuse(name, "no name that can stand in a file", err);
     switch (type) {
     case CONFIG_TYPE_GROUP:
         return put_group(setting, value, err);
@@ -268,18 +282,34 @@ static void sync_folder(const char *path)
     free(folder);
 }
 
-/* As the commands would read it, beside the main configuration. */
-static int check(const struct api *api, const char *path, struct rnl_error *err)
+/* A person knows the file by the name that it is to have. */
+static void rename_in(char *text, const char *beside, const char *path)
 {
-    const char *const words[] = {"config", "check", "--", path, NULL};
+    char *at = strstr(text, beside);
+    size_t was = strlen(beside), is = strlen(path);
+
+    if (!at)
+        return;
+    memcpy(at, path, is);
+    memmove(at + is, at + was, strlen(at + was) + 1);
+}
+
+/* A pipeline is read beside the main configuration, whose connections it may use. */
+static int check(const struct api *api, const char *beside, const char *path, bool alone,
+                 struct rnl_error *err)
+{
+    const char *const words[] = {"config", alone ? "check" : "show", "--", beside, NULL};
     json_t *answer = NULL;
     int status = command_run(api, words, CHECK_MS, &answer, NULL, err);
 
     json_decref(answer);
+    if (status != RNL_OK)
+        rename_in(err->text, beside, path);
     return status;
 }
 
-int file_write(const struct api *api, const char *path, const json_t *config, struct rnl_error *err)
+int file_write(const struct api *api, const char *path, const json_t *config, bool alone,
+               struct rnl_error *err)
 {
     const char *slash = strrchr(path, '/');
     char *text = NULL, *beside = NULL;
@@ -294,7 +324,7 @@ int file_write(const struct api *api, const char *path, const json_t *config, st
     }
     status = write_beside(beside, text, err);
     if (status == RNL_OK)
-        status = check(api, beside, err);
+        status = check(api, beside, path, alone, err);
     if (status == RNL_OK && rename(beside, path) != 0)
         status = disk_failed(path, "replacing", err);
     if (status == RNL_OK)
@@ -406,22 +436,28 @@ void secrets_keep(json_t *words, const json_t *before)
  * From outside, a reference may name the stores of secrets, and nothing else of this machine: a
  * file's text, or a variable, could be sent to a server of one's own by it.
  */
+static bool leads_out(const char *text)
+{
+    return strncmp(text, "file:", 5) == 0 || strncmp(text, "env:", 4) == 0 ||
+           strncmp(text, "secret://env/", 13) == 0;
+}
+
 static bool names_files(const json_t *words, const json_t *before)
 {
-    const char *name;
+    const char *name, *text = json_string_value(words);
     json_t *value;
+    size_t i;
 
+    if (text)
+        return leads_out(text) && !json_equal(words, before);
+    json_array_foreach(words, i, value)
+    {
+        if (names_files(value, json_array_get(before, i)))
+            return true;
+    }
     json_object_foreach((json_t *)(uintptr_t)words, name, value)
     {
-        const char *text = json_string_value(value);
-        const json_t *old = json_object_get(before, name);
-
-        if (text &&
-            (strncmp(text, "file:", 5) == 0 || strncmp(text, "env:", 4) == 0 ||
-             strncmp(text, "secret://env/", 13) == 0) &&
-            !json_equal(value, old))
-            return true;
-        if (json_is_object(value) && names_files(value, old))
+        if (names_files(value, json_object_get(before, name)))
             return true;
     }
     return false;

@@ -23,10 +23,11 @@ int file_bytes(const char *path, char **bytes, size_t *length, struct rnl_error 
 int file_text(const json_t *config, char **text, struct rnl_error *err);
 
 /*
- * Has `runnel config check` read it as it would stand there, and then puts it in place: flushed,
- * renamed, 0600. What is refused is refused in that command's words, and changes nothing.
+ * Has `runnel config` read it as it would stand there, alone or beside the main configuration, and
+ * then puts it in place: flushed, renamed, 0600. What is refused is refused in that command's
+ * words, and changes nothing.
  */
-int file_write(const struct api *api, const char *path, const json_t *config,
+int file_write(const struct api *api, const char *path, const json_t *config, bool alone,
                struct rnl_error *err);
 int file_remove(const char *path, struct rnl_error *err);
 

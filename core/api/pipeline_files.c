@@ -204,7 +204,7 @@ static int make(struct call *call, const char *name, const json_t *words, struct
         return rnl_fail(err, RNL_E_CONFIG, "api.exists", "there is a pipeline \"%s\" already",
                         name);
     config = json_pack("{s:O}", "pipeline", words);
-    status = file_write(call->api, path, config, err);
+    status = file_write(call->api, path, config, false, err);
     if (status == RNL_OK)
         status = wait_known(call, name, true, err);
     if (status == RNL_OK)
@@ -262,7 +262,7 @@ static int write_own(struct call *call, const json_t *entry, json_t *config, jso
         return err->status;
     fresh = json_copy(config);
     json_object_set(fresh, "pipeline", words);
-    status = file_write(call->api, path, fresh, err);
+    status = file_write(call->api, path, fresh, false, err);
     if (status == RNL_OK)
         status = wait_known(call, name, true, err);
     if (status == RNL_OK)

@@ -17,6 +17,7 @@ testbed=$e2e_top/scripts/testbed
 fixtures=$e2e_top/tests/fixtures
 E2E_TEST=none
 export HOME=$E2E_SCRATCH/home # nobody's own .pgpass or .my.cnf
+export RUNNEL_API_LISTEN=off   # several nodes run side by side: one that is asked says where
 mkdir -p "$HOME"
 
 # --- saying how it went -------------------------------------------------------------------------
