@@ -72,9 +72,9 @@ struct pipeline_config {
 
 /* The program's own settings. */
 struct config_word {
-    const char *name;    /* "log.level", as in a file: log = { level = … } */
-    const char *option;  /* "log-level", of the command line and, as RUNNEL_…, the environment; NULL:
-                            of files alone */
+    const char *name;   /* "log.level", as in a file: log = { level = … } */
+    const char *option; /* "log-level", of the command line and, as RUNNEL_…, the environment; NULL:
+                           of files alone */
     const char *choices; /* "debug|info|warn|error", or NULL */
     const char *preset;  /* or NULL; of a list always NULL */
     const char *help;

@@ -11,8 +11,8 @@ struct node_settings {
     const char *config; /* --config for this process's workers, or NULL */
     /* More arguments for each worker, ends with NULL */
     char *const *arguments;
-    const char *name, *state_dir,
-        *pipelines_dir, *api_listen; /* of flags and environment; NULL: as configured */
+    const char *name, *state_dir, *pipelines_dir,
+        *api_listen;    /* of flags and environment; NULL: as configured */
     char *const *roles; /* the same; ends with NULL */
 };
 

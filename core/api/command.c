@@ -19,8 +19,6 @@
 
 enum { WORDS_MOST = 1200, WORDS_COMMON = 70 };
 
-extern char **environ;
-
 struct output {
     char *text;
     size_t length, room;

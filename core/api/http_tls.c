@@ -29,9 +29,8 @@ int tls_load(const struct http_settings *settings, SSL_CTX **tls, struct rnl_err
     SSL_CTX_set_options(fresh, SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
     if (SSL_CTX_use_certificate_chain_file(fresh, settings->certificate) != 1)
         refuse("certificate", settings->certificate, err);
-    else if (SSL_CTX_use_PrivateKey_file(fresh, settings->private_key, SSL_FILETYPE_PEM) != 1)
-        refuse("key", settings->private_key, err);
-    else if (SSL_CTX_check_private_key(fresh) != 1)
+    else if (SSL_CTX_use_PrivateKey_file(fresh, settings->private_key, SSL_FILETYPE_PEM) != 1 ||
+             SSL_CTX_check_private_key(fresh) != 1)
         refuse("key", settings->private_key, err);
     else {
         *tls = fresh;

@@ -4,6 +4,7 @@
 #include "../keys.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,21 +37,19 @@ static bool path_fits(const char *template, const struct target *target, const c
     return i == target->nsegments;
 }
 
-/* The methods of a path, as an Allow header lists them; of the table's, so that they are constants.
- */
+/* The methods of a path, as an Allow header lists them; valid until this thread asks again. */
 static const char *allowed(unsigned methods)
 {
     static _Thread_local char text[80];
     static const enum http_method all[] = {HTTP_METHOD_GET, HTTP_METHOD_HEAD,  HTTP_METHOD_POST,
                                            HTTP_METHOD_PUT, HTTP_METHOD_PATCH, HTTP_METHOD_DELETE};
+    int len = 0;
 
-    text[0] = '\0';
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
-        if (methods & (1u << all[i])) {
-            strcat(text, text[0] ? ", " : "");
-            strcat(text, http_method_word(all[i]));
-        }
-    return text[0] ? text : NULL;
+        if (methods & (1u << all[i]))
+            len += snprintf(text + len, sizeof(text) - (size_t)len, "%s%s", len ? ", " : "",
+                            http_method_word(all[i]));
+    return len ? text : NULL;
 }
 
 const struct route *route_find(enum http_method method, const struct target *target,

@@ -1,5 +1,6 @@
 /* runnel api: the process that answers HTTP for a node, which starts it. */
 #include "../api/api.h"
+#include "../api/route.h"
 
 #include "../child.h"
 #include "../util/log.h"
@@ -134,7 +135,28 @@ static const struct cli_option options[] = {
     {"connections-dir", 0, CLI_TEXT, CLI_ARGV, "FOLDER", "of the node"},
 };
 
-extern const struct cli_command api_command;
+static int print_document(const struct cli_args *args)
+{
+    json_t *document = openapi_document();
+
+    (void)args;
+    if (!document)
+        return EXIT_ENVIRONMENT;
+    json_dumpf(document, stdout, JSON_INDENT(2));
+    putchar('\n');
+    json_decref(document);
+    return EXIT_DONE;
+}
+
+extern const struct cli_command api_command, openapi_command;
+
+const struct cli_command openapi_command = {
+    .name = "openapi",
+    .summary = "Print the OpenAPI document of the API that a node answers",
+    .help = "It is served too, as /api/v1/openapi.json, and made of the same table by which\n"
+            "requests are answered.\n",
+    .run = print_document,
+};
 
 const struct cli_command api_command = {
     .name = "api",

@@ -23,7 +23,7 @@ extern const struct cli_command tables_list_command, tables_add_command;
 extern const struct cli_command tables_reload_command;
 extern const struct cli_command cutover_command;
 extern const struct cli_command serve_command, worker_command, pipelines_configured_command;
-extern const struct cli_command api_command;
+extern const struct cli_command api_command, openapi_command;
 extern const struct cli_command pipelines_list_command, pipelines_show_command;
 extern const struct cli_command pipelines_start_command, pipelines_stop_command;
 extern const struct cli_command pipelines_pause_command, pipelines_resume_command;
@@ -60,6 +60,7 @@ const struct cli_command *const cli_commands[] = {
     &nodes_drain_command,
     &nodes_undrain_command,
     &doctor_command,
+    &openapi_command,
     &worker_command,
     &api_command,
     &pipelines_configured_command,
