@@ -100,7 +100,7 @@ struct http_request *request_new(struct http_conn *conn)
         abort();
     *request = (struct http_request){.server = conn->server, .conn = conn};
     memcpy(request->client, conn->client, sizeof(request->client));
-    take_id(request, NULL);
+    take_id(request, "");
     return request;
 }
 

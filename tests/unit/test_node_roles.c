@@ -44,7 +44,7 @@ static int parsed(const char *a, const char *b)
 static void roles_are_read(void **state)
 {
     (void)state;
-    assert_int_equal(parsed(NULL, NULL), ROLES_ALL);
+    assert_int_equal(parsed(NULL, NULL), ROLES_ALL | ROLE_API);
     assert_int_equal(parsed("reader", NULL), ROLE_READER);
     assert_int_equal(parsed("writer,reader", NULL), ROLES_ALL);
     assert_int_equal(parsed("writer", "reader"), ROLES_ALL);
@@ -52,7 +52,8 @@ static void roles_are_read(void **state)
     assert_int_equal(parsed("", NULL), -1);
     assert_int_equal(parsed("read", NULL), -1);
     assert_int_equal(parsed("readers", NULL), -1);
-    assert_int_equal(parsed("api", NULL), -1);
+    assert_int_equal(parsed("api", NULL), ROLE_API);
+    assert_int_equal(parsed("api,writer", NULL), ROLE_API | ROLE_WRITER);
 }
 
 static void workers_go_by_roles_and_transport(void **state)
