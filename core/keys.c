@@ -355,60 +355,42 @@ static void text_free(char **text)
     *text = NULL;
 }
 
-int keys_create(struct store *store, const struct key_wish *wish, char **text, json_t **o,
-                struct rnl_error *err)
+static json_t *text_or_null(sqlite3_stmt *row, int column)
 {
-    int64_t now_s = time(NULL);
-    struct key key = {.scopes = wish->scopes, .rate_per_s = wish->rate_per_s};
+    const char *text = (const char *)sqlite3_column_text(row, column);
 
-    *o = NULL;
-    *text = text_new(key.id, true);
-    if (!*text)
-        return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory or random bits");
-    if (insert(store, key.id, *text, wish, now_s, err) != RNL_OK) {
-        text_free(text);
-        return err->status;
-    }
-    snprintf(key.name, sizeof(key.name), "%s", wish->name);
-    key.pipelines = wish->pipelines ? json_deep_copy(wish->pipelines) : NULL;
-    *o = key_json(&key);
-    if (*o && wish->expires_in_s)
-        json_object_set_new(*o, "expires_s", json_integer(now_s + wish->expires_in_s));
-    key_clear(&key);
-    return RNL_OK;
-}
-
-static json_t *number_or_null(sqlite3_stmt *row, int column)
-{
-    return sqlite3_column_type(row, column) == SQLITE_NULL
-               ? json_null()
-               : json_integer(sqlite3_column_int64(row, column));
+    return text ? json_string(text) : json_null();
 }
 
 static json_t *row_json(sqlite3_stmt *row)
 {
     const char *pipelines = (const char *)sqlite3_column_text(row, 3);
 
-    return json_pack("{s:s,s:s,s:o,s:o,s:I,s:o,s:o,s:o,s:o}", "id", sqlite3_column_text(row, 0),
-                     "name", sqlite3_column_text(row, 1), "scopes",
-                     scopes_json((unsigned)sqlite3_column_int(row, 2)), "pipelines",
-                     pipelines ? json_loads(pipelines, 0, NULL) : json_null(), "rate_per_s",
-                     (json_int_t)sqlite3_column_int64(row, 4), "created_s", number_or_null(row, 5),
-                     "expires_s", number_or_null(row, 6), "last_used_s", number_or_null(row, 7),
-                     "revoked_s", number_or_null(row, 8));
+    return json_pack(
+        "{s:s,s:s,s:o,s:o,s:I,s:o,s:o,s:o,s:o}", "id", sqlite3_column_text(row, 0), "name",
+        sqlite3_column_text(row, 1), "scopes", scopes_json((unsigned)sqlite3_column_int(row, 2)),
+        "pipelines", pipelines ? json_loads(pipelines, 0, NULL) : json_null(), "rate_per_s",
+        (json_int_t)sqlite3_column_int64(row, 4), "created", text_or_null(row, 5), "expires",
+        text_or_null(row, 6), "last_used", text_or_null(row, 7), "revoked", text_or_null(row, 8));
 }
 
-json_t *keys_all(struct store *store, struct rnl_error *err)
+/* Times as RFC 3339 has them. */
+#define TIME_OF(column) "strftime('%Y-%m-%dT%H:%M:%SZ', " column ", 'unixepoch')"
+#define ROWS                                                                              \
+    "select id, name, scopes, pipelines, rate_per_s, " TIME_OF("created_s") ", " TIME_OF( \
+        "expires_s") ", " TIME_OF("used_s") ", " TIME_OF("revoked_s") " from keys"
+
+/* Of one id, or NULL: all. */
+static json_t *rows_json(struct store *store, const char *id, struct rnl_error *err)
 {
     sqlite3 *db = store_enter(store);
     json_t *all = json_array();
     sqlite3_stmt *ask = NULL;
-    int status = prepare(store, db,
-                         "select id, name, scopes, pipelines, rate_per_s, created_s, expires_s,"
-                         " used_s, revoked_s from keys order by id",
-                         &ask, err);
-    int step = SQLITE_DONE;
+    int step = SQLITE_DONE,
+        status = prepare(store, db, id ? ROWS " where id = ?" : ROWS " order by id", &ask, err);
 
+    if (status == RNL_OK)
+        bind_text(ask, 1, id);
     while (status == RNL_OK && (step = sqlite3_step(ask)) == SQLITE_ROW)
         json_array_append_new(all, row_json(ask));
     if (status == RNL_OK && step != SQLITE_DONE)
@@ -419,6 +401,32 @@ json_t *keys_all(struct store *store, struct rnl_error *err)
         return all;
     json_decref(all);
     return NULL;
+}
+
+json_t *keys_all(struct store *store, struct rnl_error *err)
+{
+    return rows_json(store, NULL, err);
+}
+
+int keys_create(struct store *store, const struct key_wish *wish, char **text, json_t **key,
+                struct rnl_error *err)
+{
+    char id[ID_LENGTH + 1];
+    json_t *rows = NULL;
+
+    *key = NULL;
+    *text = text_new(id, true);
+    if (!*text)
+        return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory or random bits");
+    if (insert(store, id, *text, wish, time(NULL), err) == RNL_OK)
+        rows = rows_json(store, id, err);
+    if (!rows) {
+        text_free(text);
+        return err->status;
+    }
+    *key = json_incref(json_array_get(rows, 0));
+    json_decref(rows);
+    return RNL_OK;
 }
 
 static int none(const char *id, struct rnl_error *err)

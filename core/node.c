@@ -117,15 +117,13 @@ static void on_reload(int signal, void *arg)
 /* --- its beginning ---------------------------------------------------------------------------- */
 
 /* Flags, the environment, the configuration, and what suits the user: the first that says. */
-static char *state_folder(const struct node *node, const json_t *configured)
+char *node_state_folder(const char *flag, const char *configured)
 {
-    const char *said = node->settings->state_dir;
+    const char *said = flag ? flag : configured;
     const char *given = getenv("STATE_DIRECTORY"), *home = getenv("HOME");
     const char *state = getenv("XDG_STATE_HOME");
     char *path = NULL;
 
-    if (!said)
-        said = json_string_value(json_object_get(configured, "state_dir"));
     if (!said && given && *given == '/')
         said = given;
     if (said)
@@ -257,7 +255,8 @@ int node_set_up(struct node *node, struct rnl_error *err)
 
     use_folders(configured);
     node->name = node_name(node, configured);
-    node->state_dir = state_folder(node, configured);
+    node->state_dir = node_state_folder(
+        node->settings->state_dir, json_string_value(json_object_get(configured, "state_dir")));
     node->pipelines_dir = copy(json_string_value(json_object_get(configured, "pipelines")));
     if (!node->name || !node->state_dir)
         return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory");

@@ -22,4 +22,10 @@ struct node_settings {
 /* Until it is told to end, and its workers have. */
 int node_run(const struct node_settings *settings, struct rnl_error *err);
 
+/*
+ * Where a node keeps its state: as the flag says, else the configuration (NULL: they don't), else
+ * as suits the user. To be freed; NULL: out of memory.
+ */
+char *node_state_folder(const char *flag, const char *configured);
+
 #endif

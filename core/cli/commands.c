@@ -24,6 +24,8 @@ extern const struct cli_command tables_reload_command;
 extern const struct cli_command cutover_command;
 extern const struct cli_command serve_command, worker_command, pipelines_configured_command;
 extern const struct cli_command api_command, openapi_command;
+extern const struct cli_command keys_create_command, keys_list_command;
+extern const struct cli_command keys_revoke_command, keys_rotate_command;
 extern const struct cli_command pipelines_list_command, pipelines_show_command;
 extern const struct cli_command pipelines_start_command, pipelines_stop_command;
 extern const struct cli_command pipelines_pause_command, pipelines_resume_command;
@@ -61,6 +63,10 @@ const struct cli_command *const cli_commands[] = {
     &nodes_undrain_command,
     &doctor_command,
     &openapi_command,
+    &keys_create_command,
+    &keys_list_command,
+    &keys_revoke_command,
+    &keys_rotate_command,
     &worker_command,
     &api_command,
     &pipelines_configured_command,

@@ -196,6 +196,15 @@ test_who_may() {
     key=$first && api 204 DELETE "/keys/$id"
     key=$again && api 401 GET /keys/self
     key=$first && api 404 DELETE "/keys/$id"
+    # on the command line
+    key=$(runnel keys create cli --scope read,operate --state-dir "$dir/state" 2>/dev/null)
+    api 200 GET /keys/self
+    has .name cli
+    id=$(field .id)
+    [ "$(runnel keys list --state-dir "$dir/state" --json | jq -r ".[] | select(.id == \"$id\").scopes | join(\" \")")" = "read operate" ] || fail "keys list"
+    runnel keys revoke "$id" --state-dir "$dir/state" >/dev/null
+    api 401 GET /keys/self
+    key=$first
     api 201 POST /keys '{"name":"slow","scopes":["read"],"rate_per_s":3}'
     key=$(field .key)
     wait_for 10 too_fast
