@@ -20,6 +20,7 @@ struct api {
     atomic_bool ending; /* read by all threads */
     int64_t end_ms;     /* then clients that still take their reply are left */
     int64_t started_ms;
+    atomic_ullong answered, refused; /* calls */
 };
 
 /* One request on its way: its own thread's from http_serve until it is answered. */

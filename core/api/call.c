@@ -277,6 +277,9 @@ static void send(void *arg)
 {
     struct call *call = arg;
 
+    atomic_fetch_add(&call->api->answered, 1);
+    if (call->request->reply.status >= 400)
+        atomic_fetch_add(&call->api->refused, 1);
     key_clear(&call->key);
     json_decref(call->body);
     json_decref(call->answer);

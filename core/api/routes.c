@@ -78,6 +78,8 @@ const struct route routes[] = {
      "Whether the process answers; 503: it is about to end", health_live, NULL, NULL, NULL},
     {GET, "/readyz", 0, ROUTE_PUBLIC, 200, "ready", "Whether it can do its work; 503: not now",
      health_ready, NULL, NULL, "ready"},
+    {GET, "/metrics", SCOPE_METRICS, ROUTE_TEXT | ROUTE_WHOLE, 200, "metrics",
+     "The node's metrics, in Prometheus' text format", system_metrics, NULL, NULL, NULL},
     {GET, API "/openapi.json", 0, ROUTE_PUBLIC, 200, "openapi", "This document", system_openapi,
      NULL, NULL, NULL},
     {GET, API "/info", SCOPE_READ, 0, 200, "info", "Version and limits", system_info, NULL, NULL,

@@ -2,11 +2,13 @@
 #include "resources.h"
 
 #include "../cli/node_view.h"
+#include "../metrics.h"
 #include "../node.h"
 #include "../remote.h"
 #include "../util/clock.h"
 
 #include <runnel/abi.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -81,6 +83,33 @@ int system_info(struct call *call, struct rnl_error *err)
 int system_openapi(struct call *call, struct rnl_error *err)
 {
     call->answer = openapi_document();
+    return call->answer ? RNL_OK : rnl_fail(err, RNL_E_FATAL, "memory", "out of memory");
+}
+
+static json_t *own(const char *type, const char *help, double value)
+{
+    return json_pack("{s:s,s:s,s:f}", "type", type, "help", help, "value", value);
+}
+
+int system_metrics(struct call *call, struct rnl_error *err)
+{
+    json_t *node = view_node(call->api->view, err), *of_api;
+    char *text;
+
+    if (!node)
+        return err->status;
+    of_api = json_pack("{s:o,s:o}", "runnel_api_requests_total",
+                       own("counter", "Requests that the API has answered",
+                           (double)atomic_load(&call->api->answered)),
+                       "runnel_api_refused_total",
+                       own("counter", "Of those: with a status of 400 and above",
+                           (double)atomic_load(&call->api->refused)));
+    text = metrics_text(node, of_api);
+    if (text)
+        call->answer = json_string(text);
+    free(text);
+    json_decref(of_api);
+    json_decref(node);
     return call->answer ? RNL_OK : rnl_fail(err, RNL_E_FATAL, "memory", "out of memory");
 }
 
