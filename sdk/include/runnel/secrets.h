@@ -4,7 +4,7 @@
 
 #include <runnel/host.h>
 
-/* Threads: one at a time, from the control thread. */
+/* Threads: one at a time, whichever; interrupt may come from another one meanwhile. */
 struct rnl_secrets_ops {
     uint32_t size;
     uint32_t reserved;
@@ -20,6 +20,12 @@ struct rnl_secrets_ops {
                 struct rnl_error *err);
 
     /* The rest is optional: a store that is written elsewhere has none of it. */
+
+    /*
+     * Keeps what was read good; called about twice a second while a pipeline runs, and returns at
+     * once when nothing is due. RNL_AGAIN: something that was read can't be kept good and will end;
+     * read anew, it is another. Said once of each. RNL_E_RETRY: tried in vain, and tried again.
+     */
     int (*renew)(void *self, struct rnl_error *err);
     int (*write)(void *self, const char *path, const char *field, const struct rnl_secret *text,
                  struct rnl_error *err);
@@ -28,6 +34,9 @@ struct rnl_secrets_ops {
     int (*rotate)(void *self, const struct rnl_secret *key, struct rnl_error *err);
 
     void (*interrupt)(void *self);
+
+    /* What was read was refused by those it is for: the next read asks the store anew. */
+    void (*forget)(void *self);
 };
 
 #endif

@@ -1,6 +1,6 @@
 /* Memory for what must not leak: own pages, locked, left out of dumps, wiped when freed. */
-#ifndef FILE_PAGES_H
-#define FILE_PAGES_H
+#ifndef COMMON_PAGES_H
+#define COMMON_PAGES_H
 
 #include <stdbool.h>
 #include <stddef.h>
