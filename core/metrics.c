@@ -187,18 +187,17 @@ static void put_restarts(const struct page *page)
 /* Resident memory by proc(5); -1: the process has gone. */
 static double memory_of(json_int_t pid)
 {
-    char path[64];
-    long size, resident = -1;
+    char path[64], line[200], *second = NULL;
     FILE *file;
 
     snprintf(path, sizeof(path), "/proc/%lld/statm", (long long)pid);
     file = fopen(path, "re");
     if (!file)
         return -1;
-    if (fscanf(file, "%ld %ld", &size, &resident) != 2)
-        resident = -1;
+    if (fgets(line, sizeof(line), file))
+        second = strchr(line, ' ');
     fclose(file);
-    return resident < 0 ? -1 : (double)resident * (double)sysconf(_SC_PAGESIZE);
+    return second ? (double)strtol(second, NULL, 10) * (double)sysconf(_SC_PAGESIZE) : -1;
 }
 
 static void put_memory(const struct page *page, const char *process, const char *pipeline,

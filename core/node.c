@@ -265,6 +265,7 @@ int node_set_up(struct node *node, struct rnl_error *err)
         kept_open(node->state_dir, &node->kept, err) != RNL_OK)
         return err->status;
     node->drained = kept_drained(node->kept);
+    node->recorder = recorder_begin(node->state_dir);
     if (remote_open(node->loop, NODE_SOCKET, node_answer, node, &node->remote, err) == RNL_OK) {
         announce(node, configured);
         node_say_unsent(node);
@@ -291,6 +292,7 @@ static void clear(struct node *node)
     wishes_end(node->wishes);
     json_decref(node->wanted);
     node_forget_all(node);
+    recorder_end(node->recorder);
     node_api_forget(node);
     kept_close(node->kept);
     desired_close(node->desired);

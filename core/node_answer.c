@@ -123,6 +123,23 @@ static struct entry *entry_asked(struct node *node, const json_t *request, struc
     return NULL;
 }
 
+/* What is said through the API stands in its own record already. */
+static void note(struct node *node, const json_t *request, const char *what, const char *about)
+{
+    if (!json_object_get(request, "who"))
+        recorder_event(node->recorder, "local", what, about, NULL);
+}
+
+static const char *action_of(const json_t *request)
+{
+    const char *word = json_string_value(json_object_get(request, "want"));
+
+    if (strcmp(word, "running") == 0)
+        return json_is_true(json_object_get(request, "again")) ? "restart_pipeline"
+                                                               : "start_pipeline";
+    return strcmp(word, "paused") == 0 ? "pause_pipeline" : "stop_pipeline";
+}
+
 static int want(struct entry *entry, const json_t *request, struct rnl_error *err)
 {
     const char *word = json_string_value(json_object_get(request, "want"));
@@ -131,7 +148,10 @@ static int want(struct entry *entry, const json_t *request, struct rnl_error *er
     if (!wanted_parse(word, &want))
         return rnl_fail(err, RNL_E_CONFIG, "remote.request", "a pipeline can't be wanted \"%s\"",
                         word ? word : "");
-    return entry_want(entry, want, json_is_true(json_object_get(request, "again")), err);
+    if (entry_want(entry, want, json_is_true(json_object_get(request, "again")), err) != RNL_OK)
+        return err->status;
+    note(entry->node, request, action_of(request), entry->name);
+    return RNL_OK;
 }
 
 static json_t *drain(struct node *node, bool drained, struct rnl_error *err)
@@ -153,8 +173,10 @@ json_t *node_answer(void *arg, const char *word, const json_t *request, struct r
         node_list_begin(node);
         return node_json(node);
     }
-    if (strcmp(word, "drain") == 0 || strcmp(word, "undrain") == 0)
+    if (strcmp(word, "drain") == 0 || strcmp(word, "undrain") == 0) {
+        note(node, request, *word == 'd' ? "drain_node" : "undrain_node", node->name);
         return drain(node, *word == 'd', err);
+    }
     if (strcmp(word, "show") != 0 && strcmp(word, "want") != 0) {
         rnl_fail(err, RNL_E_CONFIG, "remote.request", "\"%s\" is nothing that a node understands",
                  word);

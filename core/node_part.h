@@ -6,6 +6,7 @@
 #include "desired.h"
 #include "kept.h"
 #include "node.h"
+#include "recorder.h"
 
 #include <jansson.h>
 
@@ -24,6 +25,7 @@ struct worker {
     struct child *child; /* NULL: no process lives */
     struct worker_end end;
     bool ended;                   /* once: end tells how */
+    int64_t noted_ms;             /* when its totals were written down last */
     json_t *progress;             /* what it told last, or NULL */
     json_t *error;                /* why it ended, in its own words, or NULL */
     char *last_words[LAST_WORDS]; /* of its log, the oldest first */
@@ -58,6 +60,7 @@ struct node {
     struct remote *remote;
     struct desired *desired;
     struct kept *kept;
+    struct recorder *recorder;   /* NULL: not yet */
     struct announcer *announcer; /* tells the registry of us; NULL: not yet */
     struct wishes *wishes;       /* what all nodes want; NULL: the registry keeps nothing */
     json_t *wanted;              /* as heard last, or NULL */

@@ -11,6 +11,8 @@
 #include <sys/random.h>
 #include <sys/wait.h>
 
+#define NOTE_MS 60000 /* how often what a run has done is written down */
+
 /* "shop", or "shop: reader" where the other role has a process of its own. */
 static const char *name_of(const struct worker *worker, char *buf, size_t size)
 {
@@ -83,12 +85,47 @@ static void on_record(struct worker *worker, const char *line)
     json_decref(o);
 }
 
+/* Of a summary, which each run ends with, or of how far it is. A reader has put nothing anywhere.
+ */
+static struct run_totals totals_of(const struct worker *worker)
+{
+    const json_t *o = worker->progress, *table;
+    bool whole = json_object_get(o, "rows") != NULL;
+    struct run_totals totals = {
+        .rows = json_integer_value(json_object_get(o, whole ? "rows" : "rows_written")) -
+                json_integer_value(json_object_get(o, "rows_before")),
+        .changes = json_integer_value(json_object_get(o, "changes")),
+        .bytes = json_integer_value(json_object_get(o, whole ? "bytes" : "bytes_written")),
+        .set_aside = json_integer_value(json_object_get(o, "rows_set_aside"))};
+    size_t i;
+
+    json_array_foreach(json_object_get(o, "tables"), i, table)
+    {
+        totals.rows -= json_integer_value(json_object_get(table, "rows_before"));
+    }
+    if (worker->roles == ROLE_READER)
+        totals = (struct run_totals){0};
+    return totals;
+}
+
+static void note_totals(struct worker *worker)
+{
+    struct run_totals totals = totals_of(worker);
+
+    recorder_run_goes(worker->entry->node->recorder, worker, &totals);
+    worker->noted_ms = clock_ms();
+}
+
 static void on_line(void *arg, bool is_error, char *line)
 {
+    struct worker *worker = arg;
+
     if (is_error)
         on_log(arg, line);
     else
         on_record(arg, line);
+    if (!is_error && worker->progress && clock_ms() - worker->noted_ms >= NOTE_MS)
+        note_totals(worker);
 }
 
 static uint32_t any_bits(void)
@@ -143,12 +180,26 @@ static void keep_failure(const struct worker *worker)
  * One that was told to end by others stays so for as long as this node lives. On disk nothing
  * changes: a machine that goes down may well tell all processes at once.
  */
+static void note_end(struct worker *worker)
+{
+    const json_t *error = worker->error;
+    const char *outcome = supervised_word(worker->now.state);
+
+    if (worker->now.state == SUPERVISED_WAITING)
+        outcome = worker->end.signal ? "killed" : "failed";
+    note_totals(worker);
+    recorder_run_ended(worker->entry->node->recorder, worker, outcome, worker->end.code,
+                       json_string_value(json_object_get(error, "code")),
+                       json_string_value(json_object_get(error, "text")));
+}
+
 static void ended(struct worker *worker, const struct worker_end *end)
 {
     worker->end = *end;
     worker->ended = true;
     supervised_ended(&worker->now, end, clock_ms(), any_bits());
     say_end(worker);
+    note_end(worker);
     if (worker->now.state == SUPERVISED_FAILED)
         keep_failure(worker);
 }
@@ -213,6 +264,9 @@ static void begin(struct worker *worker)
     worker_forget(worker);
     supervised_began(&worker->now, clock_ms());
     worker->print_running = worker->entry->print;
+    worker->noted_ms = clock_ms();
+    recorder_run_began(worker->entry->node->recorder, worker, worker->entry->name,
+                       roles_word(worker->roles), worker->entry->mode);
     if (start(worker, &err) == RNL_OK) {
         log_write(RNL_LOG_INFO, "node", "pipeline %s: worker %d began",
                   name_of(worker, name, sizeof(name)), (int)child_pid(worker->child));

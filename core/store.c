@@ -25,6 +25,18 @@ static const char *const steps[] = {
     " old_hash blob, old_until_s integer, scopes integer not null, pipelines text,"
     " rate_per_s integer not null default 0, created_s integer not null, expires_s integer,"
     " used_s integer, revoked_s integer) strict, without rowid",
+    "create table runs (id integer primary key, pipeline text not null, role text not null,"
+    " mode text, began_s integer not null, seen_s integer not null, ended_s integer,"
+    " outcome text not null, exit_code integer, rows integer not null default 0,"
+    " changes integer not null default 0, bytes integer not null default 0,"
+    " set_aside integer not null default 0, error_code text, error_text text) strict;"
+    "create index runs_of on runs (pipeline, id);"
+    "create table events (id integer primary key, at_ms integer not null, who text not null,"
+    " what text not null, about text, detail text) strict;"
+    "create index events_of on events (about, id);"
+    "create table usage (day text not null, pipeline text not null, rows integer not null,"
+    " changes integer not null, bytes integer not null, seconds integer not null,"
+    " primary key (day, pipeline)) strict, without rowid",
 };
 enum { VERSION = sizeof(steps) / sizeof(steps[0]) };
 
@@ -176,4 +188,72 @@ void store_close(struct store *store)
     sqlite3_close(store->db);
     pthread_mutex_destroy(&store->lock);
     free(store);
+}
+
+/* --- statements ------------------------------------------------------------------------------- */
+
+void sql_begin(struct sql *sql, struct store *store, const char *text, struct rnl_error *err)
+{
+    sqlite3 *db = store_enter(store);
+
+    *sql = (struct sql){.store = store, .err = err};
+    if (sqlite3_prepare_v2(db, text, -1, &sql->statement, NULL) != SQLITE_OK)
+        sql->status = store_fail(store, "the state", err);
+}
+
+void sql_text(struct sql *sql, const char *text)
+{
+    sql->at++;
+    if (sql->statement && text)
+        sqlite3_bind_text(sql->statement, sql->at, text, -1, SQLITE_TRANSIENT);
+}
+
+void sql_number(struct sql *sql, int64_t number)
+{
+    sql->at++;
+    if (sql->statement)
+        sqlite3_bind_int64(sql->statement, sql->at, number);
+}
+
+bool sql_row(struct sql *sql)
+{
+    int step;
+
+    if (!sql->statement || sql->status != RNL_OK)
+        return false;
+    step = sqlite3_step(sql->statement);
+    if (step == SQLITE_ROW)
+        return true;
+    if (step != SQLITE_DONE)
+        sql->status = store_fail(sql->store, "the state", sql->err);
+    sqlite3_finalize(sql->statement);
+    sql->statement = NULL;
+    return false;
+}
+
+const char *sql_text_at(const struct sql *sql, int column)
+{
+    const char *text = (const char *)sqlite3_column_text(sql->statement, column);
+
+    return text ? text : "";
+}
+
+int64_t sql_number_at(const struct sql *sql, int column)
+{
+    return sqlite3_column_int64(sql->statement, column);
+}
+
+bool sql_null_at(const struct sql *sql, int column)
+{
+    return sqlite3_column_type(sql->statement, column) == SQLITE_NULL;
+}
+
+int sql_end(struct sql *sql, int64_t *changed)
+{
+    while (sql_row(sql))
+        ;
+    if (changed)
+        *changed = sqlite3_changes(sql->store->db);
+    store_leave(sql->store);
+    return sql->status;
 }

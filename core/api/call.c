@@ -1,6 +1,7 @@
 /* One call: its route, its key, its fields, its handler, its reply; the same steps for all. */
 #include "api_part.h"
 
+#include "../history.h"
 #include "../loop.h"
 #include "../store.h"
 #include "../util/log.h"
@@ -257,6 +258,21 @@ static void answer(struct call *call)
     put_tag(call);
 }
 
+/* Who has asked for it, once it is done. That it can't be written down undoes nothing. */
+static void note_done(struct call *call)
+{
+    const char *about = call->params[0] ? call->params[0] : call_text(call, "name");
+    struct rnl_error err = RNL_ERROR_INIT;
+    char who[100];
+
+    if (call->route->method == HTTP_METHOD_GET)
+        return;
+    snprintf(who, sizeof(who), "key %s (%s)", call->key.id, call->key.name);
+    if (history_event(call->api->store, who, call->route->id, about, call->request->id, &err) !=
+        RNL_OK)
+        log_error("api", &err);
+}
+
 void call_run(struct call *call)
 {
     struct rnl_error err = RNL_ERROR_INIT;
@@ -268,6 +284,7 @@ void call_run(struct call *call)
             problem_of(call->request, &err);
         return;
     }
+    note_done(call);
     answer(call);
 }
 

@@ -188,8 +188,8 @@ static int refuse(struct call *call, json_t *entry, const char *action)
 
 static int ask(struct call *call, const char *want, bool again, struct rnl_error *err)
 {
-    json_t *request =
-        json_pack("{s:s,s:s,s:b}", "pipeline", call->params[0], "want", want, "again", again);
+    json_t *request = json_pack("{s:s,s:s,s:b,s:s}", "pipeline", call->params[0], "want", want,
+                                "again", again, "who", call->key.id);
 
     if (remote_ask(NODE_SOCKET, "want", request, ASK_MS, &call->answer, err) != RNL_OK)
         return err->status;

@@ -26,6 +26,8 @@ api_handler pipelines_plan, pipelines_check, pipelines_reset, pipelines_tables, 
 /* connections.c */
 api_handler connections_list, connections_show, connections_create, connections_replace,
     connections_patch, connections_delete, connections_test;
+/* runs.c */
+api_handler runs_list, runs_list_of, events_list, usage_list;
 /* keys_resource.c */
 api_handler keys_list, keys_self, keys_make, keys_turn, keys_end;
 

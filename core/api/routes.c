@@ -21,6 +21,29 @@ static const struct field plugins_query[] = {
     {"kind", FIELD_TEXT, false, "source|sink|transport|secrets|registry", 0, 0, "of this kind"},
     {NULL},
 };
+static const struct field history_query[] = {
+    {"limit", FIELD_NUMBER, false, NULL, 1, 500, "how many at most (preset: 50)"},
+    {"cursor", FIELD_NUMBER, false, NULL, 1, INT64_MAX, "next_cursor of the page before"},
+    {NULL},
+};
+static const struct field runs_query[] = {
+    {"limit", FIELD_NUMBER, false, NULL, 1, 500, "how many at most (preset: 50)"},
+    {"cursor", FIELD_NUMBER, false, NULL, 1, INT64_MAX, "next_cursor of the page before"},
+    {"pipeline", FIELD_TEXT, false, NULL, 1, 64, "those of this pipeline"},
+    {NULL},
+};
+static const struct field events_query[] = {
+    {"limit", FIELD_NUMBER, false, NULL, 1, 500, "how many at most (preset: 50)"},
+    {"cursor", FIELD_NUMBER, false, NULL, 1, INT64_MAX, "next_cursor of the page before"},
+    {"about", FIELD_TEXT, false, NULL, 1, 200, "about what has this name"},
+    {NULL},
+};
+static const struct field usage_query[] = {
+    {"limit", FIELD_NUMBER, false, NULL, 1, 500, "how many at most (preset: 50)"},
+    {"pipeline", FIELD_TEXT, false, NULL, 1, 64, "of this pipeline"},
+    {"by", FIELD_TEXT, false, "day|month", 0, 0, "preset: day"},
+    {NULL},
+};
 static const struct field no_body[] = {{NULL}};
 static const struct field confirm_body[] = {
     {"confirm", FIELD_TEXT, true, NULL, 1, 64, "the pipeline's name: what is done can't be undone"},
@@ -180,6 +203,14 @@ const struct route routes[] = {
      jobs_list, page_query, NULL, "job"},
     {GET, API "/jobs/{job}", SCOPE_READ, 0, 200, "show_job", "One of them, with its result",
      jobs_show, NULL, NULL, "job"},
+    {GET, API "/runs", SCOPE_READ, ROUTE_WHOLE, 200, "list_runs",
+     "What was run, the latest first, and how it ended", runs_list, runs_query, NULL, "run"},
+    {GET, API "/pipelines/{pipeline}/runs", SCOPE_READ, ROUTE_PIPELINE, 200, "list_pipeline_runs",
+     "The same, of one pipeline", runs_list_of, history_query, NULL, NULL},
+    {GET, API "/events", SCOPE_READ, ROUTE_WHOLE, 200, "list_events",
+     "Who has asked for what, the latest first", events_list, events_query, NULL, "event"},
+    {GET, API "/usage", SCOPE_READ, ROUTE_WHOLE, 200, "show_usage",
+     "How much was moved, by day or month", usage_list, usage_query, NULL, "usage"},
     {GET, API "/keys", SCOPE_ADMIN, ROUTE_WHOLE, 200, "list_keys", "All keys, without their texts",
      keys_list, page_query, NULL, "key"},
     {POST, API "/keys", SCOPE_ADMIN, ROUTE_WHOLE, 201, "create_key",

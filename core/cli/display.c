@@ -268,6 +268,7 @@ json_t *progress_json(const struct progress_view *view)
         json_object_set_new(o, "held_bytes", json_integer(view->held_bytes));
         json_object_set_new(o, "position", json_string(view->position));
     }
+    json_object_set_new(o, "rows_before", json_integer(view->total.rows_before));
     json_object_set_new(o, "rows_set_aside", json_integer(view->total.rows_aside));
     json_object_set_new(o, "retries", json_integer(view->attempts));
     if (view->waiting_ms) {

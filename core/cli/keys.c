@@ -1,35 +1,13 @@
 /* runnel keys create|list|revoke|rotate: who may ask the API of the node on this machine. */
 #include "../keys.h"
 
-#include "../config.h"
-#include "../node.h"
 #include "../secret.h"
 #include "../store.h"
 #include "cli.h"
-#include "configured.h"
+#include "state.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* The database of the node that the configuration means; it need not run. */
-static int open_store(const struct cli_args *args, struct store **store, struct rnl_error *err)
-{
-    struct config *config;
-    char *configured, *folder;
-    int status;
-
-    *store = NULL;
-    if (cli_config(args, NULL, &config, err) != RNL_OK)
-        return err->status;
-    configured = configured_path(config, "node.state_dir");
-    folder = node_state_folder(cli_text(args, "state-dir", NULL), configured);
-    status = folder ? store_open(folder, store, err)
-                    : rnl_fail(err, RNL_E_FATAL, "memory", "out of memory");
-    free(folder);
-    free(configured);
-    config_free(config);
-    return status;
-}
 
 static void print_json(json_t *o)
 {
@@ -115,7 +93,7 @@ static int create(const struct cli_args *args, struct key_wish *wish)
     if (check_range(args, "expires-in-days", 3660, &err) != RNL_OK ||
         check_range(args, "rate", 100000, &err) != RNL_OK ||
         parse_scopes(cli_list(args, "scope"), &wish->scopes, &err) != RNL_OK ||
-        open_store(args, &store, &err) != RNL_OK)
+        cli_store(args, &store, &err) != RNL_OK)
         return cli_fail(&err);
     status = keys_create(store, wish, &text, &key, &err);
     store_close(store);
@@ -149,7 +127,7 @@ static int run_rotate(const struct cli_args *args)
     int status;
 
     if (check_range(args, "grace-seconds", (int64_t)30 * 86400, &err) != RNL_OK ||
-        open_store(args, &store, &err) != RNL_OK)
+        cli_store(args, &store, &err) != RNL_OK)
         return cli_fail(&err);
     status = keys_rotate(store, args->words[0], cli_int(args, "grace-seconds", 0), &text, &err);
     store_close(store);
@@ -203,7 +181,7 @@ static int run_list(const struct cli_args *args)
     json_t *all, *key;
     size_t i;
 
-    if (open_store(args, &store, &err) != RNL_OK)
+    if (cli_store(args, &store, &err) != RNL_OK)
         return cli_fail(&err);
     all = keys_all(store, &err);
     store_close(store);
@@ -227,7 +205,7 @@ static int run_revoke(const struct cli_args *args)
     struct store *store;
     int status;
 
-    if (open_store(args, &store, &err) != RNL_OK)
+    if (cli_store(args, &store, &err) != RNL_OK)
         return cli_fail(&err);
     status = keys_revoke(store, args->words[0], &err);
     store_close(store);
@@ -239,13 +217,6 @@ static int run_revoke(const struct cli_args *args)
         printf("key %s is revoked\n", args->words[0]);
     return EXIT_DONE;
 }
-
-#define STATE_OPTION                                                         \
-    {                                                                        \
-        "state-dir", 0, CLI_TEXT, 0, "FOLDER",                               \
-            "of the node (node.state_dir; preset: /var/lib/runnel of root, " \
-            "~/.local/state/runnel of others)"                               \
-    }
 
 static const struct cli_option create_options[] = {
     STATE_OPTION,

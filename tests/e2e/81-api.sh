@@ -96,6 +96,14 @@ test_an_operators_month() {
     wait_for 30 job_ended
     has .result.equal true
 
+    wait_for 10 run_is_kept
+    has '.items[0].rows' 1000
+    api 200 GET '/events?about=shop&limit=1'
+    has '.items[0].what' verify_pipeline
+    field '.items[0].who' | grep -q '(first)' || fail "it doesn't say who"
+    api 200 GET '/usage?by=month'
+    has '.items[0].rows' 1000
+
     # a change by one who has read it; another's in between is refused
     api 200 GET /pipelines/shop
     tag=$(header ETag)
@@ -135,14 +143,16 @@ test_an_operators_month() {
     api 204 DELETE /pipelines/shop
     api 204 DELETE /connections/from
     api 204 DELETE /connections/to
-    [ -z "$(ls -A "$dir/pipes" "$dir/conns" | grep -v :)" ] || fail "something is left: $(ls -A "$dir/pipes" "$dir/conns")"
+    [ -z "$(find "$dir/pipes" "$dir/conns" -type f)" ] || fail "something is left: $(find "$dir/pipes" "$dir/conns" -type f)"
     serve_end
 }
+run_is_kept() { api 200 GET /pipelines/shop/runs && [ "$(field '.items[0].outcome')" = finished ]; }
 job_ended() { api 200 GET "/jobs/$job" && [ "$(field .state)" != running ]; }
 
 # Every route, with every scope, without a key, with a wrong one, and with another pipeline's.
 test_who_may() {
-    local scope first method path id needs flags want keys=()
+    local scope first method path id needs want keys=()
+    shopt -s extglob
     rm -rf "$dir"
     serve
     first=$key
@@ -159,7 +169,7 @@ test_who_may() {
     api 201 POST /keys '{"name":"limited","scopes":["read","operate","write","admin"],"pipelines":["mine-*"]}'
     keys+=("limited $(field .key)")
     while read -r method path id needs; do
-        path=$(sed 's/{[a-z]*}/nothing/g' <<<"$path")
+        path=${path//\{+([a-z])\}/nothing}
         for one in "none " "wrong rnl_00000000_0000000000000000000000000000000000000000000" "${keys[@]}"; do
             scope=${one%% *} key=${one#* }
             case $id,$scope in
