@@ -37,6 +37,10 @@ static const char *const steps[] = {
     "create table usage (day text not null, pipeline text not null, rows integer not null,"
     " changes integer not null, bytes integer not null, seconds integer not null,"
     " primary key (day, pipeline)) strict, without rowid",
+    "create table replies (key_id text not null, word text not null, print text not null,"
+    " at_s integer not null, status integer, type text, body text, location text,"
+    " primary key (key_id, word)) strict, without rowid;"
+    "create index replies_by_age on replies (at_s)",
 };
 enum { VERSION = sizeof(steps) / sizeof(steps[0]) };
 

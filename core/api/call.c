@@ -1,5 +1,6 @@
 /* One call: its route, its key, its fields, its handler, its reply; the same steps for all. */
-#include "api_part.h"
+#include "again.h"
+#include "guard.h"
 
 #include "../history.h"
 #include "../loop.h"
@@ -162,8 +163,17 @@ static bool authenticate(struct call *call)
                       "X-API-Key: KEY or Authorization: Bearer KEY; runnel keys create makes one");
         return false;
     }
-    return keys_check(call->api->store, request->key, &call->key, &err) == RNL_OK ||
-           refuse_key(call, &err);
+    if (keys_check(call->api->store, request->key, &call->key, &err) == RNL_OK)
+        return true;
+    if (strcmp(err.code, "key.unknown") == 0 && guard_is_out(request->client)) {
+        problem_reply(request, 429, "key.guessing", "too many wrong keys came from this address",
+                      "right ones are heard; wrong ones again within a minute");
+        request->reply.retry_after_s = 60;
+        return false;
+    }
+    if (strcmp(err.code, "key.unknown") == 0)
+        guard_note(request->client);
+    return refuse_key(call, &err);
 }
 
 static bool authorise(struct call *call)
@@ -273,19 +283,30 @@ static void note_done(struct call *call)
         log_error("api", &err);
 }
 
-void call_run(struct call *call)
+/* Once, however often it is asked for. */
+static void handle(struct call *call)
 {
     struct rnl_error err = RNL_ERROR_INIT;
+    enum again again = again_begin(call, &err);
+    bool done;
 
-    if (!authenticate(call) || !authorise(call) || !read_body(call) || !check_fields(call))
+    if (again == AGAIN_FAILED)
+        problem_of(call->request, &err);
+    if (again != AGAIN_NO)
         return;
-    if (call->route->handle(call, &err) != RNL_OK) {
-        if (!call->request->reply.status) /* it may have said it in its own way */
-            problem_of(call->request, &err);
-        return;
-    }
-    note_done(call);
-    answer(call);
+    done = call->route->handle(call, &err) == RNL_OK;
+    if (done) {
+        note_done(call);
+        answer(call);
+    } else if (!call->request->reply.status) /* it may have said it in its own way */
+        problem_of(call->request, &err);
+    again_end(call, done);
+}
+
+void call_run(struct call *call)
+{
+    if (authenticate(call) && authorise(call) && read_body(call) && check_fields(call))
+        handle(call);
 }
 
 /* --- its way ---------------------------------------------------------------------------------- */

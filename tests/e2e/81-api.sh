@@ -61,6 +61,14 @@ test_an_operators_month() {
     [ "$(header Location)" = /api/v1/connections/from ] || fail "no Location"
     api 201 POST /connections "{\"name\":\"to\",\"plugin\":\"sqlite\",\"path\":\"$E2E_SCRATCH/wrong/to.db\"}"
     api 409 POST /connections '{"name":"to","plugin":"sqlite"}'
+    # asked twice by one who doesn't know whether it was done
+    api 201 POST /connections '{"name":"twice","plugin":"sqlite","path":"x"}' -H 'Idempotency-Key: once'
+    api 201 POST /connections '{"name":"twice","plugin":"sqlite","path":"x"}' -H 'Idempotency-Key: once'
+    [ "$(header Idempotency-Replayed)" = true ] || fail "it was done twice"
+    api 422 POST /connections '{"name":"thrice","plugin":"sqlite","path":"x"}' -H 'Idempotency-Key: once'
+    has .code request.idempotency
+    api 409 POST /connections '{"name":"twice","plugin":"sqlite","path":"x"}' -H 'Idempotency-Key: another'
+    api 204 DELETE /connections/twice
     api 422 POST /connections '{"name":"x","plugin":"sqlight"}'
     has .code plugin.unknown
     api 422 POST /connections '{"name":"x","plugin":"mysql","password":"file:/etc/shadow"}'
@@ -188,6 +196,9 @@ test_who_may() {
             esac
         done
     done <"$E2E_SCRATCH/routes"
+    # who guesses is told to wait, and who has a key isn't
+    key=rnl_00000000_0000000000000000000000000000000000000000000
+    wait_for 30 guesses_enough
     # nothing was done by those
     key=$first
     api 200 GET /keys
@@ -201,10 +212,10 @@ test_who_may() {
     key=$first
     api 200 POST "/keys/$id/rotate" '{"grace_s":0}'
     again=$(field .key)
-    key=${keys[0]#* } && api 401 GET /keys/self
+    key=${keys[0]#* } && api 429 GET /keys/self
     key=$again && api 200 GET /keys/self
     key=$first && api 204 DELETE "/keys/$id"
-    key=$again && api 401 GET /keys/self
+    key=$again && api 429 GET /keys/self
     key=$first && api 404 DELETE "/keys/$id"
     # on the command line
     key=$(runnel keys create cli --scope read,operate --state-dir "$dir/state" 2>/dev/null)
@@ -213,7 +224,8 @@ test_who_may() {
     id=$(field .id)
     [ "$(runnel keys list --state-dir "$dir/state" --json | jq -r ".[] | select(.id == \"$id\").scopes | join(\" \")")" = "read operate" ] || fail "keys list"
     runnel keys revoke "$id" --state-dir "$dir/state" >/dev/null
-    api 401 GET /keys/self
+    knock GET /api/v1/keys/self
+    [ "$got" = 429 ] || fail "a key that was revoked: $got"
     key=$first
     api 201 POST /keys '{"name":"slow","scopes":["read"],"rate_per_s":3}'
     key=$(field .key)
@@ -233,6 +245,7 @@ allowed_to_limited() { # ID: what keys of one pipeline may ask at all
     *) echo 403 ;;
     esac
 }
+guesses_enough() { knock GET /api/v1/keys/self && [ "$got" = 429 ]; }
 too_fast() { knock GET /api/v1/keys/self && [ "$got" = 429 ]; }
 
 # What clients shouldn't send: refused in words, and the next one is served all the same.
