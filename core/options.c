@@ -2,6 +2,7 @@
 #include "options.h"
 
 #include "secret.h"
+#include "secret_file.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -224,6 +225,37 @@ static char *resolve_path(const struct setting *setting)
     return path;
 }
 
+/* Which texts may stand in a store: those of connections, and files. */
+static bool may_refer(const struct rnl_option *option, const struct setting *setting)
+{
+    return setting->text && secret_is_reference(setting->text) &&
+           (option->type == RNL_O_FILE ||
+            (option->type == RNL_O_STRING && option->flags & RNL_O_CONNECTION));
+}
+
+/* What a store has: a user's name, or what a library reads from a file. */
+static int set_referred(const struct rnl_option *option, void *config,
+                        const struct setting *setting, struct secret_resolver *resolver,
+                        struct rnl_error *err)
+{
+    struct rnl_secret *secret = secret_new();
+    char *text = NULL;
+    int status;
+
+    if (!secret)
+        return no_memory(err);
+    status = secret_resolve(resolver, setting->text, secret, err);
+    if (status == RNL_OK && option->type == RNL_O_FILE)
+        status = secret_file_lend(secret, &text, err);
+    else if (status == RNL_OK) {
+        text = strdup(secret_text(secret));
+        status = text ? RNL_OK : no_memory(err);
+    }
+    secret_free(secret);
+    memcpy((char *)config + option->offset, &text, sizeof(char *));
+    return status;
+}
+
 static int set_text(const struct rnl_option *option, void *config, const struct setting *setting,
                     struct rnl_error *err)
 {
@@ -273,6 +305,8 @@ static int set_one(const struct rnl_option *option, void *config, const char *wh
     case RNL_O_SECRET:
         return set_secret(option, config, what, setting, resolver, err);
     default:
+        if (may_refer(option, setting))
+            return set_referred(option, config, setting, resolver, err);
         return set_text(option, config, setting, err);
     }
 }
@@ -356,7 +390,7 @@ int options_check_setting(const struct rnl_options *table, const char *what,
         options_at(table, i, &option);
         if (strcmp(option.name, setting->name) != 0)
             continue;
-        if (option.type != RNL_O_SECRET || !setting->text)
+        if ((option.type != RNL_O_SECRET && !may_refer(&option, setting)) || !setting->text)
             status = set_one(&option, scratch, what, setting, NULL, err);
         break;
     }
@@ -383,6 +417,8 @@ void options_free(const struct rnl_options *table, void *config)
                        option.type == RNL_O_LIST || option.type == RNL_O_SECRET
                    ? sizeof(member)
                    : 0);
+        if (option.type == RNL_O_FILE && member)
+            secret_file_end(member);
         if (option.type == RNL_O_STRING || option.type == RNL_O_FILE)
             free(member);
         else if (option.type == RNL_O_LIST)

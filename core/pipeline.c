@@ -4,19 +4,22 @@
  */
 #include "pipeline.h"
 
+#include "patience.h"
 #include "reader.h"
+#include "renewal.h"
 #include "role.h"
 #include "seat.h"
+#include "secret.h"
 #include "util/clock.h"
 #include "util/log.h"
 #include "writer.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <time.h>
 
 #define JOIN_TRIES 5
+#define LOGIN_TRIES 5
 
 struct pipeline {
     struct run run;
@@ -126,15 +129,6 @@ static void *writer_main(void *arg)
     return NULL;
 }
 
-static uint64_t random_number(void)
-{
-    uint64_t number;
-
-    if (getrandom(&number, sizeof(number), GRND_NONBLOCK) != sizeof(number))
-        number = (uint64_t)clock_ms() * UINT64_C(0x9E3779B97F4A7C15);
-    return number;
-}
-
 static void fail_thread(struct pipeline *pipeline, const char *role)
 {
     struct rnl_error err = RNL_ERROR_INIT;
@@ -182,34 +176,26 @@ static void attempt(struct pipeline *pipeline)
 
 /* --- the next attempt ---------------------------------------------------------------- */
 
-/* How often it failed without getting further, and since when. */
-struct patience {
-    uint64_t mark; /* of the progress */
-    int64_t since_ms;
-    uint32_t failures;
-};
-
-/* Anything up to twice as long as the last time, so that many don't come back at once. */
-static int64_t pause_ms(const struct retry_config *retry, uint32_t failures)
-{
-    int64_t most_ms = retry->first_ms > 0 ? retry->first_ms : 1;
-
-    for (uint32_t i = 1; i < failures && most_ms < retry->max_ms; i++)
-        most_ms *= 2;
-    if (most_ms > retry->max_ms && retry->max_ms > 0)
-        most_ms = retry->max_ms;
-    return 1 + (int64_t)(random_number() % (uint64_t)most_ms);
-}
-
-/* Whether what failed may pass by itself. */
-static bool may_pass(const struct pipeline *pipeline, bool retried)
+/* A store may have another password by now: what it said is asked anew some times. */
+static bool may_log_in(struct pipeline *pipeline, uint32_t failures)
 {
     const struct rnl_error *err = &pipeline->run.error;
 
-    if (err->status == RNL_E_RETRY)
+    return failures < LOGIN_TRIES && err->status == RNL_E_CONFIG &&
+           (strcmp(err->code, "postgres.auth") == 0 ||
+            strcmp(err->code, "mysql.access_denied") == 0) &&
+           pipeline->run.resolver && secret_resolver_forget(pipeline->run.resolver);
+}
+
+/* Whether what failed may pass by itself. */
+static bool may_pass(struct pipeline *pipeline, uint32_t failures)
+{
+    const struct rnl_error *err = &pipeline->run.error;
+
+    if (err->status == RNL_E_RETRY || may_log_in(pipeline, failures))
         return true;
     /* The server hasn't noticed yet that the connection of our last attempt is gone. */
-    return (retried || pipeline->run.seat) && err->status == RNL_E_CONFIG &&
+    return (failures || pipeline->run.seat) && err->status == RNL_E_CONFIG &&
            strcmp(err->code, "sink.pipeline_busy") == 0;
 }
 
@@ -223,46 +209,20 @@ static bool told_to_stop(struct pipeline *pipeline)
     return stop;
 }
 
-/* Whether the servers that are this process's could be reached, ever. */
-static bool has_opened(struct run *run)
-{
-    return (run->role == RUN_WRITER || atomic_load(&run->source_opened)) &&
-           (run->role == RUN_READER || atomic_load(&run->sink_opened));
-}
-
-/* By this it is seen that a run gets further: a reader that is alone doesn't know what is written.
- */
-static uint64_t mark_of(struct run *run)
-{
-    struct progress_brief brief;
-
-    if (run->role != RUN_READER)
-        return progress_mark(run->progress);
-    progress_brief(run->progress, &brief);
-    return (uint64_t)brief.rows_read;
-}
-
 /* Whether to go on after a failure; *wait_ms: when. */
 static bool goes_on(struct pipeline *pipeline, struct patience *patience, int64_t *wait_ms)
 {
     struct run *run = &pipeline->run;
     const struct retry_config *retry = &run->config->retry;
-    uint64_t mark = mark_of(run);
-    int64_t now_ms = clock_ms();
-
     if (!atomic_load(&run->failed) || !retry->seconds || !may_pass(pipeline, patience->failures) ||
         told_to_stop(pipeline))
         return false;
     /* A wrong host name must not be waited for. */
-    if (!has_opened(run))
+    if (!run_has_opened(run))
         return false;
     /* One that has followed for a while was well again, also where nothing happened meanwhile. */
-    if (!patience->failures || mark != patience->mark ||
-        progress_followed_ms(run->progress) >= retry->max_ms)
-        *patience = (struct patience){.mark = mark, .since_ms = now_ms};
-    patience->failures++;
-    *wait_ms = pause_ms(retry, patience->failures);
-    return now_ms - patience->since_ms + *wait_ms <= retry->seconds * 1000;
+    return patience_again(patience, retry, run_mark(run),
+                          progress_followed_ms(run->progress) >= retry->max_ms, wait_ms);
 }
 
 static struct timespec moment(int64_t ms)
@@ -442,6 +402,47 @@ static void *timer_main(void *arg)
     return NULL;
 }
 
+static void interrupt_secrets(void *resolver)
+{
+    secret_resolver_interrupt(resolver);
+}
+
+/*
+ * Credentials that a store lends are about to end: the attempt ends in order, at a commit, and
+ * another one begins with new ones. One that rests reads them anew in any case.
+ */
+static void on_ending(void *arg)
+{
+    struct pipeline *pipeline = arg;
+
+    pthread_mutex_lock(&pipeline->lock);
+    if (!pipeline->over && !pipeline->stop && !pipeline->pause) {
+        log_write(RNL_LOG_INFO, "pipeline", "connecting anew, with new credentials");
+        atomic_store(&pipeline->run.again, true);
+        run_stop(&pipeline->run, false);
+    }
+    pthread_mutex_unlock(&pipeline->lock);
+}
+
+/* Attempts, with their secrets kept good meanwhile. */
+static void work_with_secrets(struct pipeline *pipeline)
+{
+    struct secret_resolver *resolver = pipeline->run.resolver;
+    struct rnl_error err = RNL_ERROR_INIT;
+    struct renewal *renewal;
+
+    if (renewal_start(resolver, on_ending, pipeline, &renewal, &err) != RNL_OK) {
+        run_fail(&pipeline->run, &err);
+        return;
+    }
+    if (resolver)
+        run_on_interrupt(&pipeline->run, interrupt_secrets, resolver);
+    work(pipeline);
+    if (resolver)
+        run_off_interrupt(&pipeline->run, resolver);
+    renewal_stop(renewal);
+}
+
 static void *conductor_main(void *arg)
 {
     struct pipeline *pipeline = arg;
@@ -456,7 +457,7 @@ static void *conductor_main(void *arg)
             fail_thread(pipeline, "timer");
     }
     if (!atomic_load(&pipeline->run.failed))
-        work(pipeline);
+        work_with_secrets(pipeline);
     seat_close(pipeline->run.seat, pipeline->complete || atomic_load(&pipeline->run.done_before));
     pipeline->run.seat = NULL;
     pthread_mutex_lock(&pipeline->lock);

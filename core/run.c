@@ -35,8 +35,18 @@ static void interrupt_all(struct run *run)
             run->interrupts[i].call(run->interrupts[i].self);
 }
 
+/* What was broken off because the run is to end at once is no failure of it. */
+static bool was_broken_off(struct run *run, const struct rnl_error *err)
+{
+    const char *dot = strrchr(err->code, '.');
+
+    return atomic_load(&run->hard) && dot && strcmp(dot, ".interrupted") == 0;
+}
+
 static void fail(struct run *run, const struct rnl_error *err, bool hard)
 {
+    if (was_broken_off(run, err))
+        return;
     pthread_mutex_lock(&run->lock);
     if (!atomic_exchange(&run->failed, true))
         run->error = *err;
@@ -92,4 +102,20 @@ void run_off_interrupt(struct run *run, void *self)
         if (run->interrupts[i].self == self)
             run->interrupts[i].call = NULL;
     pthread_mutex_unlock(&run->lock);
+}
+
+bool run_has_opened(struct run *run)
+{
+    return (run->role == RUN_WRITER || atomic_load(&run->source_opened)) &&
+           (run->role == RUN_READER || atomic_load(&run->sink_opened));
+}
+
+uint64_t run_mark(struct run *run)
+{
+    struct progress_brief brief;
+
+    if (run->role != RUN_READER)
+        return progress_mark(run->progress);
+    progress_brief(run->progress, &brief);
+    return (uint64_t)brief.rows_read;
 }

@@ -81,4 +81,10 @@ void run_stop(struct run *run, bool hard);
 void run_on_interrupt(struct run *run, void (*call)(void *self), void *self);
 void run_off_interrupt(struct run *run, void *self);
 
+/* Whether the servers that are this process's could be reached, ever. */
+bool run_has_opened(struct run *run);
+/* By this it is seen that a run gets further: a reader that is alone doesn't know what is written.
+ */
+uint64_t run_mark(struct run *run);
+
 #endif

@@ -39,7 +39,7 @@ int secret_prompt(const char *question, struct rnl_secret *secret, struct rnl_er
  * Resolves what stands in configuration: "secret://STORE/PATH#FIELD" through the
  * secrets plugin STORE ("file:/run/pw" reads a file's first line, "env:NAME" a
  * variable), anything else is the text itself. The stores are opened at their first
- * use, with the settings that configuration gives them.
+ * use, with the settings that configuration gives them. Any thread.
  *
  * A file must belong to us or to root and be closed to everybody else (0600). What
  * root put below /run, where containers and service managers hand secrets over, may
@@ -56,5 +56,16 @@ int secret_resolve(struct secret_resolver *resolver, const char *text, struct rn
 /* The store itself, opened, for `runnel secrets`; borrowed until secret_resolver_free. */
 int secret_resolver_open(struct secret_resolver *resolver, const char *store,
                          const struct plugin **plugin, void **self, struct rnl_error *err);
+bool secret_is_reference(const char *text); /* secret://… */
+
+/*
+ * Keeps what was read good, as far as stores lend it for a time. RNL_AGAIN: something will end;
+ * read anew it is another. Returns at once when nothing is due; any thread.
+ */
+int secret_resolver_renew(struct secret_resolver *resolver, struct rnl_error *err);
+/* What was read was refused: stores are asked anew. false: nothing came from a store. */
+bool secret_resolver_forget(struct secret_resolver *resolver);
+/* Breaks off what a store waits for. Any thread. */
+void secret_resolver_interrupt(struct secret_resolver *resolver);
 
 #endif

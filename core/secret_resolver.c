@@ -3,13 +3,10 @@
 #include "module.h"
 #include "options.h"
 #include "secret.h"
+#include "secret_file.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
+#include <pthread.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum { STORE_NAME_MAX = 64 };
 
@@ -19,19 +16,35 @@ struct store {
     const struct plugin *plugin;
     void *config; /* the plugin's own struct */
     struct host_ctx host;
-    void *self; /* what the plugin opened; NULL: not yet */
-    bool open;
+    void *self;   /* what the plugin opened; NULL: not yet */
+    bool open;    /* changed with both locks */
     bool opening; /* its own options are being resolved: it can't answer for them */
 };
 
+/*
+ * Both roles of a run read from it, and a thread renews: lock is held while a store is at work.
+ * One that opens may read secrets of another: the lock is recursive. list_lock is held for moments
+ * only, so that an interrupt gets through meanwhile.
+ */
 struct secret_resolver {
+    pthread_mutex_t lock, list_lock;
     struct store **stores;
     size_t count;
 };
 
 struct secret_resolver *secret_resolver_new(void)
 {
-    return calloc(1, sizeof(struct secret_resolver));
+    struct secret_resolver *resolver = calloc(1, sizeof(struct secret_resolver));
+    pthread_mutexattr_t attr;
+
+    if (!resolver)
+        return NULL;
+    pthread_mutexattr_init(&attr);
+    pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(&resolver->lock, &attr);
+    pthread_mutexattr_destroy(&attr);
+    pthread_mutex_init(&resolver->list_lock, NULL);
+    return resolver;
 }
 
 static void store_free(struct store *store)
@@ -51,6 +64,8 @@ void secret_resolver_free(struct secret_resolver *resolver)
     for (size_t i = 0; i < resolver->count; i++)
         store_free(resolver->stores[i]);
     free(resolver->stores);
+    pthread_mutex_destroy(&resolver->list_lock);
+    pthread_mutex_destroy(&resolver->lock);
     free(resolver);
 }
 
@@ -62,16 +77,20 @@ static struct store *store_get(struct secret_resolver *resolver, const char *nam
     for (size_t i = 0; i < resolver->count; i++)
         if (strcmp(resolver->stores[i]->name, name) == 0)
             return resolver->stores[i];
-    stores = realloc(resolver->stores, (resolver->count + 1) * sizeof(struct store *));
-    if (!stores)
-        return NULL;
-    resolver->stores = stores;
     store = calloc(1, sizeof(*store));
     if (!store)
         return NULL;
     snprintf(store->name, sizeof(store->name), "%s", name);
-    stores[resolver->count++] = store;
-    return store;
+    pthread_mutex_lock(&resolver->list_lock);
+    stores = realloc(resolver->stores, (resolver->count + 1) * sizeof(struct store *));
+    if (stores) {
+        resolver->stores = stores;
+        stores[resolver->count++] = store;
+    }
+    pthread_mutex_unlock(&resolver->list_lock);
+    if (!stores)
+        free(store);
+    return stores ? store : NULL;
 }
 
 void secret_resolver_store(struct secret_resolver *resolver, const char *name,
@@ -109,7 +128,9 @@ static int store_open(struct secret_resolver *resolver, struct store *store, str
         store->config = NULL;
         return status;
     }
+    pthread_mutex_lock(&resolver->list_lock);
     store->open = true;
+    pthread_mutex_unlock(&resolver->list_lock);
     return RNL_OK;
 }
 
@@ -123,16 +144,18 @@ int secret_resolver_open(struct secret_resolver *resolver, const char *name,
         return rnl_fail(err, RNL_E_CONFIG, "secret.bad_reference",
                         "the name of a secret store is at most %d letters long",
                         STORE_NAME_MAX - 1);
+    pthread_mutex_lock(&resolver->lock);
     store = store_get(resolver, name);
     if (!store)
-        return rnl_fail(err, RNL_E_FATAL, "secret.no_memory", "no memory for a secret store");
-    if (!store->open)
+        status = rnl_fail(err, RNL_E_FATAL, "secret.no_memory", "no memory for a secret store");
+    else if (!store->open)
         status = store_open(resolver, store, err);
-    if (status != RNL_OK)
-        return status;
-    *plugin = store->plugin;
-    *self = store->self;
-    return RNL_OK;
+    if (status == RNL_OK) {
+        *plugin = store->plugin;
+        *self = store->self;
+    }
+    pthread_mutex_unlock(&resolver->lock);
+    return status;
 }
 
 /* reference: what stands behind "secret://": STORE/PATH#FIELD */
@@ -157,111 +180,16 @@ static int resolve_reference(struct secret_resolver *resolver, const char *refer
     if (!resolver)
         return rnl_fail(err, RNL_E_CONFIG, "secret.no_stores",
                         "\"secret://%s\" can't be looked up here", reference);
-    status = secret_resolver_open(resolver, store, &plugin, &self, err);
-    if (status != RNL_OK)
-        return status;
     hash = strchr(slash, '#');
     path = hash ? strndup(slash + 1, (size_t)(hash - slash - 1)) : strdup(slash + 1);
     if (!path)
         return rnl_fail(err, RNL_E_FATAL, "secret.no_memory", "no memory for a secret's path");
-    status = plugin->secrets.read(self, path, hash ? hash + 1 : "", secret, err);
+    pthread_mutex_lock(&resolver->lock);
+    status = secret_resolver_open(resolver, store, &plugin, &self, err);
+    if (status == RNL_OK)
+        status = plugin->secrets.read(self, path, hash ? hash + 1 : "", secret, err);
+    pthread_mutex_unlock(&resolver->lock);
     free(path);
-    return status;
-}
-
-/* Whether root hands this file over in the way of containers and service managers. */
-static bool file_is_handed_over(const char *path, const struct stat *stat)
-{
-    char real[PATH_MAX];
-
-    return stat->st_uid == 0 && (stat->st_mode & 022) == 0 && realpath(path, real) &&
-           strncmp(real, "/run/", 5) == 0;
-}
-
-static int file_open(const char *path, int *out, struct rnl_error *err)
-{
-    struct stat stat;
-    int fd, status;
-
-    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0 || fstat(fd, &stat) != 0) {
-        status = rnl_fail(err, RNL_E_CONFIG, "secret.file_unreadable", "secret file %s: %s", path,
-                          strerror(errno));
-        goto out_close;
-    }
-    if (!S_ISREG(stat.st_mode)) {
-        status = rnl_fail(err, RNL_E_CONFIG, "secret.file_unreadable",
-                          "secret file %s is not a regular file", path);
-        goto out_close;
-    }
-    if (file_is_handed_over(path, &stat) ||
-        ((stat.st_uid == 0 || stat.st_uid == geteuid()) && (stat.st_mode & 077) == 0)) {
-        *out = fd;
-        return RNL_OK;
-    }
-    status = rnl_fail(err, RNL_E_CONFIG, "secret.file_open_to_others",
-                      "secret file %s (owner %u, mode %04o) is open to others than you and root",
-                      path, (unsigned int)stat.st_uid, (unsigned int)stat.st_mode & 07777u);
-    rnl_hint(err, "chmod 600 it and make it your own; files of root below /run may be readable");
-out_close:
-    if (fd >= 0)
-        close(fd);
-    return status;
-}
-
-/* Reads until size is full, the file ends, or it fails (-1). */
-static ssize_t file_fill(int fd, char *bytes, size_t size)
-{
-    size_t filled = 0;
-    ssize_t got;
-
-    while (filled < size) {
-        got = read(fd, bytes + filled, size - filled);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return -1;
-        if (got == 0)
-            break;
-        filled += (size_t)got;
-    }
-    return (ssize_t)filled;
-}
-
-static int resolve_file(const char *path, struct rnl_secret *secret, struct rnl_error *err)
-{
-    const size_t size = SECRET_MAX_BYTES + 2; /* and a line end */
-    char *bytes = NULL;
-    const char *end;
-    int fd = -1, status;
-    size_t length;
-    ssize_t got;
-
-    status = file_open(path, &fd, err);
-    if (status != RNL_OK)
-        return status;
-    bytes = secret_pages(size);
-    if (!bytes) {
-        status = rnl_fail(err, RNL_E_FATAL, "secret.no_memory", "no memory for a secret");
-        goto out_close;
-    }
-    got = file_fill(fd, bytes, size);
-    if (got < 0) {
-        status = rnl_fail(err, RNL_E_CONFIG, "secret.file_unreadable", "secret file %s: %s", path,
-                          strerror(errno));
-        goto out_free;
-    }
-    end = memchr(bytes, '\n', (size_t)got);
-    length = end ? (size_t)(end - bytes) : (size_t)got;
-    if (length > 0 && bytes[length - 1] == '\r')
-        length--;
-    status = length > 0 ? secret_set(secret, (struct rnl_slice){bytes, length}, 0, err)
-                        : rnl_fail(err, RNL_E_CONFIG, "secret.file_empty",
-                                   "the first line of secret file %s is empty", path);
-out_free:
-    secret_pages_free(bytes, size);
-out_close:
-    close(fd);
     return status;
 }
 
@@ -279,11 +207,64 @@ static int resolve_variable(const char *name, struct rnl_secret *secret, struct 
 int secret_resolve(struct secret_resolver *resolver, const char *text, struct rnl_secret *secret,
                    struct rnl_error *err)
 {
-    if (strncmp(text, "secret://", 9) == 0)
+    if (secret_is_reference(text))
         return resolve_reference(resolver, text + 9, secret, err);
     if (strncmp(text, "file:", 5) == 0)
-        return resolve_file(text + 5, secret, err);
+        return secret_file_read(text + 5, secret, err);
     if (strncmp(text, "env:", 4) == 0)
         return resolve_variable(text + 4, secret, err);
     return secret_set(secret, (struct rnl_slice){text, strlen(text)}, 0, err);
+}
+
+bool secret_is_reference(const char *text)
+{
+    return strncmp(text, "secret://", 9) == 0;
+}
+
+/* --- secrets that are lent for a time --------------------------------------------------------- */
+
+int secret_resolver_renew(struct secret_resolver *resolver, struct rnl_error *err)
+{
+    int status = RNL_OK;
+
+    pthread_mutex_lock(&resolver->lock);
+    for (size_t i = 0; i < resolver->count; i++) {
+        const struct store *store = resolver->stores[i];
+        int one = store->open && store->plugin->secrets.renew
+                      ? store->plugin->secrets.renew(store->self, err)
+                      : RNL_OK;
+
+        if (one == RNL_AGAIN || (one < 0 && status == RNL_OK))
+            status = one;
+    }
+    pthread_mutex_unlock(&resolver->lock);
+    return status;
+}
+
+bool secret_resolver_forget(struct secret_resolver *resolver)
+{
+    bool any = false;
+
+    pthread_mutex_lock(&resolver->lock);
+    for (size_t i = 0; i < resolver->count; i++) {
+        const struct store *store = resolver->stores[i];
+
+        any = any || store->open;
+        if (store->open && store->plugin->secrets.forget)
+            store->plugin->secrets.forget(store->self);
+    }
+    pthread_mutex_unlock(&resolver->lock);
+    return any;
+}
+
+void secret_resolver_interrupt(struct secret_resolver *resolver)
+{
+    pthread_mutex_lock(&resolver->list_lock);
+    for (size_t i = 0; i < resolver->count; i++) {
+        const struct store *store = resolver->stores[i];
+
+        if (store->open && store->plugin->secrets.interrupt)
+            store->plugin->secrets.interrupt(store->self);
+    }
+    pthread_mutex_unlock(&resolver->list_lock);
 }

@@ -293,9 +293,12 @@ int token_tend(struct vault *vault, struct rnl_error *err)
         json_decref(body);
         if (status == RNL_OK && reply.code == 200) {
             take_auth(vault, json_object_get(reply.root, "auth"));
-            /* near the end of what it may last at all each renewal gives less */
-            if (vault->token_until_ms - now_ms() < vault->token_ttl_ms / 2)
+            /* near the end of what it may last at all each renewal gives less: at once, as long
+             * as there is time */
+            if (vault->token_until_ms - now_ms() < vault->token_ttl_ms / 2) {
                 vault->token_renewable = false;
+                vault->token_renew_ms = now_ms();
+            }
         } else if (status == RNL_OK || status == RNL_E_CONFIG) {
             status = replace(vault, err);
         }

@@ -1,6 +1,8 @@
 /* Tests of core/secret_resolver.c, with the env and file plugins. */
 #include "module.h"
+#include "options.h"
 #include "secret.h"
+#include "secret_file.h"
 #include "settings.h"
 
 #include <setjmp.h>
@@ -233,6 +235,117 @@ static void store_that_needs_itself(void **state)
     secret_resolver_free(resolver);
 }
 
+struct linked {
+    const char *user, *schema, *cert;
+};
+
+/* What the option is made of by this text; *err says why not. */
+static struct linked *linked_by(const char *name, const char *text, struct rnl_error *err)
+{
+    static const struct rnl_option items[] = {
+        {"user", NULL, "h", NULL, RNL_O_STRING, RNL_O_CONNECTION, offsetof(struct linked, user), 0,
+         0},
+        {"schema", NULL, "h", NULL, RNL_O_STRING, 0, offsetof(struct linked, schema), 0, 0},
+        {"tls.cert", NULL, "h", NULL, RNL_O_FILE, RNL_O_CONNECTION, offsetof(struct linked, cert),
+         0, 0},
+    };
+    static const struct rnl_options table = RNL_OPTIONS(items, struct linked);
+    const struct origin origin = {.kind = ORIGIN_FLAG, .file = name};
+    struct secret_resolver *resolver = secret_resolver_new();
+    struct settings set = {0};
+    void *config = NULL;
+
+    settings_set(&set, name, SETTING_TEXT, text, &origin);
+    assert_int_equal(options_check_setting(&table, "connection shop", &set.items[0], err), RNL_OK);
+    options_build(&table, "connection shop", &set, resolver, &config, err);
+    settings_clear(&set);
+    secret_resolver_free(resolver);
+    return config;
+}
+
+static void linked_free(struct linked *linked)
+{
+    static const struct rnl_option item = {
+        "tls.cert", NULL, "h", NULL, RNL_O_FILE, 0, offsetof(struct linked, cert), 0, 0};
+    const struct rnl_options table = {&item, 1, sizeof(item), sizeof(struct linked), 0};
+    char *user;
+
+    memcpy(&user, &linked->user, sizeof(user));
+    free(user);
+    memcpy(&user, &linked->schema, sizeof(user));
+    free(user);
+    options_free(&table, linked);
+}
+
+static void names_and_files_from_a_store(void **state)
+{
+    struct rnl_error err = RNL_ERROR_INIT;
+    struct linked *linked;
+    char path[64], text[64] = "";
+    struct stat stat_of;
+    FILE *file;
+
+    (void)state;
+    setenv("LINKED", "-----BEGIN\nline two\n", 1);
+    linked = linked_by("user", "secret://env/LINKED", &err);
+    assert_string_equal(linked->user, "-----BEGIN\nline two\n");
+    linked_free(linked);
+    linked = linked_by("schema", "secret://env/LINKED", &err); /* not of the connection: a name */
+    assert_string_equal(linked->schema, "secret://env/LINKED");
+    linked_free(linked);
+    linked = linked_by("tls.cert", "secret://env/LINKED", &err);
+    snprintf(path, sizeof(path), "%s", linked->cert);
+    for (int i = 0; i < 2; i++) { /* a library may open it as often as it wants */
+        file = fopen(path, "re");
+        assert_non_null(file);
+        assert_int_equal(fread(text, 1, sizeof(text), file), 20);
+        assert_string_equal(text, "-----BEGIN\nline two\n");
+        fclose(file);
+    }
+    assert_int_equal(stat(path, &stat_of), 0);
+    assert_int_equal(stat_of.st_mode & 07777, 0600);
+    linked_free(linked);
+    assert_null(fopen(path, "re"));
+    assert_null(linked_by("tls.cert", "secret://env/NOBODY", &err));
+    assert_string_equal(err.code, "env.unset");
+    unsetenv("LINKED");
+}
+
+/* A path of the same look that isn't ours stays as it is. */
+static void only_lent_files_are_wiped(void **state)
+{
+    FILE *file = tmpfile();
+    char path[64], text[8] = "";
+
+    (void)state;
+    fputs("kept", file);
+    fflush(file);
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fileno(file));
+    secret_file_end(path);
+    rewind(file);
+    assert_int_equal(fread(text, 1, sizeof(text), file), 4);
+    assert_string_equal(text, "kept");
+    fclose(file);
+}
+
+/* Stores that lend nothing for a time have nothing to renew; those that were read can be asked. */
+static void stores_without_leases(void **state)
+{
+    struct secret_resolver *resolver = secret_resolver_new();
+    struct rnl_error err = RNL_ERROR_INIT;
+
+    (void)state;
+    assert_false(secret_resolver_forget(resolver));
+    setenv("TEST_SECRET", "x", 1);
+    assert_string_equal(resolve(resolver, "secret://env/TEST_SECRET"), "x");
+    assert_int_equal(secret_resolver_renew(resolver, &err), RNL_OK);
+    assert_true(secret_resolver_forget(resolver));
+    secret_resolver_interrupt(resolver);
+    assert_string_equal(resolve(resolver, "secret://env/TEST_SECRET"), "x");
+    unsetenv("TEST_SECRET");
+    secret_resolver_free(resolver);
+}
+
 static int setup(void **state)
 {
     char exe[PATH_MAX], plugins[PATH_MAX + 32];
@@ -267,6 +380,9 @@ int main(void)
         cmocka_unit_test(env_store),
         cmocka_unit_test(file_store),
         cmocka_unit_test(store_that_needs_itself),
+        cmocka_unit_test(names_and_files_from_a_store),
+        cmocka_unit_test(only_lent_files_are_wiped),
+        cmocka_unit_test(stores_without_leases),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
