@@ -1,6 +1,7 @@
 /* The node's loop: signals, looks at its files, what commands ask, and one step for each worker. */
 #include "node_part.h"
 
+#include "logbook.h"
 #include "loop.h"
 #include "module.h"
 #include "registry.h"
@@ -16,6 +17,7 @@
 #define STEP_MS 100
 #define WATCH_MS 1000
 #define END_MS 40000
+#define LOGBOOK_BYTES ((size_t)8 << 20)
 
 static char *copy(const char *text)
 {
@@ -310,15 +312,17 @@ int node_run(const struct node_settings *settings, struct rnl_error *err)
     struct node node = {.settings = settings,
                         .started_ms = clock_ms(),
                         .error = RNL_ERROR_INIT,
-                        .loop = loop_new()};
+                        .loop = loop_new(),
+                        .logbook = logbook_open(LOGBOOK_BYTES)};
 
-    if (!node.loop || loop_on_signal(node.loop, SIGCHLD, on_child, &node) != 0 ||
+    if (!node.loop || !node.logbook || loop_on_signal(node.loop, SIGCHLD, on_child, &node) != 0 ||
         loop_on_signal(node.loop, SIGTERM, on_end, &node) != 0 ||
         loop_on_signal(node.loop, SIGINT, on_end, &node) != 0 ||
         loop_on_signal(node.loop, SIGHUP, on_reload, &node) != 0 ||
         loop_every(node.loop, STEP_MS, on_step, &node) != 0 ||
         loop_every(node.loop, WATCH_MS, on_watch, &node) != 0) {
         loop_free(node.loop);
+        logbook_close(node.logbook);
         return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory");
     }
     signal(SIGPIPE, SIG_IGN);
@@ -328,5 +332,6 @@ int node_run(const struct node_settings *settings, struct rnl_error *err)
     if (err->status == RNL_OK)
         log_write(RNL_LOG_INFO, "node", "node %s has ended", node.name ? node.name : "");
     clear(&node);
+    logbook_close(node.logbook);
     return err->status;
 }

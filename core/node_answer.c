@@ -1,12 +1,15 @@
 /* What commands ask of a node: how its pipelines fare, and what is wanted of them from now on. */
 #include "node_part.h"
 
+#include "logbook.h"
 #include "settings.h"
 #include "util/clock.h"
 #include "wishes.h"
 
 #include <string.h>
 #include <unistd.h>
+
+enum { LOGS_MOST = 1000 };
 
 /* What is told of a worker, of one pipeline: of the worst of several. */
 static void put_worst(json_t *o, json_t *worker)
@@ -103,6 +106,36 @@ static json_t *node_json(const struct node *node)
     return o;
 }
 
+static json_t *logs(struct node *node, const json_t *request, struct rnl_error *err)
+{
+    static const char *const words[] = {"debug", "info", "warn", "error"};
+    const char *level = json_string_value(json_object_get(request, "level"));
+    struct logbook_query query = {
+        .after = json_integer_value(json_object_get(request, "after")),
+        .limit = (int)json_integer_value(json_object_get(request, "limit")),
+        .level = RNL_LOG_DEBUG,
+        .pipeline = json_string_value(json_object_get(request, "pipeline")),
+        .text = json_string_value(json_object_get(request, "text")),
+    };
+
+    int known = level ? 0 : 4;
+
+    while (known < 4 && strcmp(words[known], level) != 0)
+        known++;
+    if (level && known == 4) {
+        rnl_fail(err, RNL_E_CONFIG, "remote.request", "\"%s\" is no level", level);
+        rnl_hint(err, "debug, info, warn or error");
+        return NULL;
+    }
+    if (level)
+        query.level = (enum rnl_level)(RNL_LOG_DEBUG + known);
+    if (query.limit >= 1 && query.limit <= LOGS_MOST)
+        return logbook_look(node->logbook, &query);
+    rnl_fail(err, RNL_E_CONFIG, "remote.request", "from 1 to %d log records can be had at once",
+             LOGS_MOST);
+    return NULL;
+}
+
 static struct entry *entry_asked(struct node *node, const json_t *request, struct rnl_error *err)
 {
     const char *name = json_string_value(json_object_get(request, "pipeline")), *names[256], *near;
@@ -169,6 +202,8 @@ json_t *node_answer(void *arg, const char *word, const json_t *request, struct r
 
     if (strcmp(word, "status") == 0)
         return node_json(node);
+    if (strcmp(word, "logs") == 0)
+        return logs(node, request, err);
     if (strcmp(word, "reload") == 0) {
         node_list_begin(node);
         return node_json(node);

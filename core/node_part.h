@@ -60,7 +60,8 @@ struct node {
     struct remote *remote;
     struct desired *desired;
     struct kept *kept;
-    struct recorder *recorder;   /* NULL: not yet */
+    struct recorder *recorder; /* NULL: not yet */
+    struct logbook *logbook;
     struct announcer *announcer; /* tells the registry of us; NULL: not yet */
     struct wishes *wishes;       /* what all nodes want; NULL: the registry keeps nothing */
     json_t *wanted;              /* as heard last, or NULL */

@@ -1,6 +1,7 @@
 /* One worker of a pipeline: started, listened to, told, and what it leaves when it has ended. */
 #include "node_part.h"
 
+#include "logbook.h"
 #include "redact.h"
 #include "remote.h"
 #include "util/clock.h"
@@ -64,8 +65,10 @@ static void on_log(struct worker *worker, char *line)
         redact(line);
     snprintf(component, sizeof(component), "%s%s%s", name_of(worker, name, sizeof(name)),
              text && part ? ": " : "", text && part ? part : "");
+    logbook_about(worker->entry->name, roles_word(worker->roles), text ? part : NULL);
     log_write(level_of(text ? json_string_value(json_object_get(o, "level")) : NULL), component,
               "%s", text ? text : line);
+    logbook_about(NULL, NULL, NULL);
     keep_words(worker, text ? text : line);
     json_decref(o);
 }

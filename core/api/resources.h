@@ -28,6 +28,8 @@ api_handler connections_list, connections_show, connections_create, connections_
     connections_patch, connections_delete, connections_test;
 /* runs.c */
 api_handler runs_list, runs_list_of, events_list, usage_list;
+/* logs.c */
+api_handler logs_list, logs_list_of;
 /* keys_resource.c */
 api_handler keys_list, keys_self, keys_make, keys_turn, keys_end;
 

@@ -38,6 +38,14 @@ static const struct field events_query[] = {
     {"about", FIELD_TEXT, false, NULL, 1, 200, "about what has this name"},
     {NULL},
 };
+static const struct field logs_query[] = {
+    {"after", FIELD_NUMBER, false, NULL, 1, INT64_MAX, "those behind this number (next)"},
+    {"limit", FIELD_NUMBER, false, NULL, 1, 500, "how many at most (preset: 100)"},
+    {"level", FIELD_TEXT, false, "debug|info|warn|error", 0, 0, "this and above"},
+    {"q", FIELD_TEXT, false, NULL, 1, 200, "those that hold this"},
+    {"wait_s", FIELD_NUMBER, false, NULL, 0, 20, "when there is none, wait so long for one"},
+    {NULL},
+};
 static const struct field usage_query[] = {
     {"limit", FIELD_NUMBER, false, NULL, 1, 500, "how many at most (preset: 50)"},
     {"pipeline", FIELD_TEXT, false, NULL, 1, 64, "of this pipeline"},
@@ -209,6 +217,10 @@ const struct route routes[] = {
      "The same, of one pipeline", runs_list_of, history_query, NULL, NULL},
     {GET, API "/events", SCOPE_READ, ROUTE_WHOLE, 200, "list_events",
      "Who has asked for what, the latest first", events_list, events_query, NULL, "event"},
+    {GET, API "/logs", SCOPE_READ, ROUTE_WHOLE, 200, "list_logs",
+     "The latest log records, or those behind a number", logs_list, logs_query, NULL, NULL},
+    {GET, API "/pipelines/{pipeline}/logs", SCOPE_READ, ROUTE_PIPELINE, 200, "list_pipeline_logs",
+     "The same, of one pipeline's workers", logs_list_of, logs_query, NULL, NULL},
     {GET, API "/usage", SCOPE_READ, ROUTE_WHOLE, 200, "show_usage",
      "How much was moved, by day or month", usage_list, usage_query, NULL, "usage"},
     {GET, API "/keys", SCOPE_ADMIN, ROUTE_WHOLE, 200, "list_keys", "All keys, without their texts",

@@ -13,6 +13,9 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards everything be
 static struct log_settings settings = {.level = RNL_LOG_INFO};
 static void (*hook_before)(void *arg), (*hook_after)(void *arg);
 static void *hook_arg;
+static void (*sink)(void *arg, const char *time, enum rnl_level level, const char *component,
+                    const char *text);
+static void *sink_arg;
 
 static const char *const words[] = {"debug", "info", "warn", "error"};
 
@@ -30,6 +33,33 @@ void log_set_hook(void (*before)(void *arg), void (*after)(void *arg), void *arg
     hook_after = after;
     hook_arg = arg;
     pthread_mutex_unlock(&lock);
+}
+
+void log_set_sink(void (*given)(void *arg, const char *time, enum rnl_level level,
+                                const char *component, const char *text),
+                  void *arg)
+{
+    pthread_mutex_lock(&lock);
+    sink = given;
+    sink_arg = arg;
+    pthread_mutex_unlock(&lock);
+}
+
+void log_set_level(enum rnl_level level)
+{
+    pthread_mutex_lock(&lock);
+    settings.level = level;
+    pthread_mutex_unlock(&lock);
+}
+
+enum rnl_level log_level(void)
+{
+    enum rnl_level level;
+
+    pthread_mutex_lock(&lock);
+    level = settings.level;
+    pthread_mutex_unlock(&lock);
+    return level;
 }
 
 static void now_text(char *buf, size_t size)
@@ -109,11 +139,9 @@ static void put_json(FILE *to, const char *time, enum rnl_level level, const cha
     free(safe);
 }
 
-static void put_line(FILE *to, enum rnl_level level, const char *component, const char *text)
+static void put_line(FILE *to, const char *time, enum rnl_level level, const char *component,
+                     const char *text)
 {
-    char time[40];
-
-    now_text(time, sizeof(time));
     if (settings.json) {
         put_json(to, time, level, component, text);
         return;
@@ -125,15 +153,29 @@ static void put_line(FILE *to, enum rnl_level level, const char *component, cons
     putc('\n', to);
 }
 
+static void tell_sink(const char *time, enum rnl_level level, const char *component,
+                      const char *text)
+{
+    char *safe_component = safe_text(component), *safe = safe_text(text);
+
+    if (safe_component && safe)
+        sink(sink_arg, time, level, safe_component, safe);
+    free(safe_component);
+    free(safe);
+}
+
 static void write_record(enum rnl_level level, const char *component, const char *text)
 {
-    char *line = NULL;
+    char *line = NULL, time[40];
     size_t size = 0;
     FILE *to = open_memstream(&line, &size);
 
     if (!to)
         return;
-    put_line(to, level, component, text);
+    now_text(time, sizeof(time));
+    if (sink)
+        tell_sink(time, level, component, text);
+    put_line(to, time, level, component, text);
     fclose(to);
     if (hook_before)
         hook_before(hook_arg);

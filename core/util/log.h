@@ -19,4 +19,15 @@ void log_error(const char *component, const struct rnl_error *err);
 /* Called around each line, so that a progress display can step aside; NULL: none. */
 void log_set_hook(void (*before)(void *arg), void (*after)(void *arg), void *arg);
 
+/*
+ * Called with each record that is written, its text safe to show; NULL: none. It must not log. Any
+ * thread may be the caller, one at a time.
+ */
+void log_set_sink(void (*sink)(void *arg, const char *time, enum rnl_level level,
+                               const char *component, const char *text),
+                  void *arg);
+/* From now on; the rest of the settings stays. */
+void log_set_level(enum rnl_level level);
+enum rnl_level log_level(void);
+
 #endif

@@ -48,7 +48,7 @@ state_is() { api 200 GET "/pipelines/$1/status" && [ "$(field .state)" = "$2" ];
 
 # Connections and a pipeline made, tested, planned, run, watched, changed, mended, verified, taken away.
 test_an_operators_month() {
-    local tag
+    local tag after
     rm -rf "$dir"
     sqlite3 "$E2E_SCRATCH/from.db" "create table t (id integer primary key, v text) strict;
         with recursive n (i) as (select 1 union all select i + 1 from n where i < 1000)
@@ -111,6 +111,19 @@ test_an_operators_month() {
     field '.items[0].who' | grep -q '(first)' || fail "it doesn't say who"
     api 200 GET '/usage?by=month'
     has '.items[0].rows' 1000
+
+    # what was said: its worker's, and what comes behind a number
+    api 200 GET '/pipelines/shop/logs?limit=500'
+    [ "$(field '[.items[] | select(.pipeline != "shop")] | length')" = 0 ] || fail "others' records: $reply"
+    [ "$(field '.items | length')" -gt 0 ] || fail "its worker has said nothing"
+    api 200 GET '/logs?limit=1'
+    after=$(field .next)
+    runnel pipelines restart shop >/dev/null 2>&1 || true
+    api 200 GET "/logs?after=$after&wait_s=20&q=worker"
+    has .dropped 0
+    [ "$(field ".items[0].seq > $after")" = true ] || fail "older ones: $reply"
+    runnel logs shop --level info --limit 3 | grep -q ' shop: ' || fail "runnel logs: $(runnel logs shop)"
+    wait_for 30 state_is shop finished
 
     # a change by one who has read it; another's in between is refused
     api 200 GET /pipelines/shop
