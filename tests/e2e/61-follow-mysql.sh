@@ -176,7 +176,7 @@ test_two_readers_of_one_number() {
     target_sql -d postgres -c "drop database \"${db}_2\" with (force)" || true
 }
 reads_its_log() { # COUNT: of dump threads of this user
-    [ "$(source_sql -e "select count(*) from information_schema.processlist where user = 'runnel' and command like 'Binlog Dump%'")" -ge "$1" ]
+    [ "$(source_sql -e "select count(*) from information_schema.processlist where db = '$db' and command like 'Binlog Dump%'")" -ge "$1" ]
 }
 
 # --- a server of its own: restarted, purged, without GTIDs, seen by a user who may little ---------

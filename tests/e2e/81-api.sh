@@ -170,6 +170,50 @@ test_an_operators_month() {
 run_is_kept() { api 200 GET /pipelines/shop/runs && [ "$(field '.items[0].outcome')" = finished ]; }
 job_ended() { api 200 GET "/jobs/$job" && [ "$(field .state)" != running ]; }
 
+# kill -9 of the node while it writes what it is asked to: each file is whole, what was answered holds.
+test_killed_amid_writes() {
+    local round writer
+    rm -rf "$dir"
+    serve
+    api 201 POST /connections "{\"name\":\"file\",\"plugin\":\"sqlite\",\"path\":\"$E2E_SCRATCH/x.db\"}"
+    api 201 POST /pipelines '{"name":"kept","mode":"convert","reader":{"source":{"connection":"file"},"lanes":1},"writer":{"sink":{"connection":"file"}}}'
+    for round in $(seq 12); do
+        : >"$E2E_SCRATCH/answered"
+        write_on "$round" &
+        writer=$!
+        at_end_kill "$writer"
+        wait_for 20 has_written $((RANDOM % 4 + 1))
+        kill -KILL "$node"
+        wait "$node" 2>/dev/null || true
+        wait "$writer" || true
+        for file in "$dir"/pipes/*.cfg "$dir"/conns/*.cfg; do
+            runnel config show "$file" --config "$dir/runnel.cfg" >/dev/null 2>&1 ||
+                runnel config check "$file" >/dev/null || fail "round $round: $file is damaged: $(cat "$file")"
+        done
+        while read -r name; do
+            [ -s "$dir/pipes/$name.cfg" ] || fail "round $round: $name was answered, and isn't there"
+        done <"$E2E_SCRATCH/answered"
+        [ "$(sqlite3 "$dir/state/runnel.db" 'pragma integrity_check')" = ok ] || fail "round $round: the database is damaged"
+        serve
+    done
+    api 200 GET /pipelines/kept
+    has .config.name kept
+    serve_end
+}
+write_on() { # ROUND: until nobody answers
+    local i got
+    for ((i = 0; i < 1000; i++)); do
+        got=$(curl -s -m 10 -o /dev/null -w '%{http_code}' -X POST -H "X-API-Key: $key" -H 'Content-Type: application/json' \
+            -d "{\"name\":\"p$1-$i\",\"mode\":\"convert\",\"reader\":{\"source\":{\"connection\":\"file\"}},\"writer\":{\"sink\":{\"connection\":\"file\"}}}" \
+            "$host/api/v1/pipelines") || return 0
+        [ "$got" = 201 ] || return 0
+        echo "p$1-$i" >>"$E2E_SCRATCH/answered"
+        curl -s -m 10 -o /dev/null -X PATCH -H "X-API-Key: $key" -H 'Content-Type: application/json' \
+            -d "{\"reader\":{\"lanes\":$((i % 4 + 1))}}" "$host/api/v1/pipelines/kept" || return 0
+    done
+}
+has_written() { [ "$(wc -l <"$E2E_SCRATCH/answered")" -ge "$1" ]; }
+
 # Every route, with every scope, without a key, with a wrong one, and with another pipeline's.
 test_who_may() {
     local scope first method path id needs want keys=()
