@@ -167,7 +167,7 @@ static void take_settings(struct settings *settings, json_t *all)
 
 static void announce(struct node *node, const json_t *configured)
 {
-    const char *tags[4] = {NULL};
+    static const char *tags[4]; /* the announcer reads them for as long as it lives */
     const char *plugin = json_string_value(json_object_get(configured, "registry"));
     struct settings settings = {0};
     json_t *all = json_object_get(node->listed, "stores"), *one;
