@@ -3,9 +3,7 @@
 #ifndef CONSUL_CONSUL_H
 #define CONSUL_CONSUL_H
 
-#include <curl/curl.h>
-#include <runnel/plugin.h>
-#include <stdatomic.h>
+#include "web.h"
 
 enum {
     ANSWER_BYTES = 16 << 20, /* a longer answer is refused */
@@ -32,16 +30,10 @@ struct answer {
 struct consul {
     const struct rnl_ctx *ctx;
     const struct consul_config *config;
-    CURL *easy;
-    CURLM *multi;
-    struct curl_slist *headers; /* the token among them */
-    char why[CURL_ERROR_SIZE];
-    char *body;
-    size_t len, room;
-    uint64_t index;
-    bool leaderless, too_long;
-    atomic_bool interrupted; /* the next watch, or the one under way, is to end */
-    bool tried;              /* the token may write: it was seen */
+    struct web *web;
+    uint64_t index;  /* of the answer that comes */
+    bool leaderless; /* so it says */
+    bool tried;      /* the token may write: it was seen */
     /* what is announced */
     bool announced;
     char id[NAME_BYTES], name[NAME_BYTES], own_id[NAME_BYTES], address[256];
@@ -56,7 +48,6 @@ struct consul {
 
 /* --- http.c --- */
 int http_open(struct consul *consul, struct rnl_error *err);
-void http_close(struct consul *consul);
 /*
  * RNL_OK: an answer came that is none of those every question may get (denied, no leader, …).
  * path: behind "/v1/", escaped. body NULL: none. RNL_AGAIN: was to be interruptible, and was.

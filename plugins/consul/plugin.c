@@ -45,10 +45,9 @@ static void consul_close(void *self)
     if (!consul)
         return;
     service_withdraw(consul, &unheard);
-    http_close(consul);
+    web_close(consul->web);
     free(consul->value);
     free(consul);
-    curl_global_cleanup();
 }
 
 static int consul_open(const struct rnl_ctx *ctx, void **self, struct rnl_error *err)
@@ -57,13 +56,9 @@ static int consul_open(const struct rnl_ctx *ctx, void **self, struct rnl_error 
 
     if (check_config(ctx, err) != RNL_OK)
         return err->status;
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-        return rnl_fail(err, RNL_E_FATAL, "memory", "libcurl can't begin");
     consul = calloc(1, sizeof(*consul));
-    if (!consul) {
-        curl_global_cleanup();
+    if (!consul)
         return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for Consul");
-    }
     consul->ctx = ctx;
     consul->config = ctx->config;
     if (http_open(consul, err) != RNL_OK) {
@@ -134,10 +129,7 @@ static int consul_watch(void *self, const char *prefix, uint64_t *index, uint32_
 
 static void consul_interrupt(void *self)
 {
-    struct consul *consul = self;
-
-    atomic_store(&consul->interrupted, true);
-    curl_multi_wakeup(consul->multi);
+    web_interrupt(((struct consul *)self)->web);
 }
 
 static const struct rnl_registry_ops ops = {

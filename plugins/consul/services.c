@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-enum { NAMES_MOST = 64 };
+enum { NAMES_MOST = 64, ESCAPED_BYTES = 3 * NAME_BYTES + 4 };
 
 static int send_registration(struct consul *consul, struct rnl_error *err)
 {
@@ -67,7 +67,7 @@ int service_announce(struct consul *consul, const struct rnl_service *service,
 /* A note that is another goes with the registration: the output of a check is told late. */
 int service_beat(struct consul *consul, int health, const char *note, struct rnl_error *err)
 {
-    char path[PATH_BYTES], *id, *body;
+    char path[PATH_BYTES], id[ESCAPED_BYTES], *body;
     struct answer answer;
     int status;
 
@@ -79,15 +79,13 @@ int service_beat(struct consul *consul, int health, const char *note, struct rnl
         if (send_registration(consul, err) != RNL_OK)
             return err->status;
     }
-    id = curl_easy_escape(consul->easy, consul->id, 0);
     body = words_beat(health, note);
-    status = !id || !body
+    status = !body || !web_escape(id, sizeof(id), consul->id, strlen(consul->id))
                  ? rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for Consul")
                  : http_path(consul, path, sizeof(path), err, "agent/check/update/%s%%3Abeat", id);
     if (status == RNL_OK)
         status = http_ask(consul, "PUT", path, &(struct rnl_slice){body, strlen(body)},
                           consul->config->timeout_ms, false, &answer, err);
-    curl_free(id);
     free(body);
     if (status != RNL_OK || answer.code == 200)
         return status;
@@ -97,18 +95,16 @@ int service_beat(struct consul *consul, int health, const char *note, struct rnl
 
 int service_withdraw(struct consul *consul, struct rnl_error *err)
 {
-    char path[PATH_BYTES], *id;
+    char path[PATH_BYTES], id[ESCAPED_BYTES];
     struct answer answer;
     int status;
 
     if (!consul->announced)
         return RNL_OK;
     consul->announced = false;
-    id = curl_easy_escape(consul->easy, consul->id, 0);
-    if (!id)
+    if (!web_escape(id, sizeof(id), consul->id, strlen(consul->id)))
         return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for Consul");
     status = http_path(consul, path, sizeof(path), err, "agent/service/deregister/%s", id);
-    curl_free(id);
     if (status == RNL_OK)
         status = http_ask(consul, "PUT", path, &(struct rnl_slice){"", 0},
                           consul->config->timeout_ms, false, &answer, err);
@@ -146,14 +142,13 @@ static int take_name(void *arg, const char *name)
 static int lookup_one(struct consul *consul, const char *name, struct looking *looking,
                       struct rnl_error *err)
 {
-    char path[PATH_BYTES], *escaped = curl_easy_escape(consul->easy, name, 0);
+    char path[PATH_BYTES], escaped[ESCAPED_BYTES];
     struct answer answer;
     int status;
 
-    if (!escaped)
-        return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory for Consul");
+    if (!web_escape(escaped, sizeof(escaped), name, strlen(name)))
+        return rnl_fail(err, RNL_E_DATA, "registry.key", "a name is too long for Consul");
     status = http_path(consul, path, sizeof(path), err, "health/service/%s", escaped);
-    curl_free(escaped);
     if (status == RNL_OK)
         status =
             http_ask(consul, "GET", path, NULL, consul->config->timeout_ms, false, &answer, err);
