@@ -17,7 +17,8 @@ static void on_line(void *arg, bool is_error, char *line)
 {
     json_t *o = json_loads(line, 0, NULL);
     const char *text = json_string_value(json_object_get(o, "text"));
-    const char *level = json_string_value(json_object_get(o, "level"));
+    const char *word = json_string_value(json_object_get(o, "level"));
+    const char *level = word ? word : "warn";
     json_t *error = json_object_get(o, "error");
     struct node_api *api = arg;
 

@@ -268,6 +268,31 @@ static json_t *users_of(struct call *call, const char *name, struct rnl_error *e
     return users;
 }
 
+/* The main configuration may use it too: without it that must still be one. */
+static int remove_file(struct call *call, const char *path, struct rnl_error *err)
+{
+    static const char *const words[] = {"config", "show", NULL};
+    json_t *answer = NULL;
+    char *aside;
+    int status;
+
+    if (asprintf(&aside, "%s.gone", path) < 0)
+        return rnl_fail(err, RNL_E_FATAL, "memory", "out of memory");
+    status = file_move(path, aside, err);
+    if (status == RNL_OK &&
+        command_run(call->api, words, COMMAND_MS, &answer, NULL, err) != RNL_OK) {
+        struct rnl_error unheard = RNL_ERROR_INIT;
+
+        snprintf(err->code, sizeof(err->code), "api.in_use");
+        status = err->status;
+        file_move(aside, path, &unheard);
+    } else if (status == RNL_OK)
+        status = file_remove(aside, err);
+    json_decref(answer);
+    free(aside);
+    return status;
+}
+
 static int remove_one(struct call *call, struct rnl_error *err)
 {
     json_t *words = words_of(call, call->params[0]), *users;
@@ -285,7 +310,7 @@ static int remove_one(struct call *call, struct rnl_error *err)
                            "change or delete them first", json_pack("{s:O}", "pipelines", users));
         status = RNL_E_CONFIG;
     } else
-        status = path_of(call, call->params[0], path, err) == RNL_OK ? file_remove(path, err)
+        status = path_of(call, call->params[0], path, err) == RNL_OK ? remove_file(call, path, err)
                                                                      : err->status;
     json_decref(users);
     return status;

@@ -345,6 +345,14 @@ int file_remove(const char *path, struct rnl_error *err)
     return RNL_OK;
 }
 
+int file_move(const char *from, const char *to, struct rnl_error *err)
+{
+    if (rename(from, to) != 0)
+        return disk_failed(from, "renaming", err);
+    sync_folder(to);
+    return RNL_OK;
+}
+
 /* --- patches and secrets ---------------------------------------------------------------------- */
 
 void merge_patch(json_t *target, const json_t *patch)
@@ -442,6 +450,31 @@ static bool leads_out(const char *text)
            strncmp(text, "secret://env/", 13) == 0;
 }
 
+/* A URL as it was shown: its password is stars. */
+static bool is_hidden(const json_t *words)
+{
+    const char *name, *text = json_string_value(words);
+    json_t *value;
+    size_t i;
+
+    if (text) {
+        const char *stars = strstr(text, "://") ? strstr(text, ":*") : NULL;
+
+        return stars && stars[1 + strspn(stars + 1, "*")] == '@';
+    }
+    json_array_foreach(words, i, value)
+    {
+        if (is_hidden(value))
+            return true;
+    }
+    json_object_foreach((json_t *)(uintptr_t)words, name, value)
+    {
+        if (is_hidden(value))
+            return true;
+    }
+    return false;
+}
+
 static bool names_files(const json_t *words, const json_t *before)
 {
     const char *name, *text = json_string_value(words);
@@ -465,6 +498,11 @@ static bool names_files(const json_t *words, const json_t *before)
 
 int config_check_outside(const json_t *words, const json_t *before, struct rnl_error *err)
 {
+    if (is_hidden(words)) {
+        rnl_fail(err, RNL_E_CONFIG, "api.hidden", "a URL has stars where its password stood");
+        rnl_hint(err, "give the password anew, or PATCH other words alone");
+        return err->status;
+    }
     if (!names_files(words, before))
         return RNL_OK;
     rnl_fail(err, RNL_E_CONFIG, "api.reference",

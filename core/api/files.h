@@ -30,6 +30,7 @@ int file_text(const json_t *config, char **text, struct rnl_error *err);
 int file_write(const struct api *api, const char *path, const json_t *config, bool alone,
                struct rnl_error *err);
 int file_remove(const char *path, struct rnl_error *err);
+int file_move(const char *from, const char *to, struct rnl_error *err);
 
 /* JSON Merge Patch (RFC 7396) of an object, in place. */
 void merge_patch(json_t *target, const json_t *patch);

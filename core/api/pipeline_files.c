@@ -198,7 +198,11 @@ static int make(struct call *call, const char *name, const json_t *words, struct
     json_t *config;
     int status;
 
-    if (path_of(call, name, path, err) != RNL_OK)
+    /* what no node would read isn't written */
+    view_forget(call->api->view);
+    config = view_node(call->api->view, err);
+    json_decref(config);
+    if (!config || path_of(call, name, path, err) != RNL_OK)
         return err->status;
     if (access(path, F_OK) == 0 || is_known(call, name))
         return rnl_fail(err, RNL_E_CONFIG, "api.exists", "there is a pipeline \"%s\" already",

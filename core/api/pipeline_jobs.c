@@ -248,6 +248,20 @@ int pipelines_dead_letters(struct call *call, struct rnl_error *err)
     return run(call, &words, COMMAND_MS, err);
 }
 
+int pipelines_dead_letter(struct call *call, struct rnl_error *err)
+{
+    const char *number = call->params[1];
+    struct words words;
+
+    if (!*number || strspn(number, "0123456789") != strlen(number) || strlen(number) > 18)
+        return rnl_fail(err, RNL_E_CONFIG, "api.no_resource", "there is no letter \"%.40s\"",
+                        number);
+    if (begin(call, &words, "dead-letters", "show", err) != RNL_OK)
+        return err->status;
+    add(&words, number);
+    return run(call, &words, COMMAND_MS, err);
+}
+
 static int settle(struct call *call, const char *word, struct rnl_error *err)
 {
     const json_t *numbers = json_object_get(call->body, "numbers"), *number;

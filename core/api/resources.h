@@ -21,8 +21,8 @@ api_handler pipelines_create, pipelines_replace, pipelines_patch, pipelines_dele
     pipelines_export;
 /* pipeline_jobs.c */
 api_handler pipelines_plan, pipelines_check, pipelines_reset, pipelines_tables, pipelines_table_add,
-    pipelines_table_reload, pipelines_dead_letters, pipelines_replay, pipelines_discard,
-    pipelines_verify, pipelines_cutover, jobs_list, jobs_show;
+    pipelines_table_reload, pipelines_dead_letters, pipelines_dead_letter, pipelines_replay,
+    pipelines_discard, pipelines_verify, pipelines_cutover, jobs_list, jobs_show;
 /* connections.c */
 api_handler connections_list, connections_show, connections_create, connections_replace,
     connections_patch, connections_delete, connections_test;

@@ -203,6 +203,8 @@ const struct route routes[] = {
     {GET, API "/pipelines/{pipeline}/dead-letters", SCOPE_READ, ROUTE_PIPELINE, 200,
      "list_dead_letters", "Rows that stand aside, and why", pipelines_dead_letters, letters_query,
      NULL, NULL},
+    {GET, API "/pipelines/{pipeline}/dead-letters/{number}", SCOPE_DATA, ROUTE_PIPELINE, 200,
+     "show_dead_letter", "One of them, with its values", pipelines_dead_letter, NULL, NULL, NULL},
     {POST, API "/pipelines/{pipeline}/dead-letters/replay", SCOPE_OPERATE, ROUTE_PIPELINE, 200,
      "replay_dead_letters", "Try them once more", pipelines_replay, NULL, letters_body, NULL},
     {POST, API "/pipelines/{pipeline}/dead-letters/discard", SCOPE_WRITE, ROUTE_PIPELINE, 200,

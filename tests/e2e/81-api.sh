@@ -159,9 +159,18 @@ test_an_operators_month() {
     api 200 GET '/pipelines?limit=1&cursor=copy'
     has '.items[0].pipeline' shop
     has .next_cursor null
+    # one that the main configuration needs stays
+    cat >>"$dir/runnel.cfg" <<'CFG'
+pipeline = { name = "main"; mode = "convert"; reader = { source = { connection = "to"; }; }; writer = { sink = { connection = "to"; }; }; };
+CFG
+    api 204 DELETE /pipelines/shop
+    api 409 DELETE /connections/to
+    api 200 GET /connections/to
+    sed -i '/^pipeline/d' "$dir/runnel.cfg"
+    api 422 POST /pipelines '{"name":"url","mode":"convert","reader":{"source":{"connection":"mysql://u:***@h/d"}},"writer":{"sink":{"connection":"to"}}}'
+    has .code api.hidden
     api 204 DELETE /pipelines/copy
     api 404 GET /pipelines/copy
-    api 204 DELETE /pipelines/shop
     api 204 DELETE /connections/from
     api 204 DELETE /connections/to
     [ -z "$(find "$dir/pipes" "$dir/conns" -type f)" ] || fail "something is left: $(find "$dir/pipes" "$dir/conns" -type f)"

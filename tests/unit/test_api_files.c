@@ -130,6 +130,9 @@ static void files_of_this_machine_stay_here(void **state)
     assert_true(refused("{\"password\":\"file:/etc/shadow\"}", NULL));
     assert_true(refused("{\"tls\":{\"x\":\"env:HOME\"}}", NULL));
     assert_true(refused("{\"password\":\"secret://env/HOME\"}", NULL));
+    assert_true(refused("{\"connection\":\"mysql://u:***@h/d\"}", NULL));
+    assert_true(refused("{\"l\":[\"mysql://u:*@h/d\"]}", NULL));
+    assert_false(refused("{\"connection\":\"mysql://u:a*b@h/d\"}", NULL));
     assert_true(refused("{\"l\":[\"file:/etc/shadow\"]}", NULL));
     assert_true(refused("{\"l\":[{\"x\":\"env:HOME\"}]}", NULL));
     assert_false(refused("{\"password\":\"secret://file/a\"}", NULL));
