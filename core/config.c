@@ -13,7 +13,8 @@ enum { NAME_MAX_LENGTH = 64 };
 
 const struct config_word config_words[] = {
     {"log.level", "log-level", "debug|info|warn|error", "info", "how much is logged", false},
-    {"log.format", "log-format", "text|json", "text", "how it is logged", false},
+    {"log.format", "log-format", "text|json|journal", "text",
+     "how it is logged (preset: text, under systemd journal)", false},
     {"plugin_dir", "plugin-dir", NULL, NULL, "folders where plugins are looked for first", true},
     {"node.name", "node-name", NULL, NULL, "of a node (preset: the machine's name)", false},
     {"node.state_dir", "state-dir", NULL, NULL, "where a node keeps what is wanted of it", false},
@@ -50,7 +51,7 @@ static const struct word api_words[] = {
 };
 static const struct word log_words[] = {
     {"level", WORD_CHOICE, "debug|info|warn|error", 0, 0},
-    {"format", WORD_CHOICE, "text|json", 0, 0},
+    {"format", WORD_CHOICE, "text|json|journal", 0, 0},
 };
 static const struct word connection_words[] = {{"plugin", WORD_TEXT, NULL, 0, 0}};
 static const char *const connection_skip[] = {"plugin", NULL};

@@ -54,6 +54,7 @@ int cli_program_apply(const struct settings *program, struct rnl_error *err)
         return err->status;
     log.level = (enum rnl_level)(RNL_LOG_DEBUG + level);
     log.json = format == 1;
+    log.journal = format == 2 || (!settings_find(program, "log.format") && log_is_journal());
     log_setup(&log);
     if (folders) {
         while (folders->items[count])

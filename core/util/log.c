@@ -5,7 +5,10 @@
 #include <jansson.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #define RECORD_BYTES 4096
 
@@ -24,6 +27,19 @@ void log_setup(const struct log_settings *given)
     pthread_mutex_lock(&lock);
     settings = *given;
     pthread_mutex_unlock(&lock);
+}
+
+bool log_is_journal(void)
+{
+    const char *named = getenv("JOURNAL_STREAM");
+    char text[60];
+    struct stat is;
+
+    if (!named || fstat(STDERR_FILENO, &is) != 0)
+        return false;
+    snprintf(text, sizeof(text), "%llu:%llu", (unsigned long long)is.st_dev,
+             (unsigned long long)is.st_ino);
+    return strcmp(text, named) == 0;
 }
 
 void log_set_hook(void (*before)(void *arg), void (*after)(void *arg), void *arg)
@@ -146,7 +162,10 @@ static void put_line(FILE *to, const char *time, enum rnl_level level, const cha
         put_json(to, time, level, component, text);
         return;
     }
-    fprintf(to, "%s %-5s ", time, words[level]);
+    if (settings.journal) /* sd-daemon(3) */
+        fprintf(to, "<%c>", "7643"[level]);
+    else
+        fprintf(to, "%s %-5s ", time, words[level]);
     put_safe(to, component);
     fputs(": ", to);
     put_safe(to, text);

@@ -4,11 +4,15 @@
 
 #include <runnel/error.h>
 #include <runnel/host.h>
+#include <stdbool.h>
 
 struct log_settings {
     enum rnl_level level;
     bool json;
+    bool journal; /* lines as systemd's journal takes them: a priority, and no time of ours */
 };
+/* Whether stderr leads into the journal: $JOURNAL_STREAM names it (systemd.exec(5)). */
+bool log_is_journal(void);
 void log_setup(const struct log_settings *settings);
 /* component: "shop/source", "reader", … Any thread. */
 void log_write_list(enum rnl_level level, const char *component, const char *fmt, va_list ap)

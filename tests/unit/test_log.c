@@ -9,7 +9,9 @@
 #include <cmocka.h>
 #include <jansson.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int kept_stderr;
@@ -55,6 +57,31 @@ static void levels_are_kept_apart(void **state)
     give_back();
     assert_null(strstr(text, "not shown"));
     assert_non_null(strstr(text, "Z warn  shop/source: slow by 7 s\n"));
+}
+
+static void the_journal_gets_priorities(void **state)
+{
+    struct stat is;
+    char named[60];
+
+    (void)state;
+    log_setup(&(struct log_settings){.level = RNL_LOG_DEBUG, .journal = true});
+    take_stderr();
+    log_write(RNL_LOG_DEBUG, "a", "one");
+    log_write(RNL_LOG_INFO, "a", "two");
+    log_write(RNL_LOG_WARN, "a", "three\nlines");
+    log_write(RNL_LOG_ERROR, "a", "four");
+    assert_int_equal(fstat(STDERR_FILENO, &is), 0);
+    snprintf(named, sizeof(named), "%llu:%llu", (unsigned long long)is.st_dev,
+             (unsigned long long)is.st_ino);
+    setenv("JOURNAL_STREAM", named, 1);
+    assert_true(log_is_journal());
+    give_back();
+    assert_string_equal(text, "<7>a: one\n<6>a: two\n<4>a: three\\x0alines\n<3>a: four\n");
+    setenv("JOURNAL_STREAM", "1:1", 1);
+    assert_false(log_is_journal());
+    unsetenv("JOURNAL_STREAM");
+    assert_false(log_is_journal());
 }
 
 static void control_characters_are_spelled_out(void **state)
@@ -170,6 +197,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(levels_are_kept_apart),
+        cmocka_unit_test(the_journal_gets_priorities),
         cmocka_unit_test(control_characters_are_spelled_out),
         cmocka_unit_test(json_lines_are_json),
         cmocka_unit_test(errors_are_whole),
