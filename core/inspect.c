@@ -4,6 +4,7 @@
 #include "finding.h"
 #include "mask.h"
 #include "options.h"
+#include "renewal.h"
 #include "util/log.h"
 
 #include <stdlib.h>
@@ -75,10 +76,23 @@ static int open_role(struct inspection *inspection, enum rnl_kind kind, struct r
                         inspection->stopping, err);
 }
 
+/* Connections that stand may last beyond it; what is opened later may be refused. */
+static void on_ending(void *arg)
+{
+    (void)arg;
+    log_write(
+        RNL_LOG_WARN, "secrets",
+        "credentials that were lent can't be prolonged: what isn't done when they end must be "
+        "done again");
+}
+
 int inspect_open_sink(struct inspection *inspection, struct rnl_error *err)
 {
     const struct pipeline_config *config = inspection->config;
 
+    if (!inspection->renewal &&
+        renewal_start(inspection->resolver, on_ending, NULL, &inspection->renewal, err) != RNL_OK)
+        return err->status;
     settings_merge(&inspection->writer_settings, &config->writer.settings);
     if (open_role(inspection, RNL_SINK, err) != RNL_OK || recall(inspection, err) != RNL_OK)
         return err->status;
@@ -115,6 +129,7 @@ static void free_names(char **names, size_t count)
 
 void inspect_close(struct inspection *inspection)
 {
+    renewal_stop(inspection->renewal);
     for (size_t i = 0; i < inspection->nunbound; i++)
         free(inspection->unbound[i].name);
     free(inspection->unbound);

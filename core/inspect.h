@@ -5,6 +5,8 @@
 #include "record.h"
 #include "session.h"
 
+struct renewal;
+
 /* A table that the target doesn't have, or not as it was loaded. */
 struct unbound_table {
     char *name;
@@ -18,6 +20,7 @@ struct inspection {
     const atomic_bool *stopping; /* may be NULL */
     bool of_run;                 /* look as the recorded run did: its policies, its tables */
     struct session source, sink;
+    struct renewal *renewal;                          /* keeps their secrets good meanwhile */
     struct settings reader_settings, writer_settings; /* the roles', with the run's policies */
     struct record record;                             /* of the run, if the target has one */
     bool recorded;

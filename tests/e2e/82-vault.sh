@@ -3,6 +3,7 @@
 # shellcheck shell=bash
 # once
 . "${0%/*}/lib.sh"
+. "${0%/*}/node.sh"
 
 dir=$E2E_SCRATCH/vault
 program=$(dirname "$(realpath "$E2E_RUNNEL")")/tests/vault-server
@@ -278,6 +279,7 @@ dynamic() { # FROM TO ROLE-OF-SOURCE ROLE-OF-TARGET
         ! tr '\0' '\n' <"/proc/$follower/$process" | grep -qF canary || fail "a canary stands in its $process"
     done
     follow_stop
+    expect_exit 0 runnel verify "$dir/vault.cfg"
     clean
     vault_end
 }
@@ -337,4 +339,37 @@ test_away_and_back() {
     vault_end
     clean
 }
+# Where a node runs it: the worker logs in for itself, and gives all back when it is stopped.
+test_worker_of_a_node() {
+    local node worker process
+    pair_new mariadb postgres
+    few_rows
+    vault_begin
+    config_file "$by_role" "$(of_role creds/maria)" "$(of_role creds/pg)" replicate
+    mkdir -p "$dir/pipes"
+    sed '/^secrets/d' "$dir/vault.cfg" >"$dir/pipes/vault.cfg"
+    printf 'node = { name = "vaulted"; state_dir = "state"; pipelines = "pipes"; roles = [ "reader", "writer" ]; };\n%s\n' \
+        "$(secrets "$by_role")" >"$dir/node.cfg"
+    chmod 600 "$dir/node.cfg" "$dir/pipes/vault.cfg"
+    export RUNNEL_RUN_DIR=$dir/run
+    "$E2E_RUNNEL" serve --config "$dir/node.cfg" --log-level debug >"$dir/node.log" 2>&1 &
+    node=$!
+    at_end_kill "$node"
+    wait_for 20 runnel pipelines list
+    expect_exit 0 runnel pipelines start vault
+    wait_for 60 follows vault
+    worker=$(field vault .pid)
+    for process in cmdline environ; do
+        ! tr '\0' '\n' <"/proc/$worker/$process" | grep -qF canary || fail "a canary stands in the worker's $process"
+    done
+    expect_exit 0 runnel pipelines stop vault
+    wait_for 30 was_asked 'auth/token/revoke-self 204'
+    wait_for 10 grep -q "^dropped v-" "$dir/v/said"
+    kill -TERM "$node"
+    wait "$node" || fail "the node ended with exit code $?"
+    same 2 "$(grep -c "^dropped v-" "$dir/v/said")" "users that were given back"
+    vault_end
+    clean
+}
+
 run_tests
