@@ -4,6 +4,7 @@
 # once
 . "${0%/*}/lib.sh"
 . "${0%/*}/node.sh"
+. "${0%/*}/nats.sh"
 
 dir=$E2E_SCRATCH/vault
 program=$(dirname "$(realpath "$E2E_RUNNEL")")/tests/vault-server
@@ -237,9 +238,9 @@ test_what_is_not_there() {
 
 # --- while a pipeline follows -------------------------------------------------------------------
 
-vault_follow() {
+vault_follow() { # [OPTIONS]
     follow_log=$E2E_SCRATCH/$E2E_TEST.follow
-    "$E2E_RUNNEL" run "$dir/vault.cfg" --log-level debug >"$follow_log.out" 2>"$follow_log" &
+    "$E2E_RUNNEL" run "$dir/vault.cfg" --log-level debug "$@" >"$follow_log.out" 2>"$follow_log" &
     follower=$!
     at_end_kill "$follower"
     wait_follow 60
@@ -285,6 +286,30 @@ dynamic() { # FROM TO ROLE-OF-SOURCE ROLE-OF-TARGET
 }
 test_dynamic_from_maria() { dynamic mariadb postgres maria pg; }
 test_dynamic_from_postgres() { dynamic postgres mariadb pg maria; }
+
+# Each role of its own process has logins and leases of its own; the other waits for it.
+test_roles_apart() {
+    local reader
+    pair_new mariadb postgres
+    few_rows
+    nats_start "$(jetstream)"
+    ttl=9 max_ttl=10 vault_begin
+    config_file "$by_role" "$(of_role creds/maria)" "$(of_role creds/pg)" replicate
+    sed -i "s|^  writer = |  transport = { plugin = \"nats\"; servers = [ \"$nats_url\" ]; };\n&|" "$dir/vault.cfg"
+    "$E2E_RUNNEL" run "$dir/vault.cfg" --role reader --log-level debug >"$dir/reader.log" 2>&1 &
+    reader=$!
+    at_end_kill "$reader"
+    vault_follow --role writer
+    changes=0
+    change_until 1 "with new credentials"
+    wait_for 60 grep -q "with new credentials" "$dir/reader.log"
+    change_until 1 following
+    kill -INT "$reader"
+    follow_stop
+    wait_for 60 eval "! kill -0 $reader 2>/dev/null"
+    clean
+    vault_end
+}
 
 test_rotated_passwords() {
     pair_new mariadb postgres
