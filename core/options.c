@@ -225,12 +225,16 @@ static char *resolve_path(const struct setting *setting)
     return path;
 }
 
-/* Which texts may stand in a store: those of connections, and files. */
+/*
+ * What may stand in a store beside secrets: who logs in, as credentials are lent in pairs, and
+ * files. Other texts are told in messages: a secret would be read there.
+ */
 static bool may_refer(const struct rnl_option *option, const struct setting *setting)
 {
     return setting->text && secret_is_reference(setting->text) &&
            (option->type == RNL_O_FILE ||
-            (option->type == RNL_O_STRING && option->flags & RNL_O_CONNECTION));
+            (option->type == RNL_O_STRING && option->flags & RNL_O_CONNECTION &&
+             strcmp(option->name, "user") == 0));
 }
 
 /* What a store has: a user's name, or what a library reads from a file. */

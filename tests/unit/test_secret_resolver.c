@@ -245,7 +245,8 @@ static struct linked *linked_by(const char *name, const char *text, struct rnl_e
     static const struct rnl_option items[] = {
         {"user", NULL, "h", NULL, RNL_O_STRING, RNL_O_CONNECTION, offsetof(struct linked, user), 0,
          0},
-        {"schema", NULL, "h", NULL, RNL_O_STRING, 0, offsetof(struct linked, schema), 0, 0},
+        {"schema", NULL, "h", NULL, RNL_O_STRING, RNL_O_CONNECTION, offsetof(struct linked, schema),
+         0, 0},
         {"tls.cert", NULL, "h", NULL, RNL_O_FILE, RNL_O_CONNECTION, offsetof(struct linked, cert),
          0, 0},
     };
@@ -290,7 +291,7 @@ static void names_and_files_from_a_store(void **state)
     linked = linked_by("user", "secret://env/LINKED", &err);
     assert_string_equal(linked->user, "-----BEGIN\nline two\n");
     linked_free(linked);
-    linked = linked_by("schema", "secret://env/LINKED", &err); /* not of the connection: a name */
+    linked = linked_by("schema", "secret://env/LINKED", &err); /* told in messages */
     assert_string_equal(linked->schema, "secret://env/LINKED");
     linked_free(linked);
     linked = linked_by("tls.cert", "secret://env/LINKED", &err);
