@@ -73,7 +73,34 @@ static void on_watch(void *arg)
 
     if (!node->ending)
         node_list_watch(node);
+    node_log_watch(node);
     tell_registry(node);
+}
+
+/* --- how much is logged ----------------------------------------------------------------------- */
+
+static void tell_level(struct node *node)
+{
+    for (struct entry *entry = node->entries; entry; entry = entry->next)
+        for (uint32_t i = 0; i < entry->nworkers; i++)
+            if (entry->workers[i].child)
+                worker_tell_level(&entry->workers[i]);
+}
+
+void node_log_level(struct node *node, enum rnl_level level, int64_t for_ms)
+{
+    if (!node->level_until_ms)
+        node->level_before = log_level();
+    node->level_until_ms = for_ms > 0 ? clock_ms() + for_ms : 0;
+    log_set_level(for_ms > 0 ? level : node->level_before);
+    tell_level(node);
+    log_write(RNL_LOG_INFO, "node", "the log's level is %s", log_level_word(log_level()));
+}
+
+void node_log_watch(struct node *node)
+{
+    if (node->level_until_ms && clock_ms() >= node->level_until_ms)
+        node_log_level(node, node->level_before, 0);
 }
 
 static void on_child(int signal, void *arg)

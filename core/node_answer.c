@@ -4,12 +4,13 @@
 #include "logbook.h"
 #include "settings.h"
 #include "util/clock.h"
+#include "util/log.h"
 #include "wishes.h"
 
 #include <string.h>
 #include <unistd.h>
 
-enum { LOGS_MOST = 1000 };
+enum { LOGS_MOST = 1000, LEVEL_MOST_S = 86400 };
 
 /* What is told of a worker, of one pipeline: of the worst of several. */
 static void put_worst(json_t *o, json_t *worker)
@@ -106,10 +107,26 @@ static json_t *node_json(const struct node *node)
     return o;
 }
 
+/* What is said through the API stands in its own record already. */
+static void note(struct node *node, const json_t *request, const char *what, const char *about)
+{
+    if (!json_object_get(request, "who"))
+        recorder_event(node->recorder, "local", what, about, NULL);
+}
+
+static bool parse_level(const json_t *request, enum rnl_level *level, struct rnl_error *err)
+{
+    const char *word = json_string_value(json_object_get(request, "level"));
+
+    if (log_level_parse(word, level))
+        return true;
+    rnl_fail(err, RNL_E_CONFIG, "remote.request", "\"%s\" is no level", word ? word : "");
+    rnl_hint(err, "debug, info, warn or error");
+    return false;
+}
+
 static json_t *logs(struct node *node, const json_t *request, struct rnl_error *err)
 {
-    static const char *const words[] = {"debug", "info", "warn", "error"};
-    const char *level = json_string_value(json_object_get(request, "level"));
     struct logbook_query query = {
         .after = json_integer_value(json_object_get(request, "after")),
         .limit = (int)json_integer_value(json_object_get(request, "limit")),
@@ -118,22 +135,30 @@ static json_t *logs(struct node *node, const json_t *request, struct rnl_error *
         .text = json_string_value(json_object_get(request, "text")),
     };
 
-    int known = level ? 0 : 4;
-
-    while (known < 4 && strcmp(words[known], level) != 0)
-        known++;
-    if (level && known == 4) {
-        rnl_fail(err, RNL_E_CONFIG, "remote.request", "\"%s\" is no level", level);
-        rnl_hint(err, "debug, info, warn or error");
+    if (json_object_get(request, "level") && !parse_level(request, &query.level, err))
         return NULL;
-    }
-    if (level)
-        query.level = (enum rnl_level)(RNL_LOG_DEBUG + known);
     if (query.limit >= 1 && query.limit <= LOGS_MOST)
         return logbook_look(node->logbook, &query);
     rnl_fail(err, RNL_E_CONFIG, "remote.request", "from 1 to %d log records can be had at once",
              LOGS_MOST);
     return NULL;
+}
+
+static json_t *set_level(struct node *node, const json_t *request, struct rnl_error *err)
+{
+    int64_t seconds = json_integer_value(json_object_get(request, "seconds"));
+    enum rnl_level level;
+
+    if (!parse_level(request, &level, err))
+        return NULL;
+    if (seconds < 0 || seconds > LEVEL_MOST_S) {
+        rnl_fail(err, RNL_E_CONFIG, "remote.request", "another level may hold for a day at most");
+        return NULL;
+    }
+    note(node, request, "set_log_level", log_level_word(level));
+    node_log_level(node, level, seconds * 1000);
+    return json_pack("{s:s,s:I}", "level", log_level_word(log_level()), "seconds",
+                     (json_int_t)seconds);
 }
 
 static struct entry *entry_asked(struct node *node, const json_t *request, struct rnl_error *err)
@@ -154,13 +179,6 @@ static struct entry *entry_asked(struct node *node, const json_t *request, struc
     else
         rnl_hint(err, "runnel pipelines list shows those that it has");
     return NULL;
-}
-
-/* What is said through the API stands in its own record already. */
-static void note(struct node *node, const json_t *request, const char *what, const char *about)
-{
-    if (!json_object_get(request, "who"))
-        recorder_event(node->recorder, "local", what, about, NULL);
 }
 
 static const char *action_of(const json_t *request)
@@ -204,6 +222,8 @@ json_t *node_answer(void *arg, const char *word, const json_t *request, struct r
         return node_json(node);
     if (strcmp(word, "logs") == 0)
         return logs(node, request, err);
+    if (strcmp(word, "log-level") == 0)
+        return set_level(node, request, err);
     if (strcmp(word, "reload") == 0) {
         node_list_begin(node);
         return node_json(node);

@@ -9,6 +9,7 @@
 #include "recorder.h"
 
 #include <jansson.h>
+#include <runnel/host.h>
 
 enum { LAST_WORDS = 8, WORKERS_MOST = 2, ARGUMENTS_MOST = 32, API_ARGUMENTS_MOST = 160 };
 
@@ -25,6 +26,7 @@ struct worker {
     struct child *child; /* NULL: no process lives */
     struct worker_end end;
     bool ended;                   /* once: end tells how */
+    bool raised;                  /* it began with another level of the log than is configured */
     int64_t noted_ms;             /* when its totals were written down last */
     json_t *progress;             /* what it told last, or NULL */
     json_t *error;                /* why it ended, in its own words, or NULL */
@@ -62,6 +64,8 @@ struct node {
     struct kept *kept;
     struct recorder *recorder; /* NULL: not yet */
     struct logbook *logbook;
+    int64_t level_until_ms; /* of another level of the log than is configured; 0: none */
+    enum rnl_level level_before;
     struct announcer *announcer; /* tells the registry of us; NULL: not yet */
     struct wishes *wishes;       /* what all nodes want; NULL: the registry keeps nothing */
     json_t *wanted;              /* as heard last, or NULL */
@@ -136,6 +140,12 @@ void node_hear(struct node *node); /* once more, when there are other pipelines 
 
 /* For maintenance: persists. */
 int node_drain(struct node *node, bool drained, struct rnl_error *err);
+
+/* The log of this node and its workers, for so long; 0: as configured, from now on. */
+void node_log_level(struct node *node, enum rnl_level level, int64_t for_ms);
+void node_log_watch(struct node *node); /* goes back when it is time */
+/* So that it says as much as the others. */
+void worker_tell_level(const struct worker *worker);
 
 /* Does what the worker is due for; may_start: it may begin now. */
 void worker_step(struct worker *worker, bool may_start);

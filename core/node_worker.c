@@ -119,6 +119,23 @@ static void note_totals(struct worker *worker)
     worker->noted_ms = clock_ms();
 }
 
+static const char *ear_of(const struct worker *worker, char *buf, size_t size)
+{
+    snprintf(buf, size, worker->roles == ROLES_ALL ? "%s" : "%s.%s", worker->entry->name,
+             roles_word(worker->roles));
+    return buf;
+}
+
+void worker_tell_level(const struct worker *worker)
+{
+    char ear[120], word[40];
+
+    snprintf(word, sizeof(word), "log-%s",
+             worker->entry->node->level_until_ms || worker->raised ? log_level_word(log_level())
+                                                                   : "back");
+    remote_tell(ear_of(worker, ear, sizeof(ear)), word);
+}
+
 static void on_line(void *arg, bool is_error, char *line)
 {
     struct worker *worker = arg;
@@ -233,8 +250,9 @@ static int start(struct worker *worker, struct rnl_error *err)
     const struct entry *entry = worker->entry;
     const struct node_settings *settings = entry->node->settings;
     const struct child_watch watch = {on_line, on_ended, worker};
-    const char *argv[ARGUMENTS_MOST + 12] = {"runnel", "worker"};
-    char *arguments[ARGUMENTS_MOST + 12];
+    const char *argv[ARGUMENTS_MOST + 14] = {"runnel", "worker"};
+    char *arguments[ARGUMENTS_MOST + 14];
+    bool raised = entry->node->level_until_ms != 0;
     size_t n = 2;
 
     argv[n++] = entry->file ? entry->file : entry->name;
@@ -251,8 +269,17 @@ static int start(struct worker *worker, struct rnl_error *err)
     argv[n++] = "--json";
     argv[n++] = "--log-format";
     argv[n++] = "json";
-    for (size_t i = 0; i < ARGUMENTS_MOST && settings->arguments[i]; i++)
-        argv[n++] = settings->arguments[i];
+    worker->raised = raised;
+    if (raised) {
+        argv[n++] = "--log-level";
+        argv[n++] = log_level_word(log_level());
+    }
+    for (size_t i = 0; i < ARGUMENTS_MOST && settings->arguments[i]; i++) {
+        if (raised && strcmp(settings->arguments[i], "--log-level") == 0)
+            i++; /* with its value */
+        else
+            argv[n++] = settings->arguments[i];
+    }
     argv[n] = NULL;
     memcpy(arguments, argv, sizeof(arguments));
     return child_start(entry->node->loop, arguments, &watch, &worker->child, err);
@@ -285,9 +312,7 @@ static void tell(struct worker *worker, bool rest)
 {
     char ear[120];
 
-    snprintf(ear, sizeof(ear), worker->roles == ROLES_ALL ? "%s" : "%s.%s", worker->entry->name,
-             roles_word(worker->roles));
-    if (remote_tell(ear, rest ? "pause" : "resume"))
+    if (remote_tell(ear_of(worker, ear, sizeof(ear)), rest ? "pause" : "resume"))
         supervised_rests(&worker->now, rest);
 }
 

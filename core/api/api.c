@@ -41,11 +41,25 @@ static void on_reload(int signal, void *arg)
         log_error("api", &err);
 }
 
+void api_log_level(struct api *api, const char *word, int64_t seconds)
+{
+    enum rnl_level level;
+
+    if (seconds == 0 || !log_level_parse(word, &level))
+        level = (enum rnl_level)api->level_before;
+    log_set_level(level);
+    atomic_store(&api->level_until_ms, seconds ? clock_ms() + seconds * 1000 : 0);
+}
+
 /* What is under way is answered; then nothing is left. */
 static void on_watch(void *arg)
 {
     struct api *api = arg;
     bool gone = api->ending && http_drain(api->http);
+    int64_t until_ms = atomic_load(&api->level_until_ms);
+
+    if (until_ms && clock_ms() >= until_ms)
+        api_log_level(api, NULL, 0);
 
     if (api->ending && crew_idle(api->crew) && (gone || clock_ms() >= api->end_ms))
         loop_stop(api->loop);
@@ -101,6 +115,7 @@ int api_run(const struct api_settings *settings, struct rnl_error *err)
     struct http_settings http = settings->http;
 
     signal(SIGPIPE, SIG_IGN);
+    api.level_before = (int)log_level();
     make_room(http.connections);
     http.serve = call_begin;
     http.arg = &api;

@@ -21,6 +21,8 @@ struct api {
     int64_t end_ms;     /* then clients that still take their reply are left */
     int64_t started_ms;
     atomic_ullong answered, refused; /* calls */
+    atomic_llong level_until_ms;     /* of another level of the log; 0: none */
+    int level_before;
 };
 
 /* One request on its way: its own thread's from http_serve until it is answered. */
@@ -44,6 +46,9 @@ bool call_flag(const struct call *call, const char *name);
 /* Answers items from the query's cursor on, as many as its limit: {items, next_cursor, total}.
  * items is taken over; each has by: what its cursor is. */
 int call_page(struct call *call, json_t *items, const char *by, struct rnl_error *err);
+
+/* This process's own part of it, for so long; 0: as it was. Any thread. */
+void api_log_level(struct api *api, const char *level, int64_t seconds);
 
 /* Runs in a thread of the crew: authenticates, checks, handles; its reply is filled. */
 void call_run(struct call *call);

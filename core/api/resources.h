@@ -8,7 +8,7 @@ typedef int api_handler(struct call *call, struct rnl_error *err);
 
 /* system.c */
 api_handler health_live, health_ready, system_info, system_status, system_openapi, system_metrics,
-    system_reload;
+    system_reload, system_log_level;
 /* nodes.c */
 api_handler nodes_list, nodes_drain, nodes_undrain;
 /* plugins.c */

@@ -53,6 +53,11 @@ static const struct field usage_query[] = {
     {NULL},
 };
 static const struct field no_body[] = {{NULL}};
+static const struct field level_body[] = {
+    {"level", FIELD_TEXT, true, "debug|info|warn|error", 0, 0, "this and above"},
+    {"seconds", FIELD_NUMBER, false, NULL, 0, 86400, "then as configured again (preset: 600)"},
+    {NULL},
+};
 static const struct field confirm_body[] = {
     {"confirm", FIELD_TEXT, true, NULL, 1, 64, "the pipeline's name: what is done can't be undone"},
     {NULL},
@@ -119,6 +124,9 @@ const struct route routes[] = {
      "The node, and what a look at everything it needs has found", system_status, NULL, NULL, NULL},
     {POST, API "/system/reload", SCOPE_ADMIN, ROUTE_WHOLE, 202, "reload",
      "Have the node read its files again", system_reload, NULL, no_body, NULL},
+    {PUT, API "/system/log-level", SCOPE_OPERATE, ROUTE_WHOLE, 200, "set_log_level",
+     "Have the node and its workers log more, or less, for a while", system_log_level, NULL,
+     level_body, NULL},
     {GET, API "/nodes", SCOPE_READ, 0, 200, "list_nodes", "The nodes that the registry knows",
      nodes_list, NULL, NULL, "node"},
     {POST, API "/nodes/{node}/drain", SCOPE_OPERATE, ROUTE_WHOLE, 202, "drain_node",

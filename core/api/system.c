@@ -127,6 +127,17 @@ int system_status(struct call *call, struct rnl_error *err)
     return RNL_OK;
 }
 
+int system_log_level(struct call *call, struct rnl_error *err)
+{
+    json_t *request = json_pack("{s:s,s:I,s:s}", "level", call_text(call, "level"), "seconds",
+                                (json_int_t)call_number(call, "seconds", 600), "who", call->key.id);
+
+    if (remote_ask(NODE_SOCKET, "log-level", request, 10000, &call->answer, err) != RNL_OK)
+        return err->status;
+    api_log_level(call->api, call_text(call, "level"), call_number(call, "seconds", 600));
+    return RNL_OK;
+}
+
 int system_reload(struct call *call, struct rnl_error *err)
 {
     json_t *answer;

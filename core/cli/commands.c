@@ -25,7 +25,7 @@ extern const struct cli_command tables_reload_command;
 extern const struct cli_command cutover_command;
 extern const struct cli_command serve_command, worker_command, pipelines_configured_command;
 extern const struct cli_command api_command, openapi_command, metrics_command;
-extern const struct cli_command logs_command;
+extern const struct cli_command logs_command, logs_level_command;
 extern const struct cli_command runs_command, events_command, usage_command;
 extern const struct cli_command keys_create_command, keys_list_command;
 extern const struct cli_command keys_revoke_command, keys_rotate_command;
@@ -66,6 +66,7 @@ const struct cli_command *const cli_commands[] = {
     &nodes_undrain_command,
     &doctor_command,
     &logs_command,
+    &logs_level_command,
     &runs_command,
     &events_command,
     &usage_command,

@@ -24,9 +24,10 @@ struct foreground {
     struct display *display;
     struct remote *remote; /* NULL: other commands can't reach it */
     const char *name;
-    const char *words; /* by which a command means the pipeline */
-    const char *role;  /* "both", "reader", "writer" */
-    char ear[300];     /* by which other commands reach it: a role alone is another process */
+    const char *words;    /* by which a command means the pipeline */
+    const char *role;     /* "both", "reader", "writer" */
+    char ear[300];        /* by which other commands reach it: a role alone is another process */
+    enum rnl_level level; /* of its log, as configured */
     int signals;
     int64_t stop_ms; /* when it was told to end; 0: it wasn't */
 };
@@ -110,8 +111,13 @@ static json_t *status_of(struct foreground *fg)
 static json_t *on_request(void *arg, const char *word, const json_t *request, struct rnl_error *err)
 {
     struct foreground *fg = arg;
+    enum rnl_level level;
 
-    if (strcmp(word, "pause") == 0)
+    if (strncmp(word, "log-", 4) == 0 && log_level_parse(word + 4, &level))
+        log_set_level(level);
+    else if (strcmp(word, "log-back") == 0)
+        log_set_level(fg->level);
+    else if (strcmp(word, "pause") == 0)
         pipeline_pause(fg->pipeline);
     else if (strcmp(word, "resume") == 0)
         pipeline_resume(fg->pipeline);
@@ -318,6 +324,7 @@ int foreground_run(const struct pipeline_config *config, struct secret_resolver 
                    const struct cli_args *args)
 {
     struct foreground fg = {.name = config->name,
+                            .level = log_level(),
                             .words = config_pipeline_words(config),
                             .role = cli_text(args, "role", "both")};
     struct rnl_error err = RNL_ERROR_INIT;

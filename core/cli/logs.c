@@ -73,7 +73,44 @@ static const struct cli_option options[] = {
     {"limit", 0, CLI_INT, 0, "N", "so many at once, up to 1000 (preset: 100)"},
 };
 
-extern const struct cli_command logs_command;
+/* --- how much is said ------------------------------------------------------------------------- */
+
+static int run_level(const struct cli_args *args)
+{
+    json_t *request = json_pack("{s:s,s:I}", "level", args->words[0], "seconds",
+                                (json_int_t)cli_int(args, "for", 600));
+    struct rnl_error err = RNL_ERROR_INIT;
+    json_t *answer;
+
+    if (remote_ask(NODE_SOCKET, "log-level", request, ASK_MS, &answer, &err) != RNL_OK)
+        return cli_fail(&err);
+    if (cli_json()) {
+        json_dumpf(answer, stdout, JSON_COMPACT);
+        putchar('\n');
+    } else
+        printf("the log's level is %s\n", view_text(answer, "level"));
+    json_decref(answer);
+    return EXIT_DONE;
+}
+
+static const struct cli_option level_options[] = {
+    {"for", 0, CLI_INT, CLI_ARGV, "SECONDS",
+     "then as configured again (preset: 600; 0: as configured, now)"},
+};
+
+extern const struct cli_command logs_command, logs_level_command;
+
+const struct cli_command logs_level_command = {
+    .name = "logs level",
+    .args = "LEVEL",
+    .summary = "Have the node on this machine and its workers log more, or less, for a while",
+    .help = "LEVEL: debug, info, warn or error.\n",
+    .options = level_options,
+    .noptions = sizeof(level_options) / sizeof(level_options[0]),
+    .min_words = 1,
+    .max_words = 1,
+    .run = run_level,
+};
 
 const struct cli_command logs_command = {
     .name = "logs",

@@ -78,6 +78,21 @@ enum rnl_level log_level(void)
     return level;
 }
 
+const char *log_level_word(enum rnl_level level)
+{
+    return words[level];
+}
+
+bool log_level_parse(const char *word, enum rnl_level *level)
+{
+    for (int i = RNL_LOG_DEBUG; word && i <= RNL_LOG_ERROR; i++)
+        if (strcmp(words[i], word) == 0) {
+            *level = (enum rnl_level)i;
+            return true;
+        }
+    return false;
+}
+
 static void now_text(char *buf, size_t size)
 {
     struct timespec now;

@@ -33,5 +33,8 @@ void log_set_sink(void (*sink)(void *arg, const char *time, enum rnl_level level
 /* From now on; the rest of the settings stays. */
 void log_set_level(enum rnl_level level);
 enum rnl_level log_level(void);
+const char *log_level_word(enum rnl_level level); /* "debug" */
+/* false: it is no level's. */
+bool log_level_parse(const char *word, enum rnl_level *level);
 
 #endif

@@ -122,6 +122,10 @@ test_an_operators_month() {
     api 200 GET "/logs?after=$after&wait_s=20&q=worker"
     has .dropped 0
     [ "$(field ".items[0].seq > $after")" = true ] || fail "older ones: $reply"
+    api 200 PUT /system/log-level '{"level":"debug","seconds":30}'
+    runnel pipelines restart shop >/dev/null 2>&1 || true
+    wait_for 20 says_debug
+    runnel logs level info --for 0 | grep -q 'is info' || fail "the level doesn't go back"
     runnel logs shop --level info --limit 3 | grep -q ' shop: ' || fail "runnel logs: $(runnel logs shop)"
     wait_for 30 state_is shop finished
 
@@ -176,6 +180,7 @@ CFG
     [ -z "$(find "$dir/pipes" "$dir/conns" -type f)" ] || fail "something is left: $(find "$dir/pipes" "$dir/conns" -type f)"
     serve_end
 }
+says_debug() { api 200 GET "/logs?after=$after&limit=500" && [ "$(field '[.items[] | select(.level == "debug")] | length')" -gt 0 ]; }
 run_is_kept() { api 200 GET /pipelines/shop/runs && [ "$(field '.items[0].outcome')" = finished ]; }
 job_ended() { api 200 GET "/jobs/$job" && [ "$(field .state)" != running ]; }
 
