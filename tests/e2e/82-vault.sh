@@ -60,6 +60,7 @@ vault_begin() { # [FILTER]
         ) >/dev/null 2>&1
     fi
     rm -f "$dir/v/fault" "$dir/v/rotate"
+    [ -n "${same_port:-}" ] || rm -f "$dir/v/port"
     : >"$dir/v/requests"
     vault_config "${1:-.}"
     "$program" "$dir/v" >"$dir/v/said" 2>&1 &
@@ -126,6 +127,7 @@ test_each_login_reads_both_versions() {
         SECRET_ID=canary-secret-id expect_exit 0 runnel run "$dir/vault.cfg" --restart --yes --log-level debug
         said "2 tables"
     done
+    wait_for 20 was_asked_twice 'auth/token/revoke-self 204'
     same 2 "$(asked 'auth/token/revoke-self 204')" "only what was logged in for is revoked"
     (umask 077 && mkdir -p "$dir/handed" && cp "$dir/token" "$dir/handed/vault-token")
     sed -i 's/role_id = [^}]*};/};/' "$dir/vault.cfg"
@@ -358,7 +360,7 @@ test_away_and_back() {
     rm "$dir/v/fault"
     change_until 1 following
     vault_end # takes its users with it, and comes back knowing of no token and no lease
-    vault_begin
+    same_port=yes vault_begin
     change_until 2 "following"
     follow_stop
     vault_end
