@@ -7,7 +7,7 @@
 static const struct field page_query[] = {
     {"limit", FIELD_NUMBER, false, NULL, 1, 500, "how many at most (preset: 50)"},
     {"cursor", FIELD_TEXT, false, NULL, 0, 200, "next_cursor of the page before"},
-    {NULL},
+    {.name = NULL},
 };
 static const struct field pipelines_query[] = {
     {"limit", FIELD_NUMBER, false, NULL, 1, 500, "how many at most (preset: 50)"},
@@ -15,28 +15,28 @@ static const struct field pipelines_query[] = {
     {"state", FIELD_TEXT, false, NULL, 0, 40, "those in this state"},
     {"mode", FIELD_TEXT, false, "convert|cdc|replicate", 0, 0, "those of this mode"},
     {"q", FIELD_TEXT, false, NULL, 0, 100, "those whose name holds this"},
-    {NULL},
+    {.name = NULL},
 };
 static const struct field plugins_query[] = {
     {"kind", FIELD_TEXT, false, "source|sink|transport|secrets|registry", 0, 0, "of this kind"},
-    {NULL},
+    {.name = NULL},
 };
 static const struct field history_query[] = {
     {"limit", FIELD_NUMBER, false, NULL, 1, 500, "how many at most (preset: 50)"},
     {"cursor", FIELD_NUMBER, false, NULL, 1, INT64_MAX, "next_cursor of the page before"},
-    {NULL},
+    {.name = NULL},
 };
 static const struct field runs_query[] = {
     {"limit", FIELD_NUMBER, false, NULL, 1, 500, "how many at most (preset: 50)"},
     {"cursor", FIELD_NUMBER, false, NULL, 1, INT64_MAX, "next_cursor of the page before"},
     {"pipeline", FIELD_TEXT, false, NULL, 1, 64, "those of this pipeline"},
-    {NULL},
+    {.name = NULL},
 };
 static const struct field events_query[] = {
     {"limit", FIELD_NUMBER, false, NULL, 1, 500, "how many at most (preset: 50)"},
     {"cursor", FIELD_NUMBER, false, NULL, 1, INT64_MAX, "next_cursor of the page before"},
     {"about", FIELD_TEXT, false, NULL, 1, 200, "about what has this name"},
-    {NULL},
+    {.name = NULL},
 };
 static const struct field logs_query[] = {
     {"after", FIELD_NUMBER, false, NULL, 1, INT64_MAX, "those behind this number (next)"},
@@ -44,51 +44,51 @@ static const struct field logs_query[] = {
     {"level", FIELD_TEXT, false, "debug|info|warn|error", 0, 0, "this and above"},
     {"q", FIELD_TEXT, false, NULL, 1, 200, "those that hold this"},
     {"wait_s", FIELD_NUMBER, false, NULL, 0, 20, "when there is none, wait so long for one"},
-    {NULL},
+    {.name = NULL},
 };
 static const struct field usage_query[] = {
     {"limit", FIELD_NUMBER, false, NULL, 1, 500, "how many at most (preset: 50)"},
     {"pipeline", FIELD_TEXT, false, NULL, 1, 64, "of this pipeline"},
     {"by", FIELD_TEXT, false, "day|month", 0, 0, "preset: day"},
-    {NULL},
+    {.name = NULL},
 };
-static const struct field no_body[] = {{NULL}};
+static const struct field no_body[] = {{.name = NULL}};
 static const struct field level_body[] = {
     {"level", FIELD_TEXT, true, "debug|info|warn|error", 0, 0, "this and above"},
     {"seconds", FIELD_NUMBER, false, NULL, 0, 86400, "then as configured again (preset: 600)"},
-    {NULL},
+    {.name = NULL},
 };
 static const struct field confirm_body[] = {
     {"confirm", FIELD_TEXT, true, NULL, 1, 64, "the pipeline's name: what is done can't be undone"},
-    {NULL},
+    {.name = NULL},
 };
 static const struct field tables_body[] = {
     {"tables", FIELD_TEXTS, true, NULL, 0, 0, "names of tables"},
-    {NULL},
+    {.name = NULL},
 };
 static const struct field letters_query[] = {
     {"after", FIELD_NUMBER, false, NULL, 0, INT64_MAX, "those behind this number"},
     {"limit", FIELD_NUMBER, false, NULL, 1, 500, "how many at most (preset: 50)"},
-    {NULL},
+    {.name = NULL},
 };
 static const struct field letters_body[] = {
     {"numbers", FIELD_NUMBERS, false, NULL, 0, 0, "these"},
     {"all", FIELD_FLAG, false, NULL, 0, 0, "or all that stand aside now"},
     {"confirm", FIELD_TEXT, true, NULL, 1, 64, "the pipeline's name"},
-    {NULL},
+    {.name = NULL},
 };
 static const struct field verify_body[] = {
     {"tables", FIELD_TEXTS, false, NULL, 0, 0, "these alone"},
     {"repair", FIELD_FLAG, false, NULL, 0, 0, "mend what differs in the target"},
-    {NULL},
+    {.name = NULL},
 };
 static const struct field clone_body[] = {
     {"name", FIELD_TEXT, true, NULL, 1, 64, "of the copy"},
-    {NULL},
+    {.name = NULL},
 };
 static const struct field export_query[] = {
     {"format", FIELD_TEXT, false, "libconfig|json", 0, 0, "preset: libconfig"},
-    {NULL},
+    {.name = NULL},
 };
 static const struct field key_body[] = {
     {"name", FIELD_TEXT, true, NULL, 1, 64, "whom it is for"},
@@ -96,11 +96,11 @@ static const struct field key_body[] = {
     {"pipelines", FIELD_TEXTS, false, NULL, 0, 0, "limits it to these: names or patterns"},
     {"expires_in_s", FIELD_NUMBER, false, NULL, 1, (int64_t)10 * 366 * 86400, "then it ends"},
     {"rate_per_s", FIELD_NUMBER, false, NULL, 1, 100000, "requests a second at most"},
-    {NULL},
+    {.name = NULL},
 };
 static const struct field rotate_body[] = {
     {"grace_s", FIELD_NUMBER, false, NULL, 0, 30 * 86400, "so long the old one works on"},
-    {NULL},
+    {.name = NULL},
 };
 
 #define GET HTTP_METHOD_GET
